@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# What every target is compiled with. Warnings are errors: a warning that nobody reads is noise.
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+                    -Wformat=2 -Werror -fno-common)
+add_compile_definitions(_GNU_SOURCE AERO_VERSION="${PROJECT_VERSION}")
+include_directories(${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+
+if(AERO_HARDEN)
+    add_compile_options(-fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+                        -fstack-clash-protection)
+    add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
+if(AERO_SANITIZE)
+    add_compile_options(-fsanitize=${AERO_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${AERO_SANITIZE})
+endif()
+if(AERO_COVERAGE)
+    add_compile_options(--coverage -fprofile-update=atomic)
+    add_link_options(--coverage)
+endif()
