@@ -27,7 +27,14 @@ enum aero_code {
     AERO_CRASHED, /* a simulated process died inside the call; production drivers never return it */
 };
 
-typedef struct __attribute__((warn_unused_result)) aero_status {
+/* clang can mark a type; gcc only functions, so the clang preset is the one that finds a dropped status. */
+#ifdef __clang__
+#define AERO_MUST_USE __attribute__((warn_unused_result))
+#else
+#define AERO_MUST_USE
+#endif
+
+typedef struct AERO_MUST_USE aero_status {
     enum aero_code code;
     int sys_errno; /* 0 where no system call was involved */
 } aero_status;
