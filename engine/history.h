@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A history is the list of the incarnations that wrote it (decision 6), and where its segments began (decision 8).
+ *
+ * Epoch and LSN alone do not name content: after a cut tail, a restored backup or two mistaken promotions they are
+ * the same and the content is not. Every start as primary, every cut, promotion and restore adds an entry with a random
+ * nonce, durable before its first commit. Lists are never truncated. */
+#ifndef AERO_ENGINE_HISTORY_H
+#define AERO_ENGINE_HISTORY_H
+
+#include "base/slice.h"
+#include "base/status.h"
+#include "base/units.h"
+
+#define AERO_NODE_NAME_MAX 64 /* with the NUL */
+
+struct aero_incarnation {
+    aero_epoch epoch;
+    aero_id nonce;
+    aero_id node_id; /* who originated it */
+    char node_name[AERO_NODE_NAME_MAX];
+    struct aero_position start; /* the position before its first record */
+};
+
+/* The start of one segment: kept for good, so that a position can be proven to be on my history. */
+struct aero_segment_start {
+    uint64_t sequence;
+    struct aero_position before; /* position before its first record: the predecessor's end */
+    aero_id nonce;
+    aero_id incarnation;
+};
+
+/* Both arrays ordered oldest first. */
+struct aero_history {
+    struct aero_incarnation *incarnations;
+    size_t incarnation_count;
+    struct aero_segment_start *segments;
+    size_t segment_count;
+};
+
+void aero_history_deinit(struct aero_history *history);
+void aero_history_copy(struct aero_history *out_history, const struct aero_history *from);
+void aero_history_add_incarnation(struct aero_history *history,
+                                  const struct aero_incarnation *entry);
+void aero_history_add_segment(struct aero_history *history, const struct aero_segment_start *start);
+/* NULL when unknown. */
+const struct aero_incarnation *aero_history_find(const struct aero_history *history, aero_id nonce);
+/* The LSN at which incarnation `index` ends, given that the history now ends at `end`. */
+aero_lsn aero_history_end_of(const struct aero_history *history, size_t index, aero_lsn end);
+/* The incarnation that wrote `lsn` (the one in force there); asserts that there is one. */
+const struct aero_incarnation *aero_history_at(const struct aero_history *history, aero_lsn lsn);
+
+/* Bytes: docs/formats.md, "History". In the manifest, in snapshots and in the handshake. */
+void aero_history_encode(const struct aero_history *history, struct aero_buffer *out_bytes);
+aero_status aero_history_decode(struct aero_slice bytes, struct aero_history *out_history);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Snapshots: the sorted entries of one read view, in checksummed blocks, with the history that led there.
+ *
+ * The writer is a sans-I/O core that a worker drives: it reads a view and hands out requests, one bounded block at a
+ * time, sync as it goes. It recomputes count and digest from the bytes (decision 19) and refuses to finish when they
+ * disagree with the view. Temporary name, sync, rename, directory sync; only then may the manifest name it (FM-9.1).
+ * The loader verifies every block, the order, the count and the digest, and builds the tree bottom-up.
+ * Source: docs/formats.md, "Snapshot". */
+#ifndef AERO_ENGINE_SNAPSHOT_H
+#define AERO_ENGINE_SNAPSHOT_H
+
+#include "engine/disk.h"
+#include "engine/history.h"
+#include "engine/manifest.h"
+#include "engine/tree.h"
+
+#define AERO_SNAPSHOT_BLOCK_BYTES \
+    ((size_t)256 << 10) /* a block is at most this, unless one entry is larger */
+
+struct aero_snapshot_header {
+    aero_id cluster_id;
+    aero_id id;
+    aero_epoch epoch;
+    struct aero_position position; /* the state after this record */
+    uint64_t sequence;             /* the segment that holds position.lsn + 1 */
+    aero_wall_ms expiry_clock;
+    struct aero_summary summary;
+    struct aero_history history;
+};
+
+struct aero_snapshot_writer;
+/* `view` must stay open until the writer is freed. `header` is copied; its summary comes from the view. */
+struct aero_snapshot_writer *aero_snapshot_writer_new(const struct aero_snapshot_header *header,
+                                                      const struct aero_view *view);
+void aero_snapshot_writer_free(struct aero_snapshot_writer *writer);
+/* The next request, or NULL when finished or failed. One at a time. */
+const struct aero_disk_request *aero_snapshot_writer_next(struct aero_snapshot_writer *writer);
+void aero_snapshot_writer_on_completion(struct aero_snapshot_writer *writer,
+                                        const struct aero_disk_completion *completion);
+bool aero_snapshot_writer_done(const struct aero_snapshot_writer *writer);
+/* OK when the file is durable under its name; AERO_CORRUPT when the view disagreed with itself. The temporary file of a
+ * failed one is removed (decision 22). */
+aero_status aero_snapshot_writer_result(const struct aero_snapshot_writer *writer,
+                                        struct aero_snapshot_entry *out_entry);
+/* 0..1000, for progress. */
+uint32_t aero_snapshot_writer_permille(const struct aero_snapshot_writer *writer);
+
+void aero_snapshot_name(const struct aero_snapshot_entry *entry, char out_name[AERO_DISK_NAME_MAX]);
+
+/* Loads and verifies a whole file (may wait). Fills `tree`, which must be empty. AERO_CORRUPT with the place. */
+aero_status aero_snapshot_load(struct aero_disk disk, const char *name, struct aero_tree *tree,
+                               struct aero_snapshot_header *out_header, uint64_t *out_bad_offset);
+void aero_snapshot_header_deinit(struct aero_snapshot_header *header);
+
+/* Verifies a file that arrives in pieces of any size, in order: for transfers. */
+struct aero_snapshot_check;
+struct aero_snapshot_check *aero_snapshot_check_new(void);
+void aero_snapshot_check_free(struct aero_snapshot_check *check);
+aero_status aero_snapshot_check_feed(struct aero_snapshot_check *check, struct aero_slice bytes);
+/* The offset up to which everything is verified whole blocks: where a broken transfer resumes. */
+uint64_t aero_snapshot_check_verified(const struct aero_snapshot_check *check);
+bool aero_snapshot_check_done(const struct aero_snapshot_check *check);
+
+#endif
