@@ -33,6 +33,13 @@ static inline bool aero_slice_equal(struct aero_slice a, struct aero_slice b)
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
 
+/* Whether every byte is zero; an empty slice is. */
+static inline bool aero_slice_is_zero(struct aero_slice slice)
+{
+    return slice.length == 0 ||
+           (slice.data[0] == 0 && memcmp(slice.data, slice.data + 1, slice.length - 1) == 0);
+}
+
 /* Lexicographic by unsigned byte, the shorter first: the order of the keyspace. */
 static inline int aero_slice_compare(struct aero_slice a, struct aero_slice b)
 {

@@ -52,6 +52,7 @@ void aero_segment_footer_encode(const struct aero_segment_footer *footer,
 aero_status aero_segment_footer_decode(struct aero_slice bytes,
                                        struct aero_segment_footer *out_footer);
 
+/* With its directory: "wal/...". */
 void aero_segment_name(aero_lsn first_lsn, uint64_t sequence, char out_name[AERO_DISK_NAME_MAX]);
 /* From a file name without its directory; false when it is no segment's. */
 bool aero_segment_name_parse(const char *name, aero_lsn *out_first_lsn, uint64_t *out_sequence);
