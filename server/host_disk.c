@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A lane is a ring of requests under a mutex, and a thread. Submitting makes a system call only when the worker sleeps; a
+ * worker makes one at completion only when the loop sleeps (`loop_waits`). A worker that polls before it sleeps looks at an
+ * atomic count and takes no lock.
+ *
+ * Nothing here survives a crash or needs to: a request that a kill interrupts is a crash point of its owner. */
+#include "server/host_disk.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/ports.h"
+#include "base/slice.h"
+
+#define DONE_MAX ((size_t)AERO_OWNER_COUNT * AERO_HOST_DISK_LANES_MAX * AERO_HOST_DISK_QUEUE_MAX)
+
+struct lane {
+    struct aero_host_disk *disk;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t arrived;
+    struct aero_core_request queue[AERO_HOST_DISK_QUEUE_MAX];
+    uint64_t taken_count;        /* by the worker */
+    atomic_uint_fast64_t queued; /* by the loop: requests ever submitted */
+    bool sleeping;
+    atomic_bool stopping;
+    bool started;   /* the loop's */
+    size_t pending; /* the loop's: submitted and not yet taken back */
+    uint64_t busy_poll_ns;
+};
+
+struct done {
+    struct lane *lane;
+    struct aero_host_done result;
+};
+
+struct aero_host_disk {
+    struct aero_host_disk_options options;
+    struct lane lanes[AERO_OWNER_COUNT][AERO_HOST_DISK_LANES_MAX];
+    int event_fd;
+    size_t pending;
+    pthread_mutex_t mutex;
+    bool loop_waits;
+    size_t done_first;
+    size_t done_count;
+    struct done done[DONE_MAX];
+};
+
+/* Yields between looks: on a machine with few processors the loop may be who needs this one. */
+static void poll_for_work(struct lane *lane)
+{
+    if (lane->busy_poll_ns == 0) {
+        return;
+    }
+    struct aero_clock clock = aero_clock_posix();
+    uint64_t end_ns = clock.mono(clock.self).value + lane->busy_poll_ns;
+    do {
+        if (atomic_load_explicit(&lane->queued, memory_order_acquire) != lane->taken_count ||
+            atomic_load_explicit(&lane->stopping, memory_order_relaxed)) {
+            return;
+        }
+        sched_yield();
+    } while (clock.mono(clock.self).value < end_ns);
+}
+
+/* False: stopping, and nothing is left. */
+static bool take_request(struct lane *lane, struct aero_core_request *out_request)
+{
+    poll_for_work(lane);
+    pthread_mutex_lock(&lane->mutex);
+    while (atomic_load(&lane->queued) == lane->taken_count && !atomic_load(&lane->stopping)) {
+        lane->sleeping = true;
+        pthread_cond_wait(&lane->arrived, &lane->mutex);
+    }
+    lane->sleeping = false;
+    bool found = atomic_load(&lane->queued) != lane->taken_count;
+    if (found) {
+        *out_request = lane->queue[lane->taken_count % AERO_HOST_DISK_QUEUE_MAX];
+        lane->taken_count++;
+    }
+    pthread_mutex_unlock(&lane->mutex);
+    return found;
+}
+
+static void leave_done(struct lane *lane, const struct aero_host_done *result)
+{
+    struct aero_host_disk *disk = lane->disk;
+    pthread_mutex_lock(&disk->mutex);
+    AERO_ASSERT(disk->done_count < DONE_MAX);
+    disk->done[(disk->done_first + disk->done_count) % DONE_MAX] =
+        (struct done){.lane = lane, .result = *result};
+    disk->done_count++;
+    bool wake = disk->loop_waits;
+    disk->loop_waits = false;
+    pthread_mutex_unlock(&disk->mutex);
+    if (wake) {
+        eventfd_write(disk->event_fd, 1);
+    }
+}
+
+static void run_request(struct aero_host_disk *disk, const struct aero_core_request *request,
+                        struct aero_host_done *out_done)
+{
+    out_done->owner = request->owner;
+    aero_disk_run(disk->options.disk, request->handles, request->request, &out_done->completion);
+}
+
+static void *run_lane(void *argument)
+{
+    struct lane *lane = argument;
+    struct aero_core_request request;
+    while (take_request(lane, &request)) {
+        struct aero_host_done result;
+        run_request(lane->disk, &request, &result);
+        leave_done(lane, &result);
+    }
+    return NULL;
+}
+
+/* Signals are the loop's business. */
+static void start_lane(struct lane *lane)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&lane->thread, NULL, run_lane, lane);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    AERO_ASSERT(failed ==
+                0); /* like memory that runs out: a crash that the failure model survives */
+    lane->started = true;
+}
+
+struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *options)
+{
+    struct aero_host_disk *disk = aero_calloc(1, sizeof *disk);
+    disk->options = *options;
+    disk->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    AERO_ASSERT(disk->event_fd >= 0);
+    pthread_mutex_init(&disk->mutex, NULL);
+    for (unsigned owner = 0; owner < AERO_OWNER_COUNT; owner++) {
+        for (unsigned i = 0; i < AERO_HOST_DISK_LANES_MAX; i++) {
+            struct lane *lane = &disk->lanes[owner][i];
+            lane->disk = disk;
+            lane->busy_poll_ns = owner == AERO_OWNER_WAL ? options->busy_poll_ns : 0;
+            pthread_mutex_init(&lane->mutex, NULL);
+            pthread_cond_init(&lane->arrived, NULL);
+        }
+    }
+    return disk;
+}
+
+static void stop_lane(struct lane *lane)
+{
+    if (lane->started) {
+        pthread_mutex_lock(&lane->mutex);
+        atomic_store(&lane->stopping, true);
+        pthread_cond_signal(&lane->arrived);
+        pthread_mutex_unlock(&lane->mutex);
+        pthread_join(lane->thread, NULL);
+    }
+    pthread_mutex_destroy(&lane->mutex);
+    pthread_cond_destroy(&lane->arrived);
+}
+
+void aero_host_disk_free(struct aero_host_disk *disk)
+{
+    if (disk == NULL) {
+        return;
+    }
+    for (unsigned owner = 0; owner < AERO_OWNER_COUNT; owner++) {
+        for (unsigned i = 0; i < AERO_HOST_DISK_LANES_MAX; i++) {
+            stop_lane(&disk->lanes[owner][i]);
+        }
+    }
+    pthread_mutex_destroy(&disk->mutex);
+    close(disk->event_fd);
+    free(disk);
+}
+
+int aero_host_disk_fd(const struct aero_host_disk *disk)
+{
+    return disk->event_fd;
+}
+
+bool aero_host_disk_arm(struct aero_host_disk *disk)
+{
+    pthread_mutex_lock(&disk->mutex);
+    bool none = disk->done_count == 0;
+    disk->loop_waits = none;
+    pthread_mutex_unlock(&disk->mutex);
+    return none;
+}
+
+static bool is_plain_proof(const struct aero_disk_request *request)
+{
+    if (request->domain != AERO_DOMAIN_PROOF) {
+        return false;
+    }
+    for (uint32_t i = 0; i < request->op_count; i++) {
+        if (request->ops[i].kind != AERO_OP_WRITE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void queue_request(struct lane *lane, const struct aero_core_request *request)
+{
+    pthread_mutex_lock(&lane->mutex);
+    uint64_t queued = atomic_load_explicit(&lane->queued, memory_order_relaxed);
+    AERO_ASSERT(queued - lane->taken_count < AERO_HOST_DISK_QUEUE_MAX);
+    lane->queue[queued % AERO_HOST_DISK_QUEUE_MAX] = *request;
+    atomic_store_explicit(&lane->queued, queued + 1, memory_order_release);
+    bool wake = lane->sleeping;
+    pthread_mutex_unlock(&lane->mutex);
+    if (wake) {
+        pthread_cond_signal(&lane->arrived);
+    }
+}
+
+bool aero_host_disk_submit(struct aero_host_disk *disk, const struct aero_core_request *request,
+                           struct aero_host_done *out_done)
+{
+    AERO_ASSERT(request->owner < AERO_OWNER_COUNT);
+    AERO_ASSERT(request->request->lane < AERO_HOST_DISK_LANES_MAX);
+    struct lane *lane = &disk->lanes[request->owner][request->request->lane];
+    if (lane->pending == 0 && is_plain_proof(request->request)) {
+        run_request(disk, request, out_done);
+        return true;
+    }
+    if (!lane->started) {
+        start_lane(lane);
+    }
+    lane->pending++;
+    disk->pending++;
+    AERO_ASSERT(lane->pending <= AERO_HOST_DISK_QUEUE_MAX); /* so that `done` cannot overflow */
+    queue_request(lane, request);
+    return false;
+}
+
+size_t aero_host_disk_take(struct aero_host_disk *disk, struct aero_host_done *out_done,
+                           size_t count)
+{
+    pthread_mutex_lock(&disk->mutex);
+    disk->loop_waits = false;
+    size_t taken = disk->done_count < count ? disk->done_count : count;
+    for (size_t i = 0; i < taken; i++) {
+        const struct done *done = &disk->done[(disk->done_first + i) % DONE_MAX];
+        done->lane->pending--;
+        out_done[i] = done->result;
+    }
+    disk->done_first = (disk->done_first + taken) % DONE_MAX;
+    disk->done_count -= taken;
+    pthread_mutex_unlock(&disk->mutex);
+    disk->pending -= taken;
+    return taken;
+}
+
+size_t aero_host_disk_pending(const struct aero_host_disk *disk)
+{
+    return disk->pending;
+}
