@@ -10,4 +10,7 @@ _Noreturn void aero_assert_failed(const char *expression, const char *file, int 
     (__builtin_expect(!!(expression), 1) ? (void)0 \
                                          : aero_assert_failed(#expression, __FILE__, __LINE__))
 
+/* For the place behind a switch over all enumerators, and the like. */
+#define AERO_UNREACHABLE(why) aero_assert_failed(why, __FILE__, __LINE__)
+
 #endif

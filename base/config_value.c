@@ -55,8 +55,7 @@ static bool parse(const struct aero_config_key *key, const char *text, uint64_t 
     case AERO_CONFIG_CHOICE:
         return find_choice(key, text, out_number);
     }
-    AERO_ASSERT(!"a key of a type that does not exist");
-    return false;
+    AERO_UNREACHABLE("a key of a type that does not exist");
 }
 
 /* A bound of the table, or `otherwise` if it names none. */

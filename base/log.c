@@ -152,7 +152,7 @@ static void put_value(struct line *line, const struct aero_log_field *field)
     case AERO_LOG_KIND_END:
         break;
     }
-    AERO_ASSERT(!"a field of a kind that has no value");
+    AERO_UNREACHABLE("a field of a kind that has no value");
 }
 
 static void put_field(struct line *line, const struct aero_log_field *field)

@@ -175,8 +175,7 @@ const char *aero_options_value(const struct aero_options *options, const char *n
             return options->values[i];
         }
     }
-    AERO_ASSERT(!"an option that is not in the table");
-    return NULL;
+    AERO_UNREACHABLE("an option that is not in the table");
 }
 
 bool aero_options_has(const struct aero_options *options, const char *name)

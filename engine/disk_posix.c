@@ -85,7 +85,7 @@ static int open_flags(enum aero_disk_open how)
     case AERO_DISK_CREATE_NEW:
         return O_RDWR | O_CREAT | O_EXCL;
     }
-    AERO_ASSERT(!"an aero_disk_open of its own");
+    AERO_UNREACHABLE("an aero_disk_open of its own");
     return 0;
 }
 
