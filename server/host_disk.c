@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lane is a ring of requests under a mutex, and a thread. Submitting makes a system call only when the worker sleeps; a
- * worker makes one at completion only when the loop sleeps (`loop_waits`). A worker that polls before it sleeps looks at an
- * atomic count and takes no lock.
+/* A lane is a ring of requests under a mutex, and a thread. Submitting makes a system call only
+ * when the worker sleeps; a worker makes one at completion only when the loop sleeps
+ * (`loop_waits`). A worker that polls before it sleeps looks at an atomic count and takes no lock.
  *
- * Nothing here survives a crash or needs to: a request that a kill interrupts is a crash point of its owner. */
+ * Nothing here survives a crash or needs to: a request that a kill interrupts is a crash point of
+ * its owner. */
 #include "server/host_disk.h"
 
 #include <pthread.h>

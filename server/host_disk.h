@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a core's disk requests on worker threads, so that the loop never waits for a disk (FM-7.1).
  *
- * Each (owner, lane) has a worker of its own, started with its first request: requests of one lane run strictly in
- * order, those of different lanes side by side. So zero-filling and snapshot blocks, which have lanes of their own, delay no
- * commit. Completions come back in batches, with one wake-up for as many as have gathered.
+ * Each (owner, lane) has a worker of its own, started with its first request: requests of one lane
+ * run strictly in order, those of different lanes side by side. So zero-filling and snapshot
+ * blocks, which have lanes of their own, delay no commit. Completions come back in batches, with
+ * one wake-up for as many as have gathered.
  *
- *     aero_host_disk_submit(disk, &request, &done)   true: it ran at once and `done` is its completion
- *     aero_host_disk_take(disk, done, count)         completions that workers have left
+ *     aero_host_disk_submit(disk, &request, &done)   true: it ran at once and `done` is its
+ *     completion aero_host_disk_take(disk, done, count)         completions that workers have left
  *     aero_host_disk_arm(disk)                       false: some are there, do not sleep
  *
- * A proof that is only written, not synced, touches the page cache and nothing else, and it follows a sync that has just
- * returned: it runs inside submit, which is cheaper than waking anybody.
+ * A proof that is only written, not synced, touches the page cache and nothing else, and it
+ * follows a sync that has just returned: it runs inside submit, which is cheaper than waking
+ * anybody.
  *
  * Threads: all functions belong to the loop's thread.
  * Errors: none of its own; what the disk said is in the completions. */
@@ -21,8 +23,8 @@
 
 #include "server/core_request.h"
 
-/* Lanes of one owner, and requests of one lane that wait or run: more is a mistake of the core, whose handle tables
- * hold fewer. */
+/* Lanes of one owner, and requests of one lane that wait or run: more is a mistake of the core,
+ * whose handle tables hold fewer. */
 #define AERO_HOST_DISK_LANES_MAX 8
 #define AERO_HOST_DISK_QUEUE_MAX 64
 
@@ -43,7 +45,8 @@ struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *o
 /* Runs what was submitted to its end and joins the workers. Accepts NULL. */
 void aero_host_disk_free(struct aero_host_disk *disk);
 
-/* Becomes readable, edge-triggered (it is never read), when completions arrive after aero_host_disk_arm. */
+/* Becomes readable, edge-triggered (it is never read), when completions arrive after
+ * aero_host_disk_arm. */
 int aero_host_disk_fd(const struct aero_host_disk *disk);
 bool aero_host_disk_arm(struct aero_host_disk *disk);
 

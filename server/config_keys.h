@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every configuration key of both daemons, with type, bounds, default and help: the one place that
+ * names them.
+ *
+ * The replica's table is the primary's and a few keys more, so that a replica that was promoted
+ * runs as a primary from the file that it has. The .conf files in deploy/ are printed from here
+ * (--print-config). */
+#ifndef AERO_SERVER_CONFIG_KEYS_H
+#define AERO_SERVER_CONFIG_KEYS_H
+
+#include "base/config.h"
+#include "base/log.h"
+
+const struct aero_config_table *aero_config_keys_primary(void);
+const struct aero_config_table *aero_config_keys_replica(void);
+
+/* Positions in .choices, for aero_config_choice. */
+enum aero_on_fsync_failure {
+    AERO_FSYNC_FAILURE_REFUSE,
+    AERO_FSYNC_FAILURE_EXIT,
+};
+
+enum aero_log_format aero_config_log_format(const struct aero_config *config);
+enum aero_log_level aero_config_log_level(const struct aero_config *config);
+enum aero_on_fsync_failure aero_config_on_fsync_failure(const struct aero_config *config);
+/* 0600, 0660 or 0666. */
+unsigned aero_config_unixsocket_mode(const struct aero_config *config);
+
+/* The words of a list such as `bind`, separated by blanks or commas. Copies each, with its NUL,
+ * into out_words. Returns how many there are, or SIZE_MAX when there are more than `limit` or one
+ * does not fit. */
+#define AERO_CONFIG_WORD_MAX 256
+size_t aero_config_words(const char *list, size_t limit, char (*out_words)[AERO_CONFIG_WORD_MAX]);
+
+#endif
