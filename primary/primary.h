@@ -27,8 +27,8 @@
 #include "server/server.h"
 
 struct aero_primary;
-struct aero_shipping_view; /* shipping/sender.h */
-struct aero_sender_event;  /* shipping/sender.h */
+struct aero_shipping_view; /* shipping/view.h */
+struct aero_fleet_event;   /* primary/fleet_event.h */
 
 struct aero_primary_options {
     struct aero_wal_options wal;
@@ -64,13 +64,15 @@ bool aero_primary_next_request(struct aero_primary *primary, struct aero_core_re
 void aero_primary_on_completion(struct aero_primary *primary, enum aero_core_owner owner,
                                 const struct aero_disk_completion *completion);
 
-/* What senders may ship now: a new reference, or NULL when nothing changed since `version`. Durable bytes only. */
-struct aero_shipping_view *aero_primary_shipping_view(struct aero_primary *primary,
-                                                      uint64_t *version);
-/* What a sender learnt from its replica, in order. `connection` is the runner's own number for the connection. */
-void aero_primary_on_sender_event(struct aero_primary *primary, uint64_t connection,
-                                  const struct aero_sender_event *event);
-void aero_primary_on_replica_closed(struct aero_primary *primary, uint64_t connection);
+/* What senders may ship: a view of segments, snapshots and history (borrowed until the next call into the core; retain it to keep
+ * it; a new pointer whenever it changed) and, by value, how far the log is durable. The place's segment is in the view. */
+struct aero_shipping_view *aero_primary_shipping_view(struct aero_primary *primary);
+struct aero_wal_place aero_primary_durable_place(const struct aero_primary *primary);
+/* What this replica (by its certificate's name) ever acknowledged durable, 0 when unknown: for its sender (decision 5). */
+aero_lsn aero_primary_acknowledged_by(const struct aero_primary *primary, const char *name);
+/* What a sender learnt from its replica, in order; AERO_SENDER_CLOSED is the last of a connection. */
+void aero_primary_on_fleet_event(struct aero_primary *primary,
+                                 const struct aero_fleet_event *event);
 
 /* Clean stop: takes no more writes, lets those in flight finish, syncs the proof. True when all is on disk. Depends on nothing:
  * a kill at any moment is as good (FM-4.1). */

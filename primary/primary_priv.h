@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the primary's core share: primary.c turns, primary_node.c answers sessions, primary_status.c tells. */
+#ifndef AERO_PRIMARY_PRIMARY_PRIV_H
+#define AERO_PRIMARY_PRIMARY_PRIV_H
+
+#include "primary/fleet.h"
+#include "primary/pipeline.h"
+#include "primary/primary.h"
+#include "server/node.h"
+
+#define AERO_ENTROPY_STOCK 4
+
+/* One checkpoint from wish to snapshot: a view of the evaluated state is taken at once and waits until the LSN that it
+ * shows is durable (V-1: no snapshot of what a crash could take back). */
+struct aero_checkpoint_wish {
+    enum {
+        AERO_WISH_NONE,
+        AERO_WISH_ASKED,   /* take a view at the end of this turn */
+        AERO_WISH_VIEWED,  /* the view waits for its LSN to be durable */
+        AERO_WISH_RUNNING, /* the checkpointer has it */
+    } state;
+    uint64_t ticket; /* of the newest command that waits for it */
+    struct aero_view *view;
+    aero_lsn lsn;
+    aero_wall_ms expiry_clock;
+};
+
+struct aero_primary {
+    struct aero_logger *logger;
+    aero_mono_ns now;
+    aero_wall_ms wall;
+
+    struct aero_pipeline *pipeline;
+    struct aero_wal_writer *wal;
+    struct aero_checkpointer *checkpointer;
+    struct aero_server *server;
+    struct aero_fleet fleet;
+    struct aero_disk_handles handles[AERO_OWNER_COUNT];
+
+    aero_id incarnation;
+    aero_id entropy[AERO_ENTROPY_STOCK];
+    size_t entropy_count;
+
+    /* Why writes are refused; empty when they are taken. Gates from the manifest, failures from the WAL. */
+    char closed_reason[512];
+    enum aero_write_gate gate;
+    bool stopping;
+    bool tree_has_garbage;
+    aero_mono_ns retry_at;
+
+    struct aero_checkpoint_wish wish;
+    uint64_t tickets_given;
+    uint64_t ticket_done; /* checkpoints up to this ticket have ended */
+    bool ticket_failed;   /* the last one that ended */
+    char ticket_error[160];
+
+    /* Expiry is suspended when the clock jumped further than this bound over the restart (decision 21). */
+    bool expiry_suspended;
+
+    uint64_t shipping_version; /* rises whenever senders may ship more */
+    struct aero_role_peer role_peers[AERO_FLEET_MAX];
+    uint64_t commits;
+    uint64_t failures;
+};
+
+/* primary_node.c */
+struct aero_node aero_primary_node(struct aero_primary *primary);
+/* primary_status.c */
+void aero_primary_info(struct aero_primary *primary, const char *section, struct aero_buffer *out);
+bool aero_primary_admin(struct aero_primary *primary, const char *name,
+                        const struct aero_slice *arguments, size_t argument_count,
+                        struct aero_buffer *out_reply, const char **out_error);
+/* primary.c: refuses writes from now on and says why; replies in flight get UNKNOWN. */
+void aero_primary_raise_gate(struct aero_primary *primary, enum aero_write_gate gate,
+                             const char *reason);
+void aero_primary_lower_gate(struct aero_primary *primary);
+
+#endif
