@@ -31,7 +31,7 @@ enum aero_disk_open {
     AERO_DISK_WRITE,      /* must exist, read and write */
     AERO_DISK_CREATE,     /* created or truncated to nothing, read and write */
     AERO_DISK_CREATE_NEW, /* AERO_EXISTS when the name is taken */
-    AERO_DISK_REUSE,      /* as WRITE, but AERO_BUSY when the file has a second link (decision 14) */
+    AERO_DISK_REUSE, /* as WRITE, but AERO_BUSY when the file has a second link (decision 14) */
 };
 
 struct aero_disk_entry {

@@ -18,7 +18,7 @@ static aero_status listen_error(struct aero_host_listeners *listeners, const cha
                                 const char *call, int sys_errno)
 {
     snprintf(listeners->error, sizeof listeners->error, "%s: %s: %s", address, call,
-             strerror(sys_errno));
+             strerrordesc_np(sys_errno));
     aero_status status = aero_error_errno(sys_errno);
     if (sys_errno == EADDRINUSE) {
         status.code = AERO_BUSY;
