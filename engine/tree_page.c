@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cells never move on insert: a new one goes below the lowest, and only the slots shift. A removed cell leaves a
+ * hole, which the next copy of the page (growth, split, merge) closes. */
+#include "engine/tree_page_priv.h"
+
+#include "base/assert.h"
+#include "base/le.h"
+
+/* XXH3-128 of key and value each, then of the 48 bytes in tree.h. */
+static struct aero_u128 hash_entry(struct aero_u128 key_hash, size_t key_length,
+                                   struct aero_u128 value_hash, size_t value_length)
+{
+    uint8_t bytes[48];
+    aero_store_u64(bytes, key_length);
+    aero_store_u64(bytes + 8, key_hash.low);
+    aero_store_u64(bytes + 16, key_hash.high);
+    aero_store_u64(bytes + 24, value_length);
+    aero_store_u64(bytes + 32, value_hash.low);
+    aero_store_u64(bytes + 40, value_hash.high);
+    return aero_checksum128(aero_slice_of(bytes, sizeof bytes));
+}
+
+struct aero_u128 aero_entry_hash(struct aero_slice key, struct aero_slice value)
+{
+    return hash_entry(aero_checksum128(key), key.length, aero_checksum128(value), value.length);
+}
+
+struct aero_summary aero_page_entry_summary(const struct aero_page *page, unsigned index)
+{
+    struct aero_slice key = aero_page_key(page, index);
+    struct aero_slice value = aero_page_value(page, index);
+    if (value.length <= AERO_BLOB_HASH_ABOVE) {
+        return (struct aero_summary){1, aero_entry_hash(key, value)};
+    }
+    struct aero_u128 value_hash;
+    memcpy(&value_hash, value.data - sizeof value_hash, sizeof value_hash);
+    return (struct aero_summary){
+        1, hash_entry(aero_checksum128(key), key.length, value_hash, value.length)};
+}
+
+static size_t blob_bytes(size_t length)
+{
+    return sizeof(struct aero_blob) + length +
+           (length > AERO_BLOB_HASH_ABOVE ? sizeof(struct aero_u128) : 0);
+}
+
+static void fill_blob(struct aero_blob *blob, struct aero_slice content)
+{
+    uint8_t *out = blob->bytes;
+    if (content.length > AERO_BLOB_HASH_ABOVE) {
+        struct aero_u128 hash = aero_checksum128(content);
+        memcpy(out, &hash, sizeof hash);
+        out += sizeof hash;
+    }
+    memcpy(out, content.data, content.length);
+}
+
+static void put_blob(struct aero_tree_memory *memory, uint8_t *place, struct aero_slice content)
+{
+    struct aero_blob *blob = aero_tree_memory_take(memory, blob_bytes(content.length));
+    blob->refs = 1;
+    blob->length = (uint32_t)content.length;
+    fill_blob(blob, content);
+    memcpy(place, &blob, sizeof blob);
+}
+
+static void release_blob(struct aero_tree_memory *memory, struct aero_blob *blob)
+{
+    AERO_ASSERT(blob->refs > 0);
+    if (--blob->refs == 0) {
+        aero_tree_memory_give(memory, blob, blob_bytes(blob->length));
+    }
+}
+
+static size_t varint_bytes(size_t value)
+{
+    size_t bytes = 1;
+    for (; value >= 0x80; value >>= 7) {
+        bytes++;
+    }
+    return bytes;
+}
+
+static size_t value_bytes(size_t length)
+{
+    return varint_bytes(length) + (length <= AERO_VALUE_INLINE_MAX ? length : sizeof(void *));
+}
+
+static size_t cell_bytes(const struct aero_page *page, unsigned index)
+{
+    size_t bytes = aero_page_key_bytes(page->slots[index].key_length);
+    if (page->level != 0) {
+        return bytes + sizeof(void *);
+    }
+    size_t length;
+    aero_page_value_place(page, index, &length);
+    return bytes + value_bytes(length);
+}
+
+size_t aero_page_entry_bytes(const struct aero_page_entry *entry)
+{
+    size_t tail = entry->child != NULL ? sizeof(void *) : value_bytes(entry->value.length);
+    return sizeof(struct aero_slot) + aero_page_key_bytes(entry->key.length) + tail;
+}
+
+size_t aero_page_range_bytes(const struct aero_page *page, unsigned from, unsigned to)
+{
+    size_t bytes = (to - from) * sizeof(struct aero_slot);
+    for (unsigned i = from; i < to; i++) {
+        bytes += cell_bytes(page, i);
+    }
+    return bytes;
+}
+
+/* Search. */
+
+uint32_t aero_page_head(struct aero_slice key, size_t prefix_length)
+{
+    if (key.length >= prefix_length + 4) {
+        uint32_t head;
+        memcpy(&head, key.data + prefix_length, 4);
+        return __builtin_bswap32(head);
+    }
+    uint32_t head = 0;
+    for (size_t i = 0; i < 4; i++) {
+        size_t at = prefix_length + i;
+        head = head << 8 | (at < key.length ? key.data[at] : 0);
+    }
+    return head;
+}
+
+static struct aero_slice skip(struct aero_slice key, size_t count)
+{
+    return aero_slice_of(key.data + count, key.length - count);
+}
+
+/* The first slot in [from, to) whose head is at least `head`; no branch depends on the data. */
+static unsigned search_heads(const struct aero_page *page, unsigned from, unsigned to,
+                             uint32_t head)
+{
+    const struct aero_slot *base = page->slots + from;
+    unsigned count = to - from;
+    while (count > 1) {
+        unsigned half = count / 2;
+        base += base[half - 1].head < head ? half : 0;
+        count -= half;
+    }
+    return (unsigned)(base - page->slots) + (count == 1 && base->head < head);
+}
+
+unsigned aero_page_search(const struct aero_page *page, struct aero_slice key, bool *out_exact)
+{
+    unsigned low = aero_page_first(page);
+    unsigned end = page->slot_count;
+    size_t prefix = page->prefix_length;
+    *out_exact = false;
+    if (low >= end) {
+        return end;
+    }
+    if (prefix != 0) {
+        size_t common = key.length < prefix ? key.length : prefix;
+        int order = memcmp(key.data, aero_page_key(page, low).data, common);
+        if (order != 0 || common < prefix) {
+            return order > 0 ? end : low;
+        }
+    }
+    uint32_t head = aero_page_head(key, prefix);
+    low = search_heads(page, low, end, head);
+    if (low == end || page->slots[low].head != head) {
+        return low;
+    }
+    unsigned high = head == UINT32_MAX ? end : search_heads(page, low, end, head + 1);
+    struct aero_slice tail = skip(key, prefix);
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        int order = aero_slice_compare(skip(aero_page_key(page, middle), prefix), tail);
+        if (order == 0) {
+            *out_exact = true;
+            return middle;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Pages as wholes. */
+
+static size_t round_size(size_t live_bytes)
+{
+    size_t steps = (live_bytes + AERO_PAGE_BYTES_STEP - 1) / AERO_PAGE_BYTES_STEP;
+    AERO_ASSERT(steps * AERO_PAGE_BYTES_STEP <= AERO_PAGE_BYTES_MAX);
+    return steps * AERO_PAGE_BYTES_STEP;
+}
+
+struct aero_page *aero_page_new(struct aero_tree_memory *memory, unsigned level, size_t live_bytes)
+{
+    size_t size = round_size(live_bytes);
+    struct aero_page *page = aero_tree_memory_take(memory, size);
+    *page = (struct aero_page){
+        .refs = 1,
+        .size_bytes = (uint16_t)size,
+        .cells_offset = (uint16_t)size,
+        .level = (uint8_t)level,
+    };
+    return page;
+}
+
+void aero_page_free(struct aero_tree_memory *memory, struct aero_page *page)
+{
+    aero_tree_memory_give(memory, page, page->size_bytes);
+}
+
+static void hold_content(const struct aero_page *page)
+{
+    for (unsigned i = 0; i < page->slot_count; i++) {
+        if (page->slots[i].key_length > AERO_KEY_INLINE_MAX) {
+            aero_blob_at(aero_page_cell(page, i))->refs++;
+        }
+        if (page->level != 0) {
+            aero_page_child(page, i)->refs++;
+        } else {
+            size_t length;
+            const uint8_t *place = aero_page_value_place(page, i, &length);
+            if (length > AERO_VALUE_INLINE_MAX) {
+                aero_blob_at(place)->refs++;
+            }
+        }
+    }
+}
+
+struct aero_page *aero_page_clone(struct aero_tree_memory *memory, const struct aero_page *page)
+{
+    struct aero_page *copy = aero_tree_memory_take(memory, page->size_bytes);
+    memcpy(copy, page, page->size_bytes);
+    copy->refs = 1;
+    if (page->level != 0 || page->has_blobs) {
+        hold_content(page);
+    }
+    return copy;
+}
+
+void aero_page_strip(struct aero_tree_memory *memory, struct aero_page *page)
+{
+    if (page->refs == 1) {
+        aero_page_free(memory, page);
+        return;
+    }
+    page->refs--;
+    if (page->level != 0 || page->has_blobs) {
+        hold_content(page);
+    }
+}
+
+/* Without holes the cells move as one block. */
+static void copy_block(struct aero_page *page, const struct aero_page *source)
+{
+    size_t block = (size_t)source->size_bytes - source->cells_offset;
+    uint16_t shift = (uint16_t)(page->size_bytes - source->size_bytes);
+    page->cells_offset = (uint16_t)(page->size_bytes - block);
+    memcpy((uint8_t *)page + page->cells_offset, (const uint8_t *)source + source->cells_offset,
+           block);
+    for (unsigned i = 0; i < source->slot_count; i++) {
+        page->slots[i] = source->slots[i];
+        page->slots[i].offset = (uint16_t)(page->slots[i].offset + shift);
+    }
+    page->slot_count = source->slot_count;
+    page->prefix_length = source->prefix_length;
+    page->has_blobs = source->has_blobs;
+}
+
+struct aero_page *aero_page_resize(struct aero_tree_memory *memory, struct aero_page *page,
+                                   size_t live_bytes)
+{
+    AERO_ASSERT(page->refs == 1);
+    struct aero_page *next = aero_page_new(memory, page->level, live_bytes);
+    next->summary = page->summary;
+    if (page->dead_bytes == 0) {
+        copy_block(next, page);
+    } else {
+        aero_page_append_range(next, page, 0, page->slot_count);
+        aero_page_index(next);
+    }
+    aero_page_free(memory, page);
+    return next;
+}
+
+/* Cells. */
+
+static uint8_t *take_cell(struct aero_page *page, size_t length)
+{
+    AERO_ASSERT(aero_page_gap_bytes(page) >= length + sizeof page->slots[0]);
+    page->cells_offset = (uint16_t)(page->cells_offset - length);
+    return (uint8_t *)page + page->cells_offset;
+}
+
+static void write_value(struct aero_tree_memory *memory, struct aero_page *page, uint8_t *out,
+                        struct aero_slice value)
+{
+    size_t rest = value.length;
+    for (; rest >= 0x80; rest >>= 7) {
+        *out++ = (uint8_t)(rest | 0x80);
+    }
+    *out++ = (uint8_t)rest;
+    if (value.length > AERO_VALUE_INLINE_MAX) {
+        put_blob(memory, out, value);
+        page->has_blobs = true;
+    } else if (value.length != 0) {
+        memcpy(out, value.data, value.length);
+    }
+}
+
+static void write_cell(struct aero_tree_memory *memory, struct aero_page *page, uint8_t *cell,
+                       const struct aero_page_entry *entry)
+{
+    if (entry->key.length > AERO_KEY_INLINE_MAX) {
+        put_blob(memory, cell, entry->key);
+        page->has_blobs = true;
+    } else if (entry->key.length != 0) {
+        memcpy(cell, entry->key.data, entry->key.length);
+    }
+    cell += aero_page_key_bytes(entry->key.length);
+    if (page->level == 0) {
+        write_value(memory, page, cell, entry->value);
+    } else {
+        memcpy(cell, &entry->child, sizeof entry->child);
+    }
+}
+
+static size_t common_prefix(struct aero_slice a, struct aero_slice b, size_t limit)
+{
+    size_t length = a.length < b.length ? a.length : b.length;
+    length = length < limit ? length : limit;
+    size_t i = 0;
+    while (i < length && a.data[i] == b.data[i]) {
+        i++;
+    }
+    return i;
+}
+
+static void set_heads(struct aero_page *page)
+{
+    for (unsigned i = aero_page_first(page); i < page->slot_count; i++) {
+        page->slots[i].head = aero_page_head(aero_page_key(page, i), page->prefix_length);
+    }
+}
+
+void aero_page_index(struct aero_page *page)
+{
+    unsigned first = aero_page_first(page);
+    page->prefix_length = 0;
+    if (page->slot_count > first) {
+        page->prefix_length = (uint16_t)common_prefix(
+            aero_page_key(page, first), aero_page_key(page, page->slot_count - 1u), SIZE_MAX);
+    }
+    set_heads(page);
+}
+
+/* Shortens the prefix to what `key` shares with the page (PAGE-4). */
+static void admit_key(struct aero_page *page, struct aero_slice key)
+{
+    unsigned first = aero_page_first(page);
+    if (page->slot_count <= first) {
+        page->prefix_length = (uint16_t)key.length;
+        return;
+    }
+    size_t common = common_prefix(key, aero_page_key(page, first), page->prefix_length);
+    if (common < page->prefix_length) {
+        page->prefix_length = (uint16_t)common;
+        set_heads(page);
+    }
+}
+
+void aero_page_insert(struct aero_tree_memory *memory, struct aero_page *page, unsigned position,
+                      const struct aero_page_entry *entry)
+{
+    AERO_ASSERT(position >= aero_page_first(page) && position <= page->slot_count);
+    admit_key(page, entry->key);
+    size_t length = aero_page_entry_bytes(entry) - sizeof page->slots[0];
+    uint8_t *cell = take_cell(page, length);
+    write_cell(memory, page, cell, entry);
+    struct aero_slot *slot = page->slots + position;
+    memmove(slot + 1, slot, (page->slot_count - position) * sizeof *slot);
+    slot->head = aero_page_head(entry->key, page->prefix_length);
+    slot->offset = page->cells_offset;
+    slot->key_length = (uint16_t)entry->key.length;
+    page->slot_count++;
+}
+
+void aero_page_append(struct aero_tree_memory *memory, struct aero_page *page,
+                      const struct aero_page_entry *entry)
+{
+    size_t length = aero_page_entry_bytes(entry) - sizeof page->slots[0];
+    uint8_t *cell = take_cell(page, length);
+    write_cell(memory, page, cell, entry);
+    page->slots[page->slot_count++] =
+        (struct aero_slot){.offset = page->cells_offset, .key_length = (uint16_t)entry->key.length};
+}
+
+void aero_page_append_range(struct aero_page *page, const struct aero_page *source, unsigned from,
+                            unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        size_t length = cell_bytes(source, i);
+        uint8_t *cell = take_cell(page, length);
+        memcpy(cell, aero_page_cell(source, i), length);
+        page->slots[page->slot_count] = source->slots[i];
+        page->slots[page->slot_count++].offset = page->cells_offset;
+    }
+    page->has_blobs |= source->has_blobs;
+}
+
+static void lose_cell(struct aero_page *page, size_t offset, size_t length)
+{
+    if (offset == page->cells_offset) {
+        page->cells_offset = (uint16_t)(offset + length);
+    } else {
+        page->dead_bytes = (uint16_t)(page->dead_bytes + length);
+    }
+}
+
+void aero_page_remove(struct aero_page *page, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        lose_cell(page, page->slots[i].offset, cell_bytes(page, i));
+    }
+    memmove(page->slots + from, page->slots + to, (page->slot_count - to) * sizeof page->slots[0]);
+    page->slot_count = (uint16_t)(page->slot_count - (to - from));
+}
+
+void aero_page_release_key(struct aero_tree_memory *memory, struct aero_page *page, unsigned index)
+{
+    if (page->slots[index].key_length > AERO_KEY_INLINE_MAX) {
+        release_blob(memory, aero_blob_at(aero_page_cell(page, index)));
+    }
+}
+
+void aero_page_release_value(struct aero_tree_memory *memory, struct aero_page *page,
+                             unsigned index)
+{
+    size_t length;
+    const uint8_t *place = aero_page_value_place(page, index, &length);
+    if (length > AERO_VALUE_INLINE_MAX) {
+        release_blob(memory, aero_blob_at(place));
+    }
+}
+
+bool aero_page_set_value(struct aero_tree_memory *memory, struct aero_page *page, unsigned index,
+                         struct aero_slice value)
+{
+    size_t old_length;
+    uint8_t *place = aero_page_value_place(page, index, &old_length);
+    if (old_length == value.length) { /* the usual overwrite: nothing moves */
+        if (old_length <= AERO_VALUE_INLINE_MAX) {
+            if (old_length != 0) {
+                memcpy(place, value.data, value.length);
+            }
+            return true;
+        }
+        struct aero_blob *blob = aero_blob_at(place);
+        if (blob->refs == 1) {
+            fill_blob(blob, value);
+            return true;
+        }
+    }
+    size_t key_bytes = aero_page_key_bytes(page->slots[index].key_length);
+    size_t old_bytes = value_bytes(old_length);
+    size_t new_bytes = value_bytes(value.length);
+    if (new_bytes > old_bytes && aero_page_gap_bytes(page) < key_bytes + new_bytes) {
+        return false;
+    }
+    aero_page_release_value(memory, page, index);
+    uint8_t *cell = aero_page_cell(page, index);
+    if (new_bytes > old_bytes) {
+        uint16_t old_offset = page->slots[index].offset;
+        page->cells_offset = (uint16_t)(page->cells_offset - key_bytes - new_bytes);
+        memcpy((uint8_t *)page + page->cells_offset, cell, key_bytes);
+        page->slots[index].offset = page->cells_offset;
+        cell = aero_page_cell(page, index);
+        lose_cell(page, old_offset, key_bytes + old_bytes);
+    } else {
+        page->dead_bytes = (uint16_t)(page->dead_bytes + old_bytes - new_bytes);
+    }
+    write_value(memory, page, cell + key_bytes, value);
+    return true;
+}
