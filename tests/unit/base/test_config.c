@@ -111,6 +111,19 @@ static void test_set_reads_units_and_names_in_any_case(void **state)
     aero_config_free(config);
 }
 
+static void test_set_takes_the_bounds_themselves(void **state)
+{
+    (void)state;
+    struct aero_config *config = aero_config_new(&table);
+    set_accepts(config, "port", "65535");
+    set_accepts(config, "port", "1");
+    set_accepts(config, "segment_bytes", "1gb");
+    set_accepts(config, "segment_bytes", "1024kb");
+    set_accepts(config, "clients_max", "100000");
+    assert_int_equal(aero_config_integer(config, "clients_max"), 100000);
+    aero_config_free(config);
+}
+
 static void test_set_refuses_and_says_what_is_allowed(void **state)
 {
     (void)state;
@@ -401,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_holds_the_defaults),
         cmocka_unit_test(test_set_reads_units_and_names_in_any_case),
+        cmocka_unit_test(test_set_takes_the_bounds_themselves),
         cmocka_unit_test(test_set_refuses_and_says_what_is_allowed),
         cmocka_unit_test(test_set_unknown_key_suggests_the_nearest),
         cmocka_unit_test(test_set_pair_splits_at_the_first_equals),
