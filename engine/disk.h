@@ -80,7 +80,7 @@ struct aero_disk aero_disk_posix_port(struct aero_disk_posix *disk);
 
 enum aero_disk_op_kind {
     AERO_OP_OPEN,           /* name, how -> handle */
-    AERO_OP_CLOSE,          /* handle */
+    AERO_OP_CLOSE,          /* handle; nothing when it is not open */
     AERO_OP_WRITE,          /* handle, offset, bytes */
     AERO_OP_ZERO,           /* handle, offset, length: writes zeros in bounded pieces */
     AERO_OP_SYNC,           /* handle */

@@ -53,8 +53,10 @@ aero_status aero_disk_run_op(struct aero_disk disk, struct aero_disk_handles *ha
     case AERO_OP_OPEN:
         return run_open(disk, handle, op);
     case AERO_OP_CLOSE:
-        disk.ops->close(disk.self, *handle);
-        *handle = NULL;
+        if (*handle != NULL) { /* closing what never opened is how a core starts over */
+            disk.ops->close(disk.self, *handle);
+            *handle = NULL;
+        }
         return aero_ok();
     case AERO_OP_RENAME:
         return disk.ops->rename(disk.self, op->name, op->name_to);

@@ -15,21 +15,56 @@
 _Static_assert(CHAIN_OFFSET + 8 == AERO_RECORD_HEADER_BYTES, "the chain closes the header");
 _Static_assert(AERO_RECORD_HEADER_BYTES % AERO_RECORD_ALIGN == 0, "payloads start aligned");
 
+void aero_record_prepare(enum aero_record_type type, struct aero_slice payload, uint8_t *out_bytes)
+{
+    AERO_ASSERT(payload.length >= 1 && payload.length <= AERO_RECORD_PAYLOAD_MAX);
+    aero_store_u32(out_bytes, RECORD_MAGIC);
+    aero_store_u32(out_bytes + 4, (uint32_t)type);
+    aero_store_u64(out_bytes + 8, payload.length);
+    aero_store_u64(out_bytes + 48, aero_checksum64(payload));
+    /* The last eight bytes first: the payload then covers what of them is not padding. */
+    size_t record_bytes = aero_record_bytes(payload.length);
+    aero_store_u64(out_bytes + record_bytes - 8, 0);
+    memcpy(out_bytes + AERO_RECORD_HEADER_BYTES, payload.data, payload.length);
+}
+
+uint64_t aero_record_stamp(uint8_t *bytes, const struct aero_record_place *place)
+{
+    AERO_ASSERT(place->durable_mark.value < place->lsn.value);
+    aero_store_u64(bytes + 16, place->lsn.value);
+    aero_store_u64(bytes + 24, place->durable_mark.value);
+    aero_store_u64(bytes + 32, place->segment_nonce);
+    aero_store_u64(bytes + 40, place->prev_chain);
+    uint64_t chain = aero_checksum64(aero_slice_of(bytes, CHAIN_OFFSET));
+    aero_store_u64(bytes + CHAIN_OFFSET, chain);
+    return chain;
+}
+
+size_t aero_record_prepared_bytes(const uint8_t *bytes)
+{
+    return aero_record_bytes(aero_load_u32(bytes + 8));
+}
+
+bool aero_record_begins(struct aero_slice bytes)
+{
+    return bytes.length >= 4 && aero_load_u32(bytes.data) == RECORD_MAGIC;
+}
+
 void aero_record_encode(struct aero_record_header *header,
                         uint8_t out_bytes[AERO_RECORD_HEADER_BYTES])
 {
     AERO_ASSERT(header->payload_length >= 1 && header->payload_length <= AERO_RECORD_PAYLOAD_MAX);
-    AERO_ASSERT(header->durable_mark.value < header->lsn.value);
+    struct aero_record_place place = {
+        .lsn = header->lsn,
+        .durable_mark = header->durable_mark,
+        .segment_nonce = header->segment_nonce,
+        .prev_chain = header->prev_chain,
+    };
     aero_store_u32(out_bytes, RECORD_MAGIC);
     aero_store_u32(out_bytes + 4, (uint32_t)header->type);
     aero_store_u64(out_bytes + 8, header->payload_length);
-    aero_store_u64(out_bytes + 16, header->lsn.value);
-    aero_store_u64(out_bytes + 24, header->durable_mark.value);
-    aero_store_u64(out_bytes + 32, header->segment_nonce);
-    aero_store_u64(out_bytes + 40, header->prev_chain);
     aero_store_u64(out_bytes + 48, header->payload_hash);
-    header->chain = aero_checksum64(aero_slice_of(out_bytes, CHAIN_OFFSET));
-    aero_store_u64(out_bytes + CHAIN_OFFSET, header->chain);
+    header->chain = aero_record_stamp(out_bytes, &place);
 }
 
 aero_status aero_record_decode(struct aero_slice bytes, struct aero_record_header *out_header)

@@ -48,10 +48,30 @@ static inline size_t aero_record_bytes(size_t payload_length)
 void aero_record_encode(struct aero_record_header *header,
                         uint8_t out_bytes[AERO_RECORD_HEADER_BYTES]);
 
+/* The two halves of encode, for the writer's own buffer (decision 17: LSN, chain and mark are stamped when the group is
+ * handed to the disk, the payload is hashed and copied once, when it arrives).
+ * prepare writes aero_record_bytes(payload.length) bytes: header without its place, payload, padding.
+ * stamp completes the header of a prepared record and returns its chain. */
+void aero_record_prepare(enum aero_record_type type, struct aero_slice payload, uint8_t *out_bytes);
+struct aero_record_place {
+    aero_lsn lsn;
+    aero_lsn durable_mark;
+    uint64_t segment_nonce;
+    uint64_t prev_chain;
+};
+uint64_t aero_record_stamp(uint8_t *bytes, const struct aero_record_place *place);
+/* Header, payload and padding of a prepared or stamped record, as its length field says. */
+size_t aero_record_prepared_bytes(const uint8_t *bytes);
+
+/* Whether the magic number stands here: says nothing about the rest. */
+bool aero_record_begins(struct aero_slice bytes);
+
 /* Verifies the header alone. AERO_INCOMPLETE: fewer than 64 bytes. AERO_CORRUPT: magic, checksum, type, bounds. */
 aero_status aero_record_decode(struct aero_slice bytes, struct aero_record_header *out_header);
 
-/* Verifies a record in place: header, payload hash, zero padding, nonce, LSN and chain. `bytes` starts at the record.
+/* Verifies a record in place: header, payload hash, zero padding, nonce, LSN and chain. `bytes` starts at the record,
+ * which comes behind `before`; for the first of a segment before.chain is the segment's chain0, not the chain of the
+ * record before it.
  * AERO_INCOMPLETE: the valid header asks for more bytes than there are. AERO_MISMATCH: verifies alone but does not
  * belong here (nonce, LSN or chain). AERO_CORRUPT: damaged. */
 aero_status aero_record_verify(struct aero_slice bytes, uint64_t segment_nonce,
