@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checkpoints: snapshot durable, manifest names it, then (and only then) WAL and old snapshots may go (FM-9.2, FM-10).
+/* Checkpoints: snapshot durable, manifest names it, then (and only then) WAL and old snapshots may
+ * go (FM-9.2, FM-10).
  *
  * A sans-I/O core over one manifest. States:
  *
- *     IDLE -> SNAPSHOT (worker writes) -> NAMING (both slots) -> TRUNCATING (floor in both slots, then unlink) -> IDLE
+ *     IDLE -> SNAPSHOT (worker writes) -> NAMING (both slots) -> TRUNCATING (floor in both slots,
+ * then unlink) -> IDLE
  *
- * It owns the running node's manifest: every change while the node runs goes through it, one write at a time, so that
- * slots never race. Floor = min(segment that the oldest kept snapshot needs, replica pins within the retention cap).
- * Snapshot failure: dropped, reported, tried again under a new name. Manifest or directory sync failure: closed, no more
- * changes, the node takes no writes until restart (decision 22). */
+ * It owns the running node's manifest: every change while the node runs goes through it, one write
+ * at a time, so that slots never race. Floor = min(segment that the oldest kept snapshot needs,
+ * replica pins within the retention cap). Snapshot failure: dropped, reported, tried again under a
+ * new name. Manifest or directory sync failure: closed, no more changes, the node takes no writes
+ * until restart (decision 22). */
 #ifndef AERO_ENGINE_CHECKPOINT_H
 #define AERO_ENGINE_CHECKPOINT_H
 
@@ -20,7 +23,8 @@
 struct aero_checkpoint_options {
     uint32_t snapshots_kept; /* at least 2 */
     uint64_t
-        wal_bytes_trigger; /* a checkpoint is due after this much WAL since the last one; 0 = only by command */
+        /* a checkpoint is due after this much WAL since the last one; 0 = only by command */
+        wal_bytes_trigger;
     uint64_t retention_cap_bytes; /* WAL kept for pins and known replicas at most; on by default */
     bool recycle;                 /* offer truncated segments for reuse instead of unlinking them */
 };
@@ -35,8 +39,9 @@ void aero_checkpointer_free(struct aero_checkpointer *checkpointer, struct aero_
 const struct aero_manifest *
 aero_checkpointer_manifest(const struct aero_checkpointer *checkpointer);
 
-/* Changes to the manifest: edit the copy that `edit` returns; it becomes the manifest once durable in both slots.
- * Edits coalesce while a write is in flight. `aero_checkpointer_durable_edit` is the number of the newest durable edit. */
+/* Changes to the manifest: edit the copy that `edit` returns; it becomes the manifest once durable
+ * in both slots. Edits coalesce while a write is in flight. `aero_checkpointer_durable_edit` is
+ * the number of the newest durable edit. */
 struct aero_manifest *aero_checkpointer_edit(struct aero_checkpointer *checkpointer,
                                              uint64_t *out_edit);
 uint64_t aero_checkpointer_durable_edit(const struct aero_checkpointer *checkpointer);
@@ -52,7 +57,8 @@ const struct aero_wal_file *aero_checkpointer_files(const struct aero_checkpoint
 
 bool aero_checkpointer_due(const struct aero_checkpointer *checkpointer);
 bool aero_checkpointer_busy(const struct aero_checkpointer *checkpointer);
-/* Begins one from the durable state: `position` must be exactly what `view` shows. Takes the view. */
+/* Begins one from the durable state: `position` must be exactly what `view` shows. Takes the view.
+ * */
 void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
                              struct aero_view *view, struct aero_position position,
                              uint64_t sequence, aero_wall_ms expiry_clock);
@@ -60,19 +66,24 @@ void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
 bool aero_checkpointer_take_result(struct aero_checkpointer *checkpointer, aero_status *out_status,
                                    struct aero_snapshot_entry *out_entry);
 
-/* A replica's claim: raises or sets its pin; AERO_LIMIT when AERO_PINS_MAX other names are pinned. Capped by retention. */
+/* A replica's claim: raises or sets its pin; AERO_LIMIT when AERO_PINS_MAX other names are pinned.
+ * Capped by retention. */
 aero_status aero_checkpointer_pin(struct aero_checkpointer *checkpointer, const char *node_name,
                                   uint64_t sequence, aero_lsn durable);
 
-/* Requests: snapshot blocks (lane 0, long: a worker of its own) and manifest/unlink work (lane 1). */
+/* Requests: snapshot blocks (lane 0, long: a worker of its own) and manifest/unlink work (lane 1).
+ * */
 const struct aero_disk_request *
 aero_checkpointer_next_request(struct aero_checkpointer *checkpointer);
 void aero_checkpointer_on_completion(struct aero_checkpointer *checkpointer,
                                      const struct aero_disk_completion *completion);
 bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer,
                               aero_status *out_status);
-/* A segment file taken out of the log's names (renamed to wal/recycle-*.tmp, durable), for the writer; told once. */
+/* A segment file taken out of the log's names (renamed to wal/recycle-*.tmp, durable), for the
+ * writer; told once. */
 bool aero_checkpointer_take_recycled(struct aero_checkpointer *checkpointer,
                                      char out_name[AERO_DISK_NAME_MAX]);
+/* Nobody wants that file: unlinks it. */
+void aero_checkpointer_discard(struct aero_checkpointer *checkpointer, const char *name);
 
 #endif

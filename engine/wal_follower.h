@@ -17,6 +17,7 @@ struct aero_wal_follower_start {
     struct aero_segment_header segment;
     struct aero_wal_place end;
     uint64_t record_count;
+    bool sealed; /* a footer stands at the end: a segment header comes next */
     uint64_t proof_generation;
 };
 

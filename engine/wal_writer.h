@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The primary's WAL: records in, disk requests out, durability back.
  *
- * A sans-I/O core. The owner appends records (each gets its LSN at once, provisional until durable), submits once a
- * turn, hands the requests to the disk and feeds completions back. What has become durable is the contiguous prefix
- * (decision 4); everything else is nobody's to see.
+ * A sans-I/O core. The owner appends records (each gets its LSN at once, provisional until
+ * durable), submits once a turn, hands the requests to the disk and feeds completions back. What
+ * has become durable is the contiguous prefix (decision 4); everything else is nobody's to see.
  *
- * Groups form from what has arrived, never from timers: while the groups in flight sync, the next one fills.
- * With every switch off this is the baseline: one record, one write, one sync, one at a time.
+ * Groups form from what has arrived, never from timers: while the groups in flight sync, the next
+ * one fills. With every switch off this is the baseline: one record, one write, one sync, one at a
+ * time.
  *
  * States:
  *
@@ -15,11 +16,13 @@
  *      +--sync failed, or any other error --+--> CLOSED (until restart)
  *
  *   OPEN    appends are taken. CUT: the segment ended at the last durable record for good (decision 3); appends are
- *   refused; a successor is tried whenever the owner calls aero_wal_retry. CLOSED: nothing on this log is trusted
+ *   refused; a successor is tried whenever the owner calls aero_wal_retry. CLOSED: nothing on this
+ * log is trusted
  *   any more (FM-7.2); only recovery from disk opens it again.
  *
- * Bounds: at most queue_bytes of records are queued or in flight; aero_wal_has_room says so beforehand (DET-3).
- * Ownership: payloads are copied on append. Request memory belongs to the writer until its completion. */
+ * Bounds: at most queue_bytes of records are queued or in flight; aero_wal_has_room says so
+ * beforehand (DET-3). Ownership: payloads are copied on append. Request memory belongs to the
+ * writer until its completion. */
 #ifndef AERO_ENGINE_WAL_WRITER_H
 #define AERO_ENGINE_WAL_WRITER_H
 
@@ -70,7 +73,8 @@ struct aero_wal_writer *aero_wal_new(const struct aero_wal_options *options,
                                      const struct aero_wal_start *start);
 void aero_wal_free(struct aero_wal_writer *wal);
 
-/* The largest payload that a record may have here: min(AERO_RECORD_PAYLOAD_MAX, what a segment holds). */
+/* The largest payload that a record may have here: min(AERO_RECORD_PAYLOAD_MAX, what a segment
+ * holds). */
 size_t aero_wal_payload_max(const struct aero_wal_writer *wal);
 bool aero_wal_has_room(const struct aero_wal_writer *wal, size_t payload_length);
 bool aero_wal_is_open(const struct aero_wal_writer *wal);
@@ -78,11 +82,19 @@ bool aero_wal_is_open(const struct aero_wal_writer *wal);
 /* Queues a record and returns its LSN. Asserts is_open and has_room. */
 aero_lsn aero_wal_append(struct aero_wal_writer *wal, enum aero_record_type type,
                          struct aero_slice payload);
-/* Hands over what has arrived, as far as lanes are free. Call once a turn; completions do it by themselves. */
+/* Hands over what has arrived, as far as lanes are free. Call once a turn; completions do it by
+ * themselves. */
 void aero_wal_submit(struct aero_wal_writer *wal);
 
 aero_lsn aero_wal_last_lsn(const struct aero_wal_writer *wal); /* the last one given out */
 struct aero_wal_place aero_wal_durable(const struct aero_wal_writer *wal);
+
+/* Remembers the place of record `lsn` (the last one given out, or an earlier one that is not
+ * durable yet), for a checkpoint of the state behind it. One at a time; a failure that takes the
+ * record back forgets it. */
+void aero_wal_watch(struct aero_wal_writer *wal, aero_lsn lsn);
+/* True once that record is durable; asks again give the same answer until the next watch. */
+bool aero_wal_watched(const struct aero_wal_writer *wal, struct aero_wal_place *out_place);
 
 /* Each segment needs 128 random bits that the owner draws. The writer keeps one in stock. */
 bool aero_wal_needs_nonce(const struct aero_wal_writer *wal);
@@ -93,10 +105,11 @@ const struct aero_disk_request *aero_wal_next_request(struct aero_wal_writer *wa
 void aero_wal_on_completion(struct aero_wal_writer *wal,
                             const struct aero_disk_completion *completion);
 
-/* A failure, told once. Commits up to and including `unknown_through` may or may not survive (UNKNOWN), later ones were
- * never written and never will be (NOTWRITTEN, decision 11). The owner rolls back to `durable`; the next append
- * gets durable + 1 again. While a cut is pending, commits whose bytes reached the disk are held back from this report until
- * the successor is durable (then NOTWRITTEN) or has failed (then UNKNOWN). */
+/* A failure, told once. Commits up to and including `unknown_through` may or may not survive
+ * (UNKNOWN), later ones were never written and never will be (NOTWRITTEN, decision 11). The owner
+ * rolls back to `durable`; the next append gets durable + 1 again. While a cut is pending, commits
+ * whose bytes reached the disk are held back from this report until the successor is durable (then
+ * NOTWRITTEN) or has failed (then UNKNOWN). */
 struct aero_wal_failure {
     aero_lsn durable;
     aero_lsn unknown_through; /* = durable when every failed commit is NOTWRITTEN */
@@ -109,18 +122,20 @@ struct aero_wal_failure {
 bool aero_wal_take_failure(struct aero_wal_writer *wal, struct aero_wal_failure *out_failure);
 /* In CUT: try again to begin a successor (the owner's timer, after space may have come back). */
 void aero_wal_retry(struct aero_wal_writer *wal);
-/* From outside: authority or trust is gone (superseded, this primary lost records). Goes to CLOSED. */
+/* From outside: authority or trust is gone (superseded, this primary lost records). Goes to
+ * CLOSED. */
 void aero_wal_close(struct aero_wal_writer *wal, aero_status reason);
 
-/* A segment that the writer began since the last call, for the index of segments and the manifest. */
+/* A segment that the writer began since the last call, for the index of segments and the manifest.
+ * */
 struct aero_wal_segment {
     struct aero_segment_header header;
     char name[AERO_DISK_NAME_MAX];
 };
 bool aero_wal_take_new_segment(struct aero_wal_writer *wal, struct aero_wal_segment *out_segment);
 
-/* With wal_recycle: a truncated segment's file, already out of the log's names by a durable rename, to be reused.
- * False when the writer has enough; the caller unlinks it then. */
+/* With wal_recycle: a truncated segment's file, already out of the log's names by a durable
+ * rename, to be reused. False when the writer has enough; the caller unlinks it then. */
 bool aero_wal_give_recycled(struct aero_wal_writer *wal, const char *name);
 
 /* Idle work and clean stop: syncs the proof. True when nothing is in flight or queued any more. */

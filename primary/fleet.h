@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replicas as the primary knows them: who is connected, and what each has acknowledged on its present connection.
+/* The replicas as the primary knows them: who is connected, and what each has acknowledged on its
+ * present connection.
  *
- * Acknowledgements are bound to a connection and cleared when it closes (decision 23): WAIT and WAITAOF count only what a
- * replica in FOLLOWING said on the connection that it has now. Bounded by AERO_FLEET_MAX. */
+ * Acknowledgements are bound to a connection and cleared when it closes (decision 23): WAIT and
+ * WAITAOF count only what a replica in FOLLOWING said on the connection that it has now. Bounded
+ * by AERO_FLEET_MAX. */
 #ifndef AERO_PRIMARY_FLEET_H
 #define AERO_PRIMARY_FLEET_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a link learnt from its replica, as a value that may cross threads: senders run on the link thread, the fleet belongs to
- * the primary's core. */
+/* What a link learnt from its replica, as a value that may cross threads: senders run on the link
+ * thread, the fleet belongs to the primary's core. */
 #ifndef AERO_PRIMARY_FLEET_EVENT_H
 #define AERO_PRIMARY_FLEET_EVENT_H
 

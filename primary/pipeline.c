@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nothing here is durable by itself: after a crash the state is what recovery reads from the WAL, and the undo log is gone
- * with the evaluated state that it could take back (FM-8.1). */
+/* Nothing here is durable by itself: after a crash the state is what recovery reads from the WAL,
+ * and the undo log is gone with the evaluated state that it could take back (FM-8.1). */
 #include "primary/pipeline.h"
 
 #include <stdlib.h>
@@ -174,8 +174,8 @@ void aero_pipeline_abort(struct aero_pipeline *pipeline)
         return;
     }
     aero_undo_rollback(pipeline->undo, pipeline->evaluated, pipeline->tree);
-    /* Marks with an LSN that nothing may ever reach must not stay behind: every key counts as touched by the
-     * commits that are in flight, which errs upwards. */
+    /* Marks with an LSN that nothing may ever reach must not stay behind: every key counts as
+     * touched by the commits that are in flight, which errs upwards. */
     memset(pipeline->touched, 0, sizeof pipeline->touched);
     pipeline->touched_everything = pipeline->evaluated;
 }

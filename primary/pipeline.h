@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commit pipeline: one keyspace, evaluated ahead of what is durable by exactly the commits in flight.
+/* The commit pipeline: one keyspace, evaluated ahead of what is durable by exactly the commits in
+ * flight.
  *
- * Commands change the tree in place; the undo log keeps what they changed until the WAL says that it is durable. A
- * failed group is taken back from it, so the evaluated state is always durable state + commits in flight, and
- * nothing else (V-1, D-2). Copying touched leaves once a group instead (a pinned view) was the other candidate: it costs a
- * leaf copy for nearly every write of a large keyspace, where the undo log costs the old value.
+ * Commands change the tree in place; the undo log keeps what they changed until the WAL says that
+ * it is durable. A failed group is taken back from it, so the evaluated state is always durable
+ * state + commits in flight, and nothing else (V-1, D-2). Copying touched leaves once a group
+ * instead (a pinned view) was the other candidate: it costs a leaf copy for nearly every write of
+ * a large keyspace, where the undo log costs the old value.
  *
- * `touched` answers "does this key read the same in the durable state?" with one load: a table of the newest LSN that
- * touched each of 65,536 hash classes. It errs only upwards: a collision holds a reply a little longer, never less. */
+ * `touched` answers "does this key read the same in the durable state?" with one load: a table of
+ * the newest LSN that touched each of 65,536 hash classes. It errs only upwards: a collision holds
+ * a reply a little longer, never less. */
 #ifndef AERO_PRIMARY_PIPELINE_H
 #define AERO_PRIMARY_PIPELINE_H
 

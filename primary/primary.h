@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The primary: evaluates commands, commits them, and tells nobody before they are durable.
  *
- * A sans-I/O core that ties together the keyspace, the WAL writer, the checkpointer, the client sessions and the fleet of
- * replicas. The runner (host or simulator) works in turns:
+ * A sans-I/O core that ties together the keyspace, the WAL writer, the checkpointer, the client
+ * sessions and the fleet of replicas. The runner (host or simulator) works in turns:
  *
  *     tick(now)                       once a turn, first
  *     session input, fleet events, disk completions, in any order
@@ -10,12 +10,13 @@
  *     next_request() until none       run them on workers
  *     server outputs                  aero_server_next_ready: replies that may leave
  *
- * V-1: the evaluated state is ahead of the durable one only by commits in flight; sessions hold every reply that depends
- * on them; snapshots and digests are taken at durable boundaries. When a group fails, the undo log takes the evaluated
- * state back to the durable one, and the held replies become NOTWRITTEN or UNKNOWN (decision 11).
+ * V-1: the evaluated state is ahead of the durable one only by commits in flight; sessions hold
+ * every reply that depends on them; snapshots and digests are taken at durable boundaries. When a
+ * group fails, the undo log takes the evaluated state back to the durable one, and the held
+ * replies become NOTWRITTEN or UNKNOWN (decision 11).
  *
- * Write gates (decision 7, 15): CUT, PRIMARY_LOST and SUPERSEDED are kept in the manifest; while one is up, writes are
- * refused with the reason and what the operator can do. */
+ * Write gates (decision 7, 15): CUT, PRIMARY_LOST and SUPERSEDED are kept in the manifest; while
+ * one is up, writes are refused with the reason and what the operator can do. */
 #ifndef AERO_PRIMARY_PRIMARY_H
 #define AERO_PRIMARY_PRIMARY_H
 
@@ -34,11 +35,13 @@ struct aero_primary_options {
     struct aero_wal_options wal;
     struct aero_checkpoint_options checkpoint;
     struct aero_server_options server;
+    struct aero_server_config server_config;
     bool open_writes_after_cut; /* false: wait for a replica or for the operator */
 };
 
-/* The act that makes this start an incarnation of its own (decision 6): adds it to the manifest's history, both slots, synced.
- * Raises the CUT gate when recovery cut bytes while replicas are known (decision 7). May wait; before aero_primary_new. */
+/* The act that makes this start an incarnation of its own (decision 6): adds it to the manifest's
+ * history, both slots, synced. Raises the CUT gate when recovery cut bytes while replicas are
+ * known (decision 7). May wait; before aero_primary_new. */
 aero_status aero_primary_begin_incarnation(struct aero_disk disk, struct aero_recovered *recovered,
                                            const struct aero_recovery_report *report,
                                            bool open_writes_after_cut, aero_id incarnation);
@@ -64,18 +67,21 @@ bool aero_primary_next_request(struct aero_primary *primary, struct aero_core_re
 void aero_primary_on_completion(struct aero_primary *primary, enum aero_core_owner owner,
                                 const struct aero_disk_completion *completion);
 
-/* What senders may ship: a view of segments, snapshots and history (borrowed until the next call into the core; retain it to keep
- * it; a new pointer whenever it changed) and, by value, how far the log is durable. The place's segment is in the view. */
+/* What senders may ship: a view of segments, snapshots and history (borrowed until the next call
+ * into the core; retain it to keep it; a new pointer whenever it changed) and, by value, how far
+ * the log is durable. The place's segment is in the view. */
 struct aero_shipping_view *aero_primary_shipping_view(struct aero_primary *primary);
 struct aero_wal_place aero_primary_durable_place(const struct aero_primary *primary);
-/* What this replica (by its certificate's name) ever acknowledged durable, 0 when unknown: for its sender (decision 5). */
+/* What this replica (by its certificate's name) ever acknowledged durable, 0 when unknown: for its
+ * sender (decision 5). */
 aero_lsn aero_primary_acknowledged_by(const struct aero_primary *primary, const char *name);
-/* What a sender learnt from its replica, in order; AERO_SENDER_CLOSED is the last of a connection. */
+/* What a sender learnt from its replica, in order; AERO_SENDER_CLOSED is the last of a connection.
+ * */
 void aero_primary_on_fleet_event(struct aero_primary *primary,
                                  const struct aero_fleet_event *event);
 
-/* Clean stop: takes no more writes, lets those in flight finish, syncs the proof. True when all is on disk. Depends on nothing:
- * a kill at any moment is as good (FM-4.1). */
+/* Clean stop: takes no more writes, lets those in flight finish, syncs the proof. True when all is
+ * on disk. Depends on nothing: a kill at any moment is as good (FM-4.1). */
 void aero_primary_begin_stop(struct aero_primary *primary);
 bool aero_primary_is_stopped(const struct aero_primary *primary);
 

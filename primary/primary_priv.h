@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the primary's core share: primary.c turns, primary_node.c answers sessions, primary_status.c tells. */
+/* What the files of the primary's core share: primary.c turns, primary_node.c answers sessions,
+ * primary_status.c tells. */
 #ifndef AERO_PRIMARY_PRIMARY_PRIV_H
 #define AERO_PRIMARY_PRIMARY_PRIV_H
 
@@ -10,8 +11,8 @@
 
 #define AERO_ENTROPY_STOCK 4
 
-/* One checkpoint from wish to snapshot: a view of the evaluated state is taken at once and waits until the LSN that it
- * shows is durable (V-1: no snapshot of what a crash could take back). */
+/* One checkpoint from wish to snapshot: a view of the evaluated state is taken at once and waits
+ * until the LSN that it shows is durable (V-1: no snapshot of what a crash could take back). */
 struct aero_checkpoint_wish {
     enum {
         AERO_WISH_NONE,
@@ -41,12 +42,14 @@ struct aero_primary {
     aero_id entropy[AERO_ENTROPY_STOCK];
     size_t entropy_count;
 
-    /* Why writes are refused; empty when they are taken. Gates from the manifest, failures from the WAL. */
+    /* Why writes are refused; empty when they are taken. Gates from the manifest, failures from
+     * the WAL. */
     char closed_reason[512];
     enum aero_write_gate gate;
     bool stopping;
     bool tree_has_garbage;
     aero_mono_ns retry_at;
+    aero_mono_ns busy_at; /* when the WAL was last busy */
 
     struct aero_checkpoint_wish wish;
     uint64_t tickets_given;
@@ -54,10 +57,13 @@ struct aero_primary {
     bool ticket_failed;   /* the last one that ended */
     char ticket_error[160];
 
-    /* Expiry is suspended when the clock jumped further than this bound over the restart (decision 21). */
+    /* Expiry is suspended when the clock jumped further than this bound over the restart (decision
+     * 21). */
     bool expiry_suspended;
 
-    uint64_t shipping_version; /* rises whenever senders may ship more */
+    struct aero_shipping_view *view; /* what senders may ship; built anew when stale */
+    bool view_is_stale;
+    bool must_not_seed; /* the last audit failed (decision 20) */
     struct aero_role_peer role_peers[AERO_FLEET_MAX];
     uint64_t commits;
     uint64_t failures;
@@ -70,6 +76,10 @@ void aero_primary_info(struct aero_primary *primary, const char *section, struct
 bool aero_primary_admin(struct aero_primary *primary, const char *name,
                         const struct aero_slice *arguments, size_t argument_count,
                         struct aero_buffer *out_reply, const char **out_error);
+/* primary.c: moves what the WAL says to those who wait for it. */
+void aero_primary_follow_wal(struct aero_primary *primary);
+/* primary_fleet.c */
+void aero_primary_refresh_view(struct aero_primary *primary);
 /* primary.c: refuses writes from now on and says why; replies in flight get UNKNOWN. */
 void aero_primary_raise_gate(struct aero_primary *primary, enum aero_write_gate gate,
                              const char *reason);

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replica: keeps a byte-for-byte prefix of its primary's WAL, applies what is durable here, proves it, serves reads.
+/* The replica: keeps a byte-for-byte prefix of its primary's WAL, applies what is durable here,
+ * proves it, serves reads.
  *
- *     EMPTY --snapshot granted--> BOOTSTRAPPING --verified and swapped in--> FOLLOWING <--> (disconnected, same state)
+ *     EMPTY --snapshot granted--> BOOTSTRAPPING --verified and swapped in--> FOLLOWING <-->
+ * (disconnected, same state)
  *       |                             |                                        |
  *       +--resume from LSN 1----------------------------------------------->---+
- *                                     any of them --gap, damage, divergence, digest mismatch, doubt--> HALTED(reason)
+ *                                     any of them --gap, damage, divergence, digest mismatch,
+ * doubt--> HALTED(reason)
  *
- *   RECOVERING is what happens before this core exists. HALTED refuses reads and writes, serves its reason, survives restarts
- *   (in the manifest) and ends only by an operator's act (REP-4). Disconnection is not doubt: it goes on serving.
+ *   RECOVERING is what happens before this core exists. HALTED refuses reads and writes, serves
+ * its reason, survives restarts
+ *   (in the manifest) and ends only by an operator's act (REP-4). Disconnection is not doubt: it
+ * goes on serving.
  *
- * Order (decision 18): verified by the receiver -> own WAL -> own fsync -> applied -> visible -> acknowledged as such.
+ * Order (decision 18): verified by the receiver -> own WAL -> own fsync -> applied -> visible ->
+ * acknowledged as such.
  *
- * The runner works in turns exactly as with the primary. The receiver lives inside; the runner owns the transport:
- * it dials when told, feeds bytes, drains bytes. */
+ * The runner works in turns exactly as with the primary. The receiver lives inside; the runner
+ * owns the transport: it dials when told, feeds bytes, drains bytes. */
 #ifndef AERO_REPLICA_REPLICA_H
 #define AERO_REPLICA_REPLICA_H
 
@@ -36,6 +42,7 @@ struct aero_replica_options {
     struct aero_wal_options wal;
     struct aero_checkpoint_options checkpoint;
     struct aero_server_options server;
+    struct aero_server_config server_config;
     bool tail_streaming;
     uint64_t window_bytes;
     uint64_t heartbeat_ns;
@@ -60,16 +67,32 @@ bool aero_replica_next_request(struct aero_replica *replica, struct aero_core_re
 void aero_replica_on_completion(struct aero_replica *replica, enum aero_core_owner owner,
                                 const struct aero_disk_completion *completion);
 
-/* The link. `wants_link` is true when the runner should dial now; it then calls connected or closed. */
+/* The link. `wants_link` is true when the runner should dial now; it then calls connected or
+ * closed. */
 bool aero_replica_wants_link(const struct aero_replica *replica);
 bool aero_replica_wants_close(
     const struct aero_replica *replica); /* the runner drops the link, then calls on_link_closed */
 void aero_replica_on_link_open(struct aero_replica *replica, const char *peer_name);
 void aero_replica_on_link_closed(struct aero_replica *replica, const char *reason);
-/* False: no room; keep the bytes and offer them again after completions (the link's own flow control holds the peer). */
+/* False: no room; keep the bytes and offer them again after completions (the link's own flow
+ * control holds the peer). */
 bool aero_replica_on_link_bytes(struct aero_replica *replica, struct aero_slice bytes);
 struct aero_slice aero_replica_link_output(const struct aero_replica *replica);
 void aero_replica_link_sent(struct aero_replica *replica, size_t count);
+
+/* The primary claims to have lost records that this replica holds and wants to see the next one
+ * (decision 7). The runner calls find_evidence, which reads this node's WAL and may wait: it
+ * happens once in the life of a cluster that is in trouble. */
+bool aero_replica_wants_evidence(const struct aero_replica *replica);
+void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk disk);
+
+/* A snapshot arrived whole and is durable under its name, or an operator resolved a halt. The
+ * runner calls install (which may wait), frees this core and begins again with recovery: what a
+ * restart would find is what the new core starts from. */
+bool aero_replica_wants_reopen(const struct aero_replica *replica);
+/* Names the snapshot (or takes back the halt) in the manifest, both slots: the swap from the old
+ * data to the new (decision 24). */
+aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk disk);
 
 enum aero_replica_state aero_replica_state(const struct aero_replica *replica);
 aero_lsn aero_replica_applied_lsn(const struct aero_replica *replica);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `name:value` lines: what INFO sections, AERO.STATUS and AERO.REPLICAS are made of. Values never hold CR or LF. */
+/* `name:value` lines: what INFO sections, AERO.STATUS and AERO.REPLICAS are made of. Values never
+ * hold CR or LF. */
 #ifndef AERO_SERVER_STATUS_TEXT_H
 #define AERO_SERVER_STATUS_TEXT_H
 

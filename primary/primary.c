@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Turns of the primary. The crash points are the WAL's and the checkpointer's; between them this
+ * file only moves what became durable to those who wait for it, in this order: undo log, held
+ * replies, checkpoint, senders. */
+#include "primary/primary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "primary/primary_priv.h"
+#include "shipping/view.h"
+
+#define RETRY_INTERVAL_NS 1000000000U /* between attempts to begin a segment after ENOSPC */
+#define IDLE_BEFORE_PROOF_SYNC_NS \
+    200000000U /* losing the proof is harmless: its sync never competes with commits */
+#define RECLAIM_NODES_PER_TURN 256U
+#define EXPIRE_KEYS_PER_TURN 64U
+
+aero_status aero_primary_begin_incarnation(struct aero_disk disk, struct aero_recovered *recovered,
+                                           const struct aero_recovery_report *report,
+                                           bool open_writes_after_cut, aero_id incarnation)
+{
+    struct aero_manifest *manifest = &recovered->manifest;
+    if (manifest->role != AERO_ROLE_PRIMARY) {
+        return aero_error(AERO_MISMATCH);
+    }
+    struct aero_incarnation entry = {
+        .epoch = manifest->epoch,
+        .nonce = incarnation,
+        .node_id = manifest->node_id,
+        .start = recovered->end,
+    };
+    snprintf(entry.node_name, sizeof entry.node_name, "%s", manifest->node_name);
+    aero_history_add_incarnation(&manifest->history, &entry);
+    if (report->verdict == AERO_VERDICT_TORN_TAIL && manifest->pin_count > 0 &&
+        manifest->gate == AERO_GATE_OPEN && !open_writes_after_cut) {
+        manifest->gate = AERO_GATE_CUT;
+        snprintf(manifest->gate_reason, sizeof manifest->gate_reason,
+                 "%llu bytes behind LSN %llu were cut and replicas are known",
+                 (unsigned long long)report->cut_bytes,
+                 (unsigned long long)recovered->end.lsn.value);
+    }
+    return aero_manifest_write(disk, manifest);
+}
+
+static void show_gate(struct aero_primary *primary, enum aero_write_gate gate, const char *reason)
+{
+    static const char *const advice[] = {
+        [AERO_GATE_OPEN] = "",
+        [AERO_GATE_CUT] =
+            "waiting for a replica to confirm the end of the log, or for the operator "
+            "(aeroctl open-writes)",
+        [AERO_GATE_PRIMARY_LOST] =
+            "a replica holds records that this primary lost: bring them back "
+            "(aeroctl salvage) before writing",
+        [AERO_GATE_SUPERSEDED] = "another primary was promoted: rejoin as its replica, or promote "
+                                 "this one explicitly",
+    };
+    primary->gate = gate;
+    primary->closed_reason[0] = '\0';
+    if (gate != AERO_GATE_OPEN) {
+        snprintf(primary->closed_reason, sizeof primary->closed_reason,
+                 "MISCONF writes are closed: %s; %s", reason, advice[gate]);
+    }
+}
+
+struct aero_primary *aero_primary_new(const struct aero_primary_options *options,
+                                      struct aero_recovered *recovered, aero_id nonce,
+                                      struct aero_logger *logger)
+{
+    const struct aero_manifest *manifest = &recovered->manifest;
+    AERO_ASSERT(manifest->history.incarnation_count > 0);
+    const struct aero_incarnation *incarnation =
+        &manifest->history.incarnations[manifest->history.incarnation_count - 1];
+    const struct aero_wal_file *last =
+        recovered->file_count > 0 ? &recovered->files[recovered->file_count - 1] : NULL;
+    struct aero_wal_start start = {
+        .cluster_id = manifest->cluster_id,
+        .epoch = manifest->epoch,
+        .incarnation = incarnation->nonce,
+        .nonce = nonce,
+        .prev_sequence = last != NULL ? last->header.sequence : 0,
+        .prev_end_offset = last != NULL ? last->end_offset : 0,
+        .end = recovered->end,
+        .proof_generation = recovered->proof.generation,
+    };
+    struct aero_primary *primary = aero_calloc(1, sizeof *primary);
+    primary->logger = logger;
+    primary->incarnation = incarnation->nonce;
+    primary->wal = aero_wal_new(&options->wal, &start);
+    primary->pipeline = aero_pipeline_new(recovered->tree, primary->wal, recovered->end.lsn,
+                                          recovered->expiry_clock);
+    recovered->tree = NULL;
+    show_gate(primary, manifest->gate, manifest->gate_reason);
+    primary->checkpointer = aero_checkpointer_new(&options->checkpoint, recovered);
+    primary->server =
+        aero_server_new(&options->server, aero_primary_node(primary), options->server_config);
+    primary->view_is_stale = true;
+    return primary;
+}
+
+void aero_primary_free(struct aero_primary *primary)
+{
+    if (primary == NULL) {
+        return;
+    }
+    aero_server_free(primary->server);
+    aero_shipping_view_release(primary->view);
+    if (primary->wish.view != NULL) {
+        aero_view_close(primary->wish.view);
+    }
+    aero_checkpointer_free(primary->checkpointer, aero_pipeline_tree(primary->pipeline));
+    aero_pipeline_free(primary->pipeline);
+    aero_wal_free(primary->wal);
+    free(primary);
+}
+
+struct aero_server *aero_primary_server(struct aero_primary *primary)
+{
+    return primary->server;
+}
+
+/* ---- Gates
+ * ---------------------------------------------------------------------------------------------- */
+
+void aero_primary_raise_gate(struct aero_primary *primary, enum aero_write_gate gate,
+                             const char *reason)
+{
+    if (primary->gate >= gate) {
+        return; /* the graver doubt stays */
+    }
+    uint64_t edit;
+    struct aero_manifest *manifest = aero_checkpointer_edit(primary->checkpointer, &edit);
+    manifest->gate = gate;
+    snprintf(manifest->gate_reason, sizeof manifest->gate_reason, "%s", reason);
+    show_gate(primary, gate, reason);
+    aero_log_event(primary->logger, AERO_LOG_ERROR, "writes_closed",
+                   AERO_LOG_STR("reason", reason));
+}
+
+void aero_primary_lower_gate(struct aero_primary *primary)
+{
+    uint64_t edit;
+    struct aero_manifest *manifest = aero_checkpointer_edit(primary->checkpointer, &edit);
+    manifest->gate = AERO_GATE_OPEN;
+    manifest->gate_reason[0] = '\0';
+    if (aero_wal_is_open(primary->wal)) {
+        show_gate(primary, AERO_GATE_OPEN, "");
+    }
+    aero_log_event(primary->logger, AERO_LOG_WARN, "writes_opened");
+}
+
+/* ---- What the WAL says
+ * ---------------------------------------------------------------------------------- */
+
+static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_failure *failure)
+{
+    primary->failures++;
+    aero_pipeline_on_failure(primary->pipeline, failure->durable);
+    if (primary->wish.state == AERO_WISH_VIEWED &&
+        primary->wish.lsn.value > failure->durable.value) {
+        aero_view_close(primary->wish.view);
+        primary->wish.view = NULL;
+        primary->wish.state = AERO_WISH_ASKED;
+        primary->tree_has_garbage = true;
+    }
+    const char *advice = failure->closed ? "restart to recover from disk"
+                                         : "writes resume by themselves once there is space";
+    snprintf(primary->closed_reason, sizeof primary->closed_reason,
+             "MISCONF writes are closed: %s of %s failed (%s, errno %d) at LSN %llu; %s",
+             failure->call, failure->file, aero_code_text(failure->status.code),
+             failure->status.sys_errno, (unsigned long long)failure->durable.value + 1, advice);
+    aero_log_event(primary->logger, AERO_LOG_ERROR, "wal_failed",
+                   AERO_LOG_STR("call", failure->call), AERO_LOG_STR("file", failure->file),
+                   AERO_LOG_STR("error", aero_code_text(failure->status.code)),
+                   AERO_LOG_I64("errno", failure->status.sys_errno),
+                   AERO_LOG_U64("durable_lsn", failure->durable.value),
+                   AERO_LOG_U64("unknown_through", failure->unknown_through.value),
+                   AERO_LOG_U64("failed_through", failure->last.value),
+                   AERO_LOG_STR("advice", advice));
+    aero_server_on_failure(primary->server, failure->durable, failure->unknown_through,
+                           failure->last);
+}
+
+void aero_primary_follow_wal(struct aero_primary *primary)
+{
+    struct aero_wal_segment segment;
+    while (aero_wal_take_new_segment(primary->wal, &segment)) {
+        aero_checkpointer_on_segment(primary->checkpointer, &segment.header, segment.name);
+        primary->view_is_stale = true;
+    }
+    struct aero_wal_place durable = aero_wal_durable(primary->wal);
+    if (durable.position.lsn.value > aero_pipeline_durable(primary->pipeline).value) {
+        aero_pipeline_on_durable(primary->pipeline, durable.position.lsn);
+        aero_checkpointer_on_durable(primary->checkpointer, durable.sequence, durable.offset,
+                                     durable.position);
+        aero_server_on_durable(primary->server, durable.position.lsn);
+    }
+    struct aero_wal_failure failure;
+    if (aero_wal_take_failure(primary->wal, &failure)) {
+        on_wal_failure(primary, &failure);
+    }
+    if (aero_wal_is_open(primary->wal) && primary->gate == AERO_GATE_OPEN &&
+        primary->closed_reason[0] != '\0' && !primary->stopping) {
+        primary->closed_reason[0] = '\0';
+        aero_log_event(primary->logger, AERO_LOG_WARN, "writes_resumed");
+    }
+    aero_server_resume(primary->server);
+}
+
+/* ---- Checkpoints
+ * ---------------------------------------------------------------------------------------- */
+
+static void end_wish(struct aero_primary *primary, aero_status status)
+{
+    primary->ticket_done = primary->wish.ticket;
+    primary->ticket_failed = !aero_is_ok(status);
+    snprintf(primary->ticket_error, sizeof primary->ticket_error, "ERR checkpoint failed: %s",
+             aero_code_text(status.code));
+    primary->wish = (struct aero_checkpoint_wish){.state = AERO_WISH_NONE};
+    primary->tree_has_garbage = true;
+    aero_server_on_progress(primary->server);
+}
+
+static void take_view(struct aero_primary *primary)
+{
+    struct aero_checkpoint_wish *wish = &primary->wish;
+    wish->view = aero_view_open(aero_pipeline_tree(primary->pipeline));
+    wish->lsn = aero_pipeline_evaluated(primary->pipeline);
+    wish->expiry_clock = aero_pipeline_clock(primary->pipeline);
+    wish->state = AERO_WISH_VIEWED;
+    aero_wal_watch(primary->wal, wish->lsn);
+}
+
+static void drive_checkpoint(struct aero_primary *primary)
+{
+    struct aero_checkpoint_wish *wish = &primary->wish;
+    struct aero_wal_place place;
+    if (wish->state == AERO_WISH_NONE && aero_checkpointer_due(primary->checkpointer)) {
+        wish->state = AERO_WISH_ASKED;
+    }
+    if (wish->state == AERO_WISH_ASKED && !aero_checkpointer_busy(primary->checkpointer)) {
+        take_view(primary);
+    }
+    if (wish->state == AERO_WISH_VIEWED && primary->entropy_count > 0 &&
+        aero_wal_watched(primary->wal, &place)) {
+        struct aero_view *view = wish->view;
+        wish->view = NULL;
+        wish->state = AERO_WISH_RUNNING;
+        aero_checkpointer_begin(primary->checkpointer, primary->entropy[--primary->entropy_count],
+                                view, place.position, place.sequence, wish->expiry_clock);
+    }
+    aero_status status;
+    struct aero_snapshot_entry entry;
+    if (aero_checkpointer_take_result(primary->checkpointer, &status, &entry)) {
+        aero_log_event(primary->logger, aero_is_ok(status) ? AERO_LOG_INFO : AERO_LOG_ERROR,
+                       "checkpoint", AERO_LOG_STR("status", aero_code_text(status.code)),
+                       AERO_LOG_U64("lsn", entry.position.lsn.value),
+                       AERO_LOG_U64("bytes", entry.size_bytes));
+        primary->view_is_stale = true;
+        end_wish(primary, status);
+    }
+    if (aero_checkpointer_failed(primary->checkpointer, &status) &&
+        aero_wal_is_open(primary->wal)) {
+        aero_wal_close(primary->wal, status); /* decision 22: a manifest that failed to sync */
+        aero_primary_follow_wal(primary);
+    }
+}
+
+static void recycle_segments(struct aero_primary *primary)
+{
+    char name[AERO_DISK_NAME_MAX];
+    while (aero_checkpointer_take_recycled(primary->checkpointer, name)) {
+        if (!aero_wal_give_recycled(primary->wal, name)) {
+            aero_checkpointer_discard(primary->checkpointer, name);
+        }
+    }
+}
+
+/* ---- Turns
+ * ---------------------------------------------------------------------------------------------- */
+
+void aero_primary_tick(struct aero_primary *primary, aero_mono_ns mono, aero_wall_ms wall)
+{
+    primary->now = mono;
+    primary->wall = wall;
+    if (!primary->expiry_suspended) {
+        aero_pipeline_set_clock(primary->pipeline, wall);
+    }
+    aero_server_tick(primary->server, mono, wall);
+    if (!aero_wal_is_open(primary->wal) && mono.value >= primary->retry_at.value) {
+        primary->retry_at.value = mono.value + RETRY_INTERVAL_NS;
+        aero_wal_retry(primary->wal);
+    }
+}
+
+void aero_primary_end_turn(struct aero_primary *primary)
+{
+    struct aero_tree *tree = aero_pipeline_tree(primary->pipeline);
+    if (primary->closed_reason[0] == '\0') {
+        aero_server_expire_due(primary->server, EXPIRE_KEYS_PER_TURN);
+    }
+    if (aero_wal_needs_nonce(primary->wal) && primary->entropy_count > 0) {
+        aero_wal_give_nonce(primary->wal, primary->entropy[--primary->entropy_count]);
+    }
+    aero_wal_submit(primary->wal);
+    drive_checkpoint(primary);
+    recycle_segments(primary);
+    if (primary->tree_has_garbage) {
+        primary->tree_has_garbage = !aero_tree_reclaim(tree, RECLAIM_NODES_PER_TURN);
+    }
+    if (!aero_wal_is_idle(primary->wal)) {
+        primary->busy_at = primary->now;
+    } else if (primary->stopping ||
+               primary->now.value - primary->busy_at.value >= IDLE_BEFORE_PROOF_SYNC_NS) {
+        aero_wal_flush_proof(primary->wal);
+    }
+}
+
+bool aero_primary_has_idle_work(const struct aero_primary *primary)
+{
+    return primary->tree_has_garbage;
+}
+
+bool aero_primary_wants_entropy(const struct aero_primary *primary)
+{
+    return primary->entropy_count < AERO_ENTROPY_STOCK;
+}
+
+void aero_primary_give_entropy(struct aero_primary *primary, aero_id id)
+{
+    AERO_ASSERT(primary->entropy_count < AERO_ENTROPY_STOCK);
+    primary->entropy[primary->entropy_count++] = id;
+}
+
+bool aero_primary_next_request(struct aero_primary *primary, struct aero_core_request *out_request)
+{
+    const struct aero_disk_request *request = aero_wal_next_request(primary->wal);
+    enum aero_core_owner owner = AERO_OWNER_WAL;
+    if (request == NULL) {
+        request = aero_checkpointer_next_request(primary->checkpointer);
+        owner = AERO_OWNER_CHECKPOINT;
+    }
+    if (request == NULL) {
+        return false;
+    }
+    *out_request = (struct aero_core_request){
+        .owner = owner,
+        .request = request,
+        .handles = &primary->handles[owner],
+    };
+    return true;
+}
+
+void aero_primary_on_completion(struct aero_primary *primary, enum aero_core_owner owner,
+                                const struct aero_disk_completion *completion)
+{
+    if (owner == AERO_OWNER_WAL) {
+        aero_wal_on_completion(primary->wal, completion);
+        aero_primary_follow_wal(primary);
+    } else {
+        aero_checkpointer_on_completion(primary->checkpointer, completion);
+        drive_checkpoint(primary);
+    }
+}
+
+void aero_primary_begin_stop(struct aero_primary *primary)
+{
+    primary->stopping = true;
+    snprintf(primary->closed_reason, sizeof primary->closed_reason,
+             "MISCONF the server is shutting down");
+}
+
+bool aero_primary_is_stopped(const struct aero_primary *primary)
+{
+    return primary->stopping && aero_wal_is_idle(primary->wal);
+}
+
+aero_lsn aero_primary_durable_lsn(const struct aero_primary *primary)
+{
+    return aero_pipeline_durable(primary->pipeline);
+}
+
+const struct aero_tree *aero_primary_tree(const struct aero_primary *primary)
+{
+    return aero_pipeline_tree(primary->pipeline);
+}
+
+const struct aero_manifest *aero_primary_manifest(const struct aero_primary *primary)
+{
+    return aero_checkpointer_manifest(primary->checkpointer);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the primary tells operators: INFO's sections, AERO.STATUS, AERO.REPLICAS, and the commands
+ * that resolve doubt. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "primary/primary_priv.h"
+#include "server/status_text.h"
+
+static const char *write_state(const struct aero_primary *primary)
+{
+    switch (primary->gate) {
+    case AERO_GATE_OPEN:
+        return primary->closed_reason[0] == '\0' ? "open" : "failed";
+    case AERO_GATE_CUT:
+        return "cut";
+    case AERO_GATE_PRIMARY_LOST:
+        return "primary_lost";
+    case AERO_GATE_SUPERSEDED:
+        return "superseded";
+    }
+    return "unknown";
+}
+
+static const char *next_action(const struct aero_primary *primary)
+{
+    switch (primary->gate) {
+    case AERO_GATE_OPEN:
+        return primary->closed_reason[0] == '\0'
+                   ? "none"
+                   : "see the reason; after a failed sync, restart to recover from disk";
+    case AERO_GATE_CUT:
+        return "connect a replica, or accept the loss with 'aeroctl open-writes'";
+    case AERO_GATE_PRIMARY_LOST:
+        return "bring the records back from that replica with 'aeroctl salvage', then restart";
+    case AERO_GATE_SUPERSEDED:
+        return "rejoin as a replica of the other primary";
+    }
+    return "none";
+}
+
+static void put_status(struct aero_primary *primary, struct aero_buffer *out)
+{
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
+    struct aero_wal_place durable = aero_wal_durable(primary->wal);
+    bool settled = aero_pipeline_evaluated(primary->pipeline).value == durable.position.lsn.value;
+    aero_status_text(out, "role", "primary");
+    aero_status_text(out, "state", primary->closed_reason[0] == '\0' ? "serving" : "read_only");
+    aero_status_text(out, "reason", primary->closed_reason);
+    aero_status_text(out, "next_action", next_action(primary));
+    aero_status_text(out, "writes", write_state(primary));
+    aero_status_id(out, "cluster_id", manifest->cluster_id);
+    aero_status_text(out, "node_name", manifest->node_name);
+    aero_status_id(out, "node_id", manifest->node_id);
+    aero_status_u64(out, "epoch", manifest->epoch.value);
+    aero_status_id(out, "incarnation", primary->incarnation);
+    aero_status_u64(out, "durable_lsn", durable.position.lsn.value);
+    aero_status_hex(out, "durable_chain", durable.position.chain);
+    aero_status_u64(out, "segment", durable.sequence);
+    aero_status_u64(out, "segment_offset", durable.offset);
+    if (settled) { /* V-1: the digest of the durable state, or none */
+        struct aero_summary summary = aero_tree_summary(aero_pipeline_tree(primary->pipeline));
+        aero_status_digest(out, "digest", summary.digest);
+        aero_status_u64(out, "digest_lsn", durable.position.lsn.value);
+        aero_status_u64(out, "entries", summary.count);
+    }
+    size_t file_count;
+    aero_checkpointer_files(primary->checkpointer, &file_count);
+    aero_status_u64(out, "wal_segments", file_count);
+    aero_status_u64(out, "snapshots", manifest->snapshot_count);
+    aero_status_u64(out, "snapshot_lsn",
+                    manifest->snapshot_count == 0
+                        ? 0
+                        : manifest->snapshots[manifest->snapshot_count - 1].position.lsn.value);
+    aero_status_u64(out, "damaged_segments", manifest->damaged_count);
+    aero_status_u64(out, "replicas", aero_fleet_count(&primary->fleet));
+    aero_status_text(out, "expiry", primary->expiry_suspended ? "suspended" : "running");
+}
+
+static uint64_t lag_lsn(const struct aero_primary *primary, aero_lsn applied)
+{
+    uint64_t durable = aero_pipeline_durable(primary->pipeline).value;
+    return durable > applied.value ? durable - applied.value : 0;
+}
+
+static void put_replicas(struct aero_primary *primary, struct aero_buffer *out)
+{
+    for (size_t i = 0; i < AERO_FLEET_MAX; i++) {
+        const struct aero_fleet_member *member = &primary->fleet.members[i];
+        if (member->connection == 0) {
+            continue;
+        }
+        char line[512];
+        snprintf(line, sizeof line,
+                 "name=%s,address=%s,state=%s,received_lsn=%" PRIu64 ",durable_lsn=%" PRIu64
+                 ",applied_lsn=%" PRIu64 ",lag_lsn=%" PRIu64 ",acknowledged_ms_ago=%" PRIu64,
+                 member->name, member->address, member->state, member->received.value,
+                 member->durable.value, member->applied.value, lag_lsn(primary, member->applied),
+                 member->acknowledged_at.value == 0
+                     ? 0
+                     : (primary->now.value - member->acknowledged_at.value) / 1000000);
+        aero_status_text(out, "replica", line);
+    }
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
+    for (size_t i = 0; i < manifest->pin_count; i++) {
+        const struct aero_pin *pin = &manifest->pins[i];
+        char line[256];
+        snprintf(line, sizeof line, "name=%s,kept_from_segment=%" PRIu64 ",durable_lsn=%" PRIu64,
+                 pin->node_name, pin->sequence, pin->durable.value);
+        aero_status_text(out, "pin", line);
+    }
+}
+
+static void put_persistence(struct aero_primary *primary, struct aero_buffer *out)
+{
+    bool healthy = aero_wal_is_open(primary->wal);
+    aero_status_u64(out, "loading", 0);
+    aero_status_u64(out, "rdb_bgsave_in_progress", aero_checkpointer_busy(primary->checkpointer));
+    aero_status_text(out, "rdb_last_bgsave_status", primary->ticket_failed ? "err" : "ok");
+    aero_status_u64(out, "aof_enabled", 1);
+    aero_status_text(out, "aof_last_write_status", healthy ? "ok" : "err");
+    aero_status_u64(out, "aero_durable_lsn", aero_pipeline_durable(primary->pipeline).value);
+    aero_status_text(out, "aero_writes", write_state(primary));
+    aero_status_u64(out, "aero_commits", primary->commits);
+    aero_status_u64(out, "aero_wal_failures", primary->failures);
+}
+
+static void put_replication(struct aero_primary *primary, struct aero_buffer *out)
+{
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
+    uint32_t index = 0;
+    aero_status_text(out, "role", "master");
+    aero_status_u64(out, "connected_slaves",
+                    aero_fleet_count_durable(&primary->fleet, aero_lsn_of(0)));
+    for (size_t i = 0; i < AERO_FLEET_MAX; i++) {
+        const struct aero_fleet_member *member = &primary->fleet.members[i];
+        if (member->following) {
+            char name[16];
+            char line[256];
+            snprintf(name, sizeof name, "slave%" PRIu32, index++);
+            snprintf(line, sizeof line, "ip=%s,port=0,state=online,offset=%" PRIu64 ",lag=0",
+                     member->address, member->applied.value);
+            aero_status_text(out, name, line);
+        }
+    }
+    aero_status_text(out, "master_failover_state", "no-failover");
+    aero_status_id(out, "master_replid", manifest->cluster_id);
+    aero_status_u64(out, "master_repl_offset", aero_pipeline_durable(primary->pipeline).value);
+    aero_status_u64(out, "aero_epoch", manifest->epoch.value);
+    aero_status_id(out, "aero_incarnation", primary->incarnation);
+}
+
+void aero_primary_info(struct aero_primary *primary, const char *section, struct aero_buffer *out)
+{
+    if (strcmp(section, "persistence") == 0) {
+        put_persistence(primary, out);
+    } else if (strcmp(section, "replication") == 0) {
+        put_replication(primary, out);
+    }
+}
+
+bool aero_primary_admin(struct aero_primary *primary, const char *name,
+                        const struct aero_slice *arguments, size_t argument_count,
+                        struct aero_buffer *out_reply, const char **out_error)
+{
+    (void)arguments;
+    if (argument_count != 0) {
+        *out_error = "ERR this command takes no arguments";
+        return true;
+    }
+    if (strcmp(name, "STATUS") == 0) {
+        put_status(primary, out_reply);
+    } else if (strcmp(name, "REPLICAS") == 0) {
+        put_replicas(primary, out_reply);
+    } else if (strcmp(name, "OPENWRITES") == 0) {
+        if (primary->gate != AERO_GATE_CUT) {
+            *out_error = "ERR writes are not waiting for this decision; see AERO.STATUS";
+            return true;
+        }
+        aero_primary_lower_gate(primary);
+        aero_status_text(out_reply, "writes", write_state(primary));
+    } else if (strcmp(name, "CONFIRMCLOCK") == 0) {
+        primary->expiry_suspended = false;
+        aero_status_text(out_reply, "expiry", "running");
+    } else {
+        return false;
+    }
+    return true;
+}

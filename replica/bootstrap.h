@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A snapshot on its way in: written beside the old data, verified block by block, durable under
+ * its name at the end.
+ *
+ * Sans-I/O. Bytes come in order; what is verified and on disk survives a broken connection within
+ * the life of the core and is resumed where it stopped (aero_bootstrap_resume_offset). Nothing
+ * names the file before it is whole, so a crash leaves the old data in force and an orphan that
+ * the next transfer overwrites. */
+#ifndef AERO_REPLICA_BOOTSTRAP_H
+#define AERO_REPLICA_BOOTSTRAP_H
+
+#include "engine/disk.h"
+#include "engine/manifest.h"
+#include "engine/snapshot.h"
+
+struct aero_bootstrap;
+
+/* One for the life of a replica's core; inactive until a transfer begins. */
+struct aero_bootstrap *aero_bootstrap_new(void);
+void aero_bootstrap_free(struct aero_bootstrap *bootstrap);
+
+/* A transfer begins at offset 0, whatever came before. */
+void aero_bootstrap_begin(struct aero_bootstrap *bootstrap,
+                          const struct aero_snapshot_entry *entry);
+/* Forgets the transfer; a write in flight finishes and counts for nothing. */
+void aero_bootstrap_abandon(struct aero_bootstrap *bootstrap);
+bool aero_bootstrap_is_active(const struct aero_bootstrap *bootstrap);
+const struct aero_snapshot_entry *aero_bootstrap_entry(const struct aero_bootstrap *bootstrap);
+/* Where the primary should go on after the connection broke. */
+uint64_t aero_bootstrap_resume_offset(const struct aero_bootstrap *bootstrap);
+
+bool aero_bootstrap_has_room(const struct aero_bootstrap *bootstrap);
+/* Copies. AERO_CORRUPT: the bytes are no snapshot; drop it and start anew. */
+aero_status aero_bootstrap_feed(struct aero_bootstrap *bootstrap, struct aero_slice bytes);
+/* The last byte came: sync, rename, sync the directory. AERO_INCOMPLETE: blocks are missing. */
+aero_status aero_bootstrap_finish(struct aero_bootstrap *bootstrap);
+
+const struct aero_disk_request *aero_bootstrap_next_request(struct aero_bootstrap *bootstrap);
+void aero_bootstrap_on_completion(struct aero_bootstrap *bootstrap,
+                                  const struct aero_disk_completion *completion);
+/* Bytes that left memory since the last call: credit for the sender. */
+uint64_t aero_bootstrap_take_written(struct aero_bootstrap *bootstrap);
+bool aero_bootstrap_installed(const struct aero_bootstrap *bootstrap);
+aero_status aero_bootstrap_status(const struct aero_bootstrap *bootstrap);
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Turns of the replica. What a restart finds is always its own WAL and snapshots: nothing here is
+ * remembered elsewhere (FM-8.1). */
+#include "replica/replica.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "engine/wal_reader.h"
+#include "replica/replica_priv.h"
+#include "shipping/backoff.h"
+#include "shipping/handshake.h"
+
+#define IDLE_BEFORE_PROOF_SYNC_NS 200000000U
+#define RECLAIM_NODES_PER_TURN 256U
+
+static struct aero_wal_follower_start follower_start(const struct aero_recovered *recovered)
+{
+    struct aero_wal_follower_start start = {.proof_generation = recovered->proof.generation};
+    if (recovered->file_count > 0) {
+        const struct aero_wal_file *last = &recovered->files[recovered->file_count - 1];
+        start.segment = last->header;
+        start.end = (struct aero_wal_place){
+            .sequence = last->header.sequence,
+            .offset = last->end_offset,
+            .position = last->end,
+        };
+        start.record_count = last->record_count;
+        start.sealed = last->sealed;
+    }
+    return start;
+}
+
+struct aero_replica *aero_replica_new(const struct aero_replica_options *options,
+                                      struct aero_recovered *recovered, struct aero_logger *logger)
+{
+    const struct aero_manifest *manifest = &recovered->manifest;
+    AERO_ASSERT(manifest->role == AERO_ROLE_REPLICA);
+    struct aero_replica *replica = aero_calloc(1, sizeof *replica);
+    replica->options = *options;
+    replica->logger = logger;
+    aero_prng_init(&replica->prng, options->seed);
+    bool holds_nothing = recovered->file_count == 0 && manifest->snapshot_count == 0;
+    replica->state = holds_nothing ? AERO_REPLICA_EMPTY : AERO_REPLICA_FOLLOWING;
+    if (manifest->halt_reason[0] != '\0') {
+        replica->state = AERO_REPLICA_HALTED;
+        snprintf(replica->reason, sizeof replica->reason, "%s", manifest->halt_reason);
+    }
+    struct aero_wal_follower_start start = follower_start(recovered);
+    replica->follower = aero_wal_follower_new(&options->wal, &start);
+    replica->segment = start.segment;
+    replica->has_segment = start.end.sequence != 0;
+    replica->segment_sealed = start.sealed;
+    replica->tree = recovered->tree;
+    recovered->tree = NULL;
+    replica->applied = recovered->end;
+    if (recovered->file_count == 0) {
+        replica->snapshot = recovered->end;
+    }
+    replica->expiry_clock = recovered->expiry_clock;
+    replica->checkpointer = aero_checkpointer_new(&options->checkpoint, recovered);
+    const struct aero_receiver_options receiver_options = {
+        .window_bytes = options->window_bytes,
+        .heartbeat_interval_ns = options->heartbeat_ns,
+        .timeout_ns = options->silence_ns,
+    };
+    replica->bootstrap = aero_bootstrap_new();
+    replica->receiver = aero_receiver_new(&receiver_options);
+    replica->server =
+        aero_server_new(&options->server, aero_replica_node(replica), options->server_config);
+    return replica;
+}
+
+void aero_replica_free(struct aero_replica *replica)
+{
+    if (replica == NULL) {
+        return;
+    }
+    aero_server_free(replica->server);
+    aero_checkpointer_free(replica->checkpointer, replica->tree);
+    aero_tree_free(replica->tree);
+    aero_wal_follower_free(replica->follower);
+    aero_receiver_free(replica->receiver);
+    aero_bootstrap_free(replica->bootstrap);
+    aero_buffer_deinit(&replica->queue);
+    free(replica);
+}
+
+struct aero_server *aero_replica_server(struct aero_replica *replica)
+{
+    return replica->server;
+}
+
+/* ---- Doubt
+ * ---------------------------------------------------------------------------------------------- */
+
+void aero_replica_close_link(struct aero_replica *replica, const char *text)
+{
+    if (replica->link == AERO_LINK_UP) {
+        replica->link = AERO_LINK_CLOSING;
+    }
+    snprintf(replica->link_text, sizeof replica->link_text, "%s", text);
+}
+
+/* REP-4: says why, serves nothing, and remembers it over restarts until an operator resolves it. */
+void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text)
+{
+    if (replica->state == AERO_REPLICA_HALTED) {
+        return;
+    }
+    uint64_t edit;
+    struct aero_manifest *manifest = aero_checkpointer_edit(replica->checkpointer, &edit);
+    snprintf(manifest->halt_reason, sizeof manifest->halt_reason, "%s: %s", kind, text);
+    snprintf(replica->reason, sizeof replica->reason, "%s", manifest->halt_reason);
+    replica->state = AERO_REPLICA_HALTED;
+    aero_log_event(replica->logger, AERO_LOG_ERROR, "halted",
+                   AERO_LOG_STR("reason", replica->reason),
+                   AERO_LOG_U64("applied_lsn", replica->applied.lsn.value));
+    aero_receiver_close(replica->receiver, AERO_BYE_HALTED, replica->reason);
+    aero_replica_close_link(replica, replica->reason);
+}
+
+/* ---- The link
+ * ------------------------------------------------------------------------------------------- */
+
+bool aero_replica_wants_link(const struct aero_replica *replica)
+{
+    return replica->link == AERO_LINK_DOWN && replica->state != AERO_REPLICA_HALTED &&
+           !replica->disk_fault && !replica->stopping && !replica->wants_reopen &&
+           !replica->wants_reopen_after_halt && aero_wal_follower_is_idle(replica->follower) &&
+           !aero_replica_has_unapplied(replica) && replica->now.value >= replica->dial_at.value;
+}
+
+bool aero_replica_wants_close(const struct aero_replica *replica)
+{
+    return replica->link == AERO_LINK_CLOSING &&
+           aero_receiver_output(replica->receiver).length == 0;
+}
+
+/* What this node holds, as decision 18 wants it told: the end of its own durable WAL, nothing that
+ * waits to be synced. */
+static void build_hello(struct aero_replica *replica, struct aero_buffer *history,
+                        struct aero_message_hello *out_hello)
+{
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(replica->checkpointer);
+    struct aero_wal_place end = aero_wal_follower_durable(replica->follower);
+    aero_handshake_encode_history(&manifest->history, history);
+    *out_hello = (struct aero_message_hello){
+        .protocol_version = AERO_PROTOCOL_VERSION,
+        .node_id = manifest->node_id,
+        .epoch = manifest->epoch,
+        .history = aero_buffer_slice(history),
+        .holds_nothing = replica->applied.lsn.value == 0 && end.sequence == 0,
+        .tail_streaming = replica->options.tail_streaming,
+    };
+    snprintf(out_hello->node_name, sizeof out_hello->node_name, "%s", manifest->node_name);
+    if (aero_bootstrap_is_active(replica->bootstrap)) {
+        out_hello->snapshot_id = aero_bootstrap_entry(replica->bootstrap)->id;
+        out_hello->snapshot_verified = aero_bootstrap_resume_offset(replica->bootstrap);
+    }
+    if (out_hello->holds_nothing) {
+        out_hello->history.length = 0;
+        return;
+    }
+    out_hello->cluster_id = manifest->cluster_id;
+    out_hello->end = replica->applied;
+    if (end.sequence != 0) {
+        out_hello->end_sequence = end.sequence;
+        out_hello->end_offset = end.offset;
+        out_hello->end = end.position;
+        out_hello->end_sealed = replica->segment_sealed;
+        out_hello->segment_sequence = end.sequence;
+        out_hello->segment_before = replica->segment.prev_end;
+        out_hello->segment_nonce = replica->segment.nonce;
+        out_hello->segment_incarnation = replica->segment.incarnation;
+    }
+}
+
+void aero_replica_on_link_open(struct aero_replica *replica, const char *peer_name)
+{
+    /* wants_link waited for what was on its way to the disk: the durable end is all that was ever
+     * handed over (18). */
+    AERO_ASSERT(replica->link != AERO_LINK_UP);
+    struct aero_buffer history = {0};
+    struct aero_message_hello hello;
+    build_hello(replica, &history, &hello);
+    replica->link = AERO_LINK_UP;
+    replica->has_waiting = false;
+    aero_log_event(replica->logger, AERO_LOG_INFO, "link_open", AERO_LOG_STR("peer", peer_name),
+                   AERO_LOG_U64("end_lsn", hello.end.lsn.value));
+    aero_receiver_on_connected(replica->receiver, &hello,
+                               hello.end_sequence != 0 ? &replica->segment : NULL, replica->now);
+    aero_buffer_deinit(&history);
+}
+
+void aero_replica_on_link_closed(struct aero_replica *replica, const char *reason)
+{
+    const char *why = replica->link == AERO_LINK_CLOSING ? replica->link_text : reason;
+    static const struct aero_backoff_options backoff = {0};
+    uint64_t delay_ns = aero_backoff_delay_ns(&backoff, replica->attempts, &replica->prng);
+    aero_log_event(replica->logger, AERO_LOG_WARN, "link_closed", AERO_LOG_STR("reason", why),
+                   AERO_LOG_U64("retry_ms", delay_ns / 1000000));
+    snprintf(replica->link_text, sizeof replica->link_text, "%s", why);
+    replica->link = AERO_LINK_DOWN;
+    replica->has_waiting = false;
+    replica->wants_evidence = false;
+    replica->attempts++;
+    replica->dial_at.value = replica->now.value + delay_ns;
+    aero_receiver_on_closed(replica->receiver);
+}
+
+bool aero_replica_on_link_bytes(struct aero_replica *replica, struct aero_slice bytes)
+{
+    if (replica->link != AERO_LINK_UP) {
+        return true; /* being closed: what still comes is nobody's */
+    }
+    aero_replica_take_actions(replica);
+    if (replica->has_waiting) {
+        return false;
+    }
+    aero_receiver_on_bytes(replica->receiver, bytes, replica->now);
+    aero_replica_take_actions(replica);
+    return true;
+}
+
+struct aero_slice aero_replica_link_output(const struct aero_replica *replica)
+{
+    return aero_receiver_output(replica->receiver);
+}
+
+void aero_replica_link_sent(struct aero_replica *replica, size_t count)
+{
+    aero_receiver_sent(replica->receiver, count);
+}
+
+bool aero_replica_wants_evidence(const struct aero_replica *replica)
+{
+    return replica->wants_evidence;
+}
+
+static void read_evidence(struct aero_disk disk, const struct aero_wal_file *file, aero_lsn after,
+                          struct aero_buffer *out_header, struct aero_buffer *out_record)
+{
+    struct aero_wal_reader *reader;
+    struct aero_wal_record record;
+    uint64_t bound = file->sealed ? 0 : file->end_offset;
+    if (!aero_is_ok(aero_wal_reader_open(disk, file->name, bound, &reader))) {
+        return;
+    }
+    while (aero_is_ok(aero_wal_reader_next(reader, &record))) {
+        if (record.header.lsn.value == after.value + 1) {
+            uint8_t *raw = aero_buffer_reserve(out_header, AERO_SEGMENT_HEADER_BYTES);
+            struct aero_segment_header header = *aero_wal_reader_header(reader);
+            aero_segment_header_encode(&header, raw);
+            out_header->length = AERO_SEGMENT_HEADER_BYTES;
+            aero_buffer_append(out_record, record.raw.data, AERO_RECORD_HEADER_BYTES);
+            break;
+        }
+    }
+    aero_wal_reader_close(reader);
+}
+
+void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk disk)
+{
+    struct aero_buffer header = {0};
+    struct aero_buffer record = {0};
+    size_t count;
+    const struct aero_wal_file *files = aero_checkpointer_files(replica->checkpointer, &count);
+    for (size_t i = count; i > 0 && record.length == 0; i--) {
+        if (files[i - 1].header.first_lsn.value <= replica->evidence_after.value + 1) {
+            read_evidence(disk, &files[i - 1], replica->evidence_after, &header, &record);
+        }
+    }
+    replica->wants_evidence = false;
+    aero_receiver_give_record(replica->receiver, aero_buffer_slice(&header),
+                              aero_buffer_slice(&record));
+    aero_buffer_deinit(&header);
+    aero_buffer_deinit(&record);
+}
+
+/* ---- Bootstrap's last step
+ * ------------------------------------------------------------------------------ */
+
+bool aero_replica_wants_reopen(const struct aero_replica *replica)
+{
+    return (replica->wants_reopen || replica->wants_reopen_after_halt) &&
+           !aero_checkpointer_busy(replica->checkpointer) &&
+           aero_wal_follower_is_idle(replica->follower);
+}
+
+aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk disk)
+{
+    struct aero_manifest manifest;
+    aero_manifest_copy(&manifest, aero_checkpointer_manifest(replica->checkpointer));
+    if (!replica->wants_reopen) {
+        manifest.halt_reason[0] = '\0';
+        aero_status written = aero_manifest_write(disk, &manifest);
+        aero_manifest_deinit(&manifest);
+        return written;
+    }
+    /* One entry, so that recovery cannot prefer the old data; its files go once the new ones are
+     * in force. */
+    manifest.snapshots[0] = *aero_bootstrap_entry(replica->bootstrap);
+    manifest.snapshot_count = 1;
+    manifest.wal_floor_sequence = manifest.snapshots[0].sequence;
+    manifest.damaged_count = 0;
+    aero_status status = aero_manifest_write(disk, &manifest);
+    aero_manifest_deinit(&manifest);
+    return status;
+}
+
+/* ---- Checkpoints: of the applied state, which is durable here
+ * ---------------------------------------------- */
+
+static void drive_checkpoint(struct aero_replica *replica)
+{
+    struct aero_wal_place durable = aero_wal_follower_durable(replica->follower);
+    bool wished = replica->checkpoint_asked || aero_checkpointer_due(replica->checkpointer);
+    bool settled =
+        durable.sequence != 0 && replica->applied.lsn.value == durable.position.lsn.value;
+    if (wished && settled && replica->entropy_count > 0 && !replica->wants_reopen &&
+        replica->state == AERO_REPLICA_FOLLOWING &&
+        !aero_checkpointer_busy(replica->checkpointer)) {
+        replica->checkpoint_asked = false;
+        replica->ticket_running = replica->tickets_given;
+        aero_checkpointer_begin(replica->checkpointer, replica->entropy[--replica->entropy_count],
+                                aero_view_open(replica->tree), replica->applied, durable.sequence,
+                                replica->expiry_clock);
+    }
+    aero_status status;
+    struct aero_snapshot_entry entry;
+    if (aero_checkpointer_take_result(replica->checkpointer, &status, &entry)) {
+        aero_log_event(replica->logger, aero_is_ok(status) ? AERO_LOG_INFO : AERO_LOG_ERROR,
+                       "checkpoint", AERO_LOG_STR("status", aero_code_text(status.code)),
+                       AERO_LOG_U64("lsn", entry.position.lsn.value),
+                       AERO_LOG_U64("bytes", entry.size_bytes));
+        replica->ticket_done = replica->ticket_running;
+        replica->ticket_failed = !aero_is_ok(status);
+        snprintf(replica->ticket_error, sizeof replica->ticket_error, "ERR checkpoint failed: %s",
+                 aero_code_text(status.code));
+        replica->tree_has_garbage = true;
+        aero_server_on_progress(replica->server);
+    }
+    if (aero_checkpointer_failed(replica->checkpointer, &status) && !replica->disk_fault) {
+        replica->disk_fault = true;
+        snprintf(
+            replica->reason, sizeof replica->reason,
+            "disk fault: the manifest failed to sync (%s, errno %d); restart once the disk is well",
+            aero_code_text(status.code), status.sys_errno);
+        aero_replica_close_link(replica, replica->reason);
+    }
+}
+
+/* ---- Turns
+ * ---------------------------------------------------------------------------------------------- */
+
+void aero_replica_tick(struct aero_replica *replica, aero_mono_ns mono, aero_wall_ms wall)
+{
+    replica->now = mono;
+    replica->wall = wall;
+    aero_server_tick(replica->server, mono, wall);
+    aero_receiver_tick(replica->receiver, mono);
+    aero_replica_take_actions(replica);
+}
+
+void aero_replica_end_turn(struct aero_replica *replica)
+{
+    aero_wal_follower_submit(replica->follower);
+    aero_replica_apply_durable(replica);
+    aero_replica_drive_bootstrap(replica);
+    aero_replica_take_actions(replica);
+    drive_checkpoint(replica);
+    aero_server_resume(replica->server);
+    char recycled[AERO_DISK_NAME_MAX];
+    while (aero_checkpointer_take_recycled(replica->checkpointer, recycled)) {
+        aero_checkpointer_discard(replica->checkpointer, recycled);
+    }
+    if (replica->tree_has_garbage) {
+        replica->tree_has_garbage = !aero_tree_reclaim(replica->tree, RECLAIM_NODES_PER_TURN);
+    }
+    if (!aero_wal_follower_is_idle(replica->follower)) {
+        replica->busy_at = replica->now;
+    } else if (replica->stopping ||
+               replica->now.value - replica->busy_at.value >= IDLE_BEFORE_PROOF_SYNC_NS) {
+        aero_wal_follower_flush_proof(replica->follower);
+    }
+}
+
+bool aero_replica_has_idle_work(const struct aero_replica *replica)
+{
+    return replica->tree_has_garbage || aero_replica_has_unapplied(replica);
+}
+
+bool aero_replica_wants_entropy(const struct aero_replica *replica)
+{
+    return replica->entropy_count < AERO_REPLICA_ENTROPY_STOCK;
+}
+
+void aero_replica_give_entropy(struct aero_replica *replica, aero_id id)
+{
+    AERO_ASSERT(replica->entropy_count < AERO_REPLICA_ENTROPY_STOCK);
+    replica->entropy[replica->entropy_count++] = id;
+}
+
+bool aero_replica_next_request(struct aero_replica *replica, struct aero_core_request *out_request)
+{
+    enum aero_core_owner owner = AERO_OWNER_WAL;
+    const struct aero_disk_request *request = aero_wal_follower_next_request(replica->follower);
+    if (request == NULL) {
+        owner = AERO_OWNER_CHECKPOINT;
+        request = aero_checkpointer_next_request(replica->checkpointer);
+    }
+    if (request == NULL) {
+        owner = AERO_OWNER_BOOTSTRAP;
+        request = aero_bootstrap_next_request(replica->bootstrap);
+    }
+    if (request == NULL) {
+        return false;
+    }
+    *out_request = (struct aero_core_request){
+        .owner = owner,
+        .request = request,
+        .handles = &replica->handles[owner],
+    };
+    return true;
+}
+
+void aero_replica_on_completion(struct aero_replica *replica, enum aero_core_owner owner,
+                                const struct aero_disk_completion *completion)
+{
+    switch (owner) {
+    case AERO_OWNER_WAL:
+        aero_wal_follower_on_completion(replica->follower, completion);
+        aero_replica_follow_wal(replica);
+        aero_replica_apply_durable(replica);
+        break;
+    case AERO_OWNER_CHECKPOINT:
+        aero_checkpointer_on_completion(replica->checkpointer, completion);
+        break;
+    case AERO_OWNER_BOOTSTRAP:
+        aero_bootstrap_on_completion(replica->bootstrap, completion);
+        aero_replica_drive_bootstrap(replica);
+        break;
+    case AERO_OWNER_COUNT:
+        AERO_UNREACHABLE("no such owner");
+    }
+    aero_replica_take_actions(replica);
+}
+
+enum aero_replica_state aero_replica_state(const struct aero_replica *replica)
+{
+    return replica->state;
+}
+
+aero_lsn aero_replica_applied_lsn(const struct aero_replica *replica)
+{
+    return replica->applied.lsn;
+}
+
+const struct aero_tree *aero_replica_tree(const struct aero_replica *replica)
+{
+    return replica->tree;
+}
+
+void aero_replica_begin_stop(struct aero_replica *replica)
+{
+    replica->stopping = true;
+    aero_receiver_close(replica->receiver, AERO_BYE_SHUTDOWN, "the replica is shutting down");
+    aero_replica_close_link(replica, "shutting down");
+}
+
+bool aero_replica_is_stopped(const struct aero_replica *replica)
+{
+    return replica->stopping && aero_wal_follower_is_idle(replica->follower);
+}
