@@ -6,7 +6,7 @@
  *
  *     tick(now)                       once a turn, first
  *     session input, fleet events, disk completions, in any order
- *     end_turn()                      hands over what arrived: one group, whatever its size (never a timer)
+ *     end_turn()                      hands over what arrived, as one group (never a timer)
  *     next_request() until none       run them on workers
  *     server outputs                  aero_server_next_ready: replies that may leave
  *

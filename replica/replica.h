@@ -2,17 +2,14 @@
 /* The replica: keeps a byte-for-byte prefix of its primary's WAL, applies what is durable here,
  * proves it, serves reads.
  *
- *     EMPTY --snapshot granted--> BOOTSTRAPPING --verified and swapped in--> FOLLOWING <-->
- * (disconnected, same state)
- *       |                             |                                        |
- *       +--resume from LSN 1----------------------------------------------->---+
- *                                     any of them --gap, damage, divergence, digest mismatch,
- * doubt--> HALTED(reason)
+ *     EMPTY --snapshot granted--> BOOTSTRAPPING --verified, swapped in--> FOLLOWING
+ *       |                                                                   ^
+ *       +--resume from LSN 1------------------------------------------------+
+ *     any --gap, damage, divergence, digest mismatch, doubt--> HALTED(reason)
  *
- *   RECOVERING is what happens before this core exists. HALTED refuses reads and writes, serves
- * its reason, survives restarts
- *   (in the manifest) and ends only by an operator's act (REP-4). Disconnection is not doubt: it
- * goes on serving.
+ * RECOVERING is what happens before this core exists. A lost connection changes no state: the
+ * replica goes on serving. HALTED refuses reads and writes, serves its reason, survives restarts (in
+ * the manifest) and ends only by an operator's act (REP-4).
  *
  * Order (decision 18): verified by the receiver -> own WAL -> own fsync -> applied -> visible ->
  * acknowledged as such.
