@@ -126,7 +126,7 @@ static void test_encode_writes_the_golden_bytes(void **state)
     struct aero_manifest manifest = sample();
     struct aero_buffer bytes = bytes_of(&manifest);
     assert_int_equal(bytes.length, 48 + 648 + 2 * 88 + 80 + 8 + 16 + 120 + 56);
-    assert_power_equal(bytes.data, golden_head, sizeof golden_head);
+    assert_memory_equal(bytes.data, golden_head, sizeof golden_head);
     const uint8_t *body = bytes.data + 48;
     assert_int_equal(body[0], 0x11);
     assert_int_equal(body[16], 0x22);
