@@ -55,16 +55,24 @@ static bool drop_empty_incarnation(struct aero_history *history)
     return false;
 }
 
+static bool can_follow(const struct aero_history *history, const struct aero_incarnation *entry)
+{
+    if (aero_id_is_none(entry->nonce) || aero_history_find(history, entry->nonce) != NULL) {
+        return false;
+    }
+    if (history->incarnation_count == 0) {
+        return true;
+    }
+    const struct aero_incarnation *last = &history->incarnations[history->incarnation_count - 1];
+    return entry->start.lsn.value >= last->start.lsn.value &&
+           entry->epoch.value >= last->epoch.value;
+}
+
 aero_status aero_history_add_incarnation(struct aero_history *history,
                                          const struct aero_incarnation *entry)
 {
-    AERO_ASSERT(!aero_id_is_none(entry->nonce));
-    AERO_ASSERT(aero_history_find(history, entry->nonce) == NULL);
-    if (history->incarnation_count != 0) {
-        const struct aero_incarnation *last =
-            &history->incarnations[history->incarnation_count - 1];
-        AERO_ASSERT(entry->start.lsn.value >= last->start.lsn.value);
-        AERO_ASSERT(entry->epoch.value >= last->epoch.value);
+    if (!can_follow(history, entry)) {
+        return aero_error(AERO_INVALID);
     }
     if (history->incarnation_count == AERO_INCARNATIONS_MAX && !drop_empty_incarnation(history)) {
         return aero_error(AERO_LIMIT);

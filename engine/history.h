@@ -52,8 +52,8 @@ struct aero_history {
 void aero_history_deinit(struct aero_history *history);
 void aero_history_copy(struct aero_history *out_history, const struct aero_history *from);
 
-/* Asserts that the entry begins where or after the last one does, in no lower epoch, under a nonce that is not known.
- * Errors: AERO_LIMIT when the list is full of incarnations that wrote something. */
+/* Errors: AERO_INVALID when the nonce is none or known, or the entry begins before the last one or in a lower epoch;
+ * AERO_LIMIT when the list is full of incarnations that wrote something. */
 aero_status aero_history_add_incarnation(struct aero_history *history,
                                          const struct aero_incarnation *entry);
 /* Adding the last segment again changes nothing; asserts that any other one is newer than all known. */

@@ -149,6 +149,23 @@ static void test_add_incarnation_when_full_drops_only_one_that_wrote_nothing(voi
     aero_history_deinit(&history);
 }
 
+static void test_add_incarnation_refuses_what_cannot_follow(void **state)
+{
+    (void)state;
+    struct aero_history history = sample();
+    struct aero_incarnation known = incarnation(2, 3, 100);
+    struct aero_incarnation none = incarnation(2, 9, 100);
+    struct aero_incarnation earlier = incarnation(2, 9, 89);
+    struct aero_incarnation lower = incarnation(1, 9, 100);
+    memset(none.nonce.bytes, 0, sizeof none.nonce.bytes);
+    assert_int_equal(aero_history_add_incarnation(&history, &known).code, AERO_INVALID);
+    assert_int_equal(aero_history_add_incarnation(&history, &none).code, AERO_INVALID);
+    assert_int_equal(aero_history_add_incarnation(&history, &earlier).code, AERO_INVALID);
+    assert_int_equal(aero_history_add_incarnation(&history, &lower).code, AERO_INVALID);
+    assert_int_equal(history.incarnation_count, 4);
+    aero_history_deinit(&history);
+}
+
 static void test_decode_returns_what_encode_wrote(void **state)
 {
     (void)state;
@@ -262,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_add_segment_twice_changes_nothing),
         cmocka_unit_test(test_add_segment_when_full_thins_the_oldest),
         cmocka_unit_test(test_add_incarnation_when_full_drops_only_one_that_wrote_nothing),
+        cmocka_unit_test(test_add_incarnation_refuses_what_cannot_follow),
         cmocka_unit_test(test_decode_returns_what_encode_wrote),
         cmocka_unit_test(test_encode_writes_the_golden_bytes),
         cmocka_unit_test(test_decode_refuses_what_encode_never_writes),
