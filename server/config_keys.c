@@ -307,3 +307,27 @@ size_t aero_config_words(const char *list, size_t limit, char (*out_words)[AERO_
     }
     return count;
 }
+
+bool aero_config_allowed_nodes(const struct aero_config *config,
+                               struct aero_allowed_nodes *out_allowed)
+{
+    size_t count = aero_config_words(aero_config_string(config, "allowed_nodes"), AERO_ALLOWED_MAX,
+                                     out_allowed->names);
+    if (count == SIZE_MAX) {
+        return false;
+    }
+    out_allowed->count = count;
+    out_allowed->any = false;
+    out_allowed->any = aero_allowed_nodes_has(out_allowed, "*");
+    return true;
+}
+
+bool aero_allowed_nodes_has(const struct aero_allowed_nodes *allowed, const char *name)
+{
+    for (size_t i = 0; i < allowed->count; i++) {
+        if (strcmp(allowed->names[i], name) == 0) {
+            return true;
+        }
+    }
+    return allowed->any;
+}

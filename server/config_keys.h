@@ -32,4 +32,17 @@ unsigned aero_config_unixsocket_mode(const struct aero_config *config);
 #define AERO_CONFIG_WORD_MAX 256
 size_t aero_config_words(const char *list, size_t limit, char (*out_words)[AERO_CONFIG_WORD_MAX]);
 
+/* Names that may take part in replication. An empty list allows nobody. */
+#define AERO_ALLOWED_MAX 64
+struct aero_allowed_nodes {
+    char names[AERO_ALLOWED_MAX][AERO_CONFIG_WORD_MAX];
+    size_t count;
+    bool any; /* "*": every name that the CA signed */
+};
+
+/* Reads allowed_nodes. False: more names than AERO_ALLOWED_MAX. */
+bool aero_config_allowed_nodes(const struct aero_config *config,
+                               struct aero_allowed_nodes *out_allowed);
+bool aero_allowed_nodes_has(const struct aero_allowed_nodes *allowed, const char *name);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A lane is a ring of requests under a mutex, and a thread. Submitting makes a system call only
  * when the worker sleeps; a worker makes one at completion only when the loop sleeps
- * (`loop_waits`). A worker that polls before it sleeps looks at an atomic count and takes no lock.
+ * (host_wake.h). A worker that polls before it sleeps looks at an atomic count and takes no lock.
  *
  * Nothing here survives a crash or needs to: a request that a kill interrupts is a crash point of
  * its owner. */
@@ -12,8 +12,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/ports.h"
@@ -44,10 +42,8 @@ struct done {
 struct aero_host_disk {
     struct aero_host_disk_options options;
     struct lane lanes[AERO_OWNER_COUNT][AERO_HOST_DISK_LANES_MAX];
-    int event_fd;
     size_t pending;
     pthread_mutex_t mutex;
-    bool loop_waits;
     size_t done_first;
     size_t done_count;
     struct done done[DONE_MAX];
@@ -97,12 +93,8 @@ static void leave_done(struct lane *lane, const struct aero_host_done *result)
     disk->done[(disk->done_first + disk->done_count) % DONE_MAX] =
         (struct done){.lane = lane, .result = *result};
     disk->done_count++;
-    bool wake = disk->loop_waits;
-    disk->loop_waits = false;
     pthread_mutex_unlock(&disk->mutex);
-    if (wake) {
-        eventfd_write(disk->event_fd, 1);
-    }
+    aero_host_wake_now(disk->options.wake);
 }
 
 static void run_request(struct aero_host_disk *disk, const struct aero_core_request *request,
@@ -142,8 +134,6 @@ struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *o
 {
     struct aero_host_disk *disk = aero_calloc(1, sizeof *disk);
     disk->options = *options;
-    disk->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    AERO_ASSERT(disk->event_fd >= 0);
     pthread_mutex_init(&disk->mutex, NULL);
     for (unsigned owner = 0; owner < AERO_OWNER_COUNT; owner++) {
         for (unsigned i = 0; i < AERO_HOST_DISK_LANES_MAX; i++) {
@@ -181,22 +171,15 @@ void aero_host_disk_free(struct aero_host_disk *disk)
         }
     }
     pthread_mutex_destroy(&disk->mutex);
-    close(disk->event_fd);
     free(disk);
 }
 
-int aero_host_disk_fd(const struct aero_host_disk *disk)
-{
-    return disk->event_fd;
-}
-
-bool aero_host_disk_arm(struct aero_host_disk *disk)
+bool aero_host_disk_has_done(struct aero_host_disk *disk)
 {
     pthread_mutex_lock(&disk->mutex);
-    bool none = disk->done_count == 0;
-    disk->loop_waits = none;
+    bool some = disk->done_count > 0;
     pthread_mutex_unlock(&disk->mutex);
-    return none;
+    return some;
 }
 
 static bool is_plain_proof(const struct aero_disk_request *request)
@@ -250,7 +233,6 @@ size_t aero_host_disk_take(struct aero_host_disk *disk, struct aero_host_done *o
                            size_t count)
 {
     pthread_mutex_lock(&disk->mutex);
-    disk->loop_waits = false;
     size_t taken = disk->done_count < count ? disk->done_count : count;
     for (size_t i = 0; i < taken; i++) {
         const struct done *done = &disk->done[(disk->done_first + i) % DONE_MAX];

@@ -6,9 +6,9 @@
  * blocks, which have lanes of their own, delay no commit. Completions come back in batches, with
  * one wake-up for as many as have gathered.
  *
- *     aero_host_disk_submit(disk, &request, &done)   true: it ran at once and `done` is its
- *     completion aero_host_disk_take(disk, done, count)         completions that workers have left
- *     aero_host_disk_arm(disk)                       false: some are there, do not sleep
+ *     aero_host_disk_submit(disk, &request, &done)   true: it ran at once, `done` is its completion
+ *     aero_host_disk_take(disk, done, count)         completions that workers have left
+ *     aero_host_disk_has_done(disk)                  whether there are any: ask before sleeping
  *
  * A proof that is only written, not synced, touches the page cache and nothing else, and it
  * follows a sync that has just returned: it runs inside submit, which is cheaper than waking
@@ -22,6 +22,7 @@
 #include <stdbool.h>
 
 #include "server/core_request.h"
+#include "server/host_wake.h"
 
 /* Lanes of one owner, and requests of one lane that wait or run: more is a mistake of the core,
  * whose handle tables hold fewer. */
@@ -32,6 +33,7 @@ struct aero_host_disk;
 
 struct aero_host_disk_options {
     struct aero_disk disk;
+    struct aero_host_wake *wake; /* of the loop; outlives the workers */
     /* How long a worker of the WAL looks for its next request before it sleeps. 0: not at all. */
     uint64_t busy_poll_ns;
 };
@@ -45,11 +47,7 @@ struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *o
 /* Runs what was submitted to its end and joins the workers. Accepts NULL. */
 void aero_host_disk_free(struct aero_host_disk *disk);
 
-/* Becomes readable, edge-triggered (it is never read), when completions arrive after
- * aero_host_disk_arm. */
-int aero_host_disk_fd(const struct aero_host_disk *disk);
-bool aero_host_disk_arm(struct aero_host_disk *disk);
-
+bool aero_host_disk_has_done(struct aero_host_disk *disk);
 bool aero_host_disk_submit(struct aero_host_disk *disk, const struct aero_core_request *request,
                            struct aero_host_done *out_done);
 size_t aero_host_disk_take(struct aero_host_disk *disk, struct aero_host_done *out_done,

@@ -212,23 +212,46 @@ void aero_host_listeners_close(struct aero_host_listeners *listeners)
     listeners->count = 0;
 }
 
-static void describe_peer(const union socket_address *address, struct aero_host_peer *out_peer)
+static void print_address(const union socket_address *address,
+                          char out_text[AERO_HOST_PEER_TEXT_BYTES])
 {
     char text[INET6_ADDRSTRLEN] = "?";
-    *out_peer = (struct aero_host_peer){.is_local = false};
     if (address->any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &address->v4.sin_addr, text, sizeof text);
-        out_peer->is_local = ntohl(address->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-        snprintf(out_peer->text, sizeof out_peer->text, "%s:%u", text, ntohs(address->v4.sin_port));
+        snprintf(out_text, AERO_HOST_PEER_TEXT_BYTES, "%s:%u", text, ntohs(address->v4.sin_port));
     } else if (address->any.sa_family == AF_INET6) {
         inet_ntop(AF_INET6, &address->v6.sin6_addr, text, sizeof text);
-        out_peer->is_local = IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
-        snprintf(out_peer->text, sizeof out_peer->text, "[%s]:%u", text,
+        snprintf(out_text, AERO_HOST_PEER_TEXT_BYTES, "[%s]:%u", text,
                  ntohs(address->v6.sin6_port));
     } else {
-        out_peer->is_local = true;
-        snprintf(out_peer->text, sizeof out_peer->text, "unix");
+        snprintf(out_text, AERO_HOST_PEER_TEXT_BYTES, "%.*s:0", AERO_HOST_PEER_TEXT_BYTES - 3,
+                 address->local.sun_path);
     }
+}
+
+static bool is_loopback(const union socket_address *address)
+{
+    switch (address->any.sa_family) {
+    case AF_INET:
+        return ntohl(address->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
+    default:
+        return address->any.sa_family == AF_UNIX;
+    }
+}
+
+/* A client of a Unix socket has no address of its own: it is shown with ours, as Redis does. */
+static void describe_peer(int fd, const union socket_address *address,
+                          struct aero_host_peer *out_peer)
+{
+    union socket_address local;
+    socklen_t length = sizeof local;
+    memset(&local, 0, sizeof local);
+    (void)getsockname(fd, &local.any, &length);
+    out_peer->is_local = is_loopback(address);
+    print_address(&local, out_peer->local_text);
+    print_address(address->any.sa_family == AF_UNIX ? &local : address, out_peer->text);
 }
 
 static void set_keepalive(int fd, unsigned keepalive_s)
@@ -267,7 +290,7 @@ aero_status aero_host_accept(const struct aero_host_listeners *listeners, unsign
             return aero_error_errno(errno);
         }
     }
-    describe_peer(&address, out_peer);
+    describe_peer(fd, &address, out_peer);
     if (!listeners->is_unix[index]) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         if (keepalive_s > 0) {

@@ -12,7 +12,7 @@
 #include "base/status.h"
 
 #define AERO_HOST_LISTENERS_MAX 16
-/* "[IPv6]:port" or "unix" with its NUL. */
+/* "127.0.0.1:6379", "[::1]:6379" or "/run/aerodb/socket:0", cut to fit, with its NUL. */
 #define AERO_HOST_PEER_TEXT_BYTES 64
 
 struct aero_host_listeners {
@@ -39,6 +39,7 @@ void aero_host_listeners_close(struct aero_host_listeners *listeners);
 struct aero_host_peer {
     bool is_local; /* over loopback or a Unix socket */
     char text[AERO_HOST_PEER_TEXT_BYTES];
+    char local_text[AERO_HOST_PEER_TEXT_BYTES]; /* our side */
 };
 
 /* One waiting connection, with TCP_NODELAY and keepalive (0: none) set. NOT_FOUND: none is

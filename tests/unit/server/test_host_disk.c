@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "server/host_disk.h"
 
@@ -79,6 +81,8 @@ struct fixture {
     struct slow_disk disk;
     struct aero_disk_handles handles;
     struct aero_host_disk *host;
+    struct aero_host_wake wake;
+    int epoll_fd;
     struct job jobs[32];
     struct aero_host_done inline_done;
 };
@@ -92,7 +96,12 @@ static int set_up(void **state)
     for (unsigned i = 0; i < AERO_DISK_HANDLE_COUNT; i++) {
         fixture->handles.file[i] = (struct aero_disk_file *)fixture;
     }
+    aero_host_wake_init(&fixture->wake);
+    fixture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    epoll_ctl(fixture->epoll_fd, EPOLL_CTL_ADD, fixture->wake.fd, &event);
     struct aero_host_disk_options options = {
+        .wake = &fixture->wake,
         .disk = {.ops = &slow_ops, .self = &fixture->disk},
         .busy_poll_ns = 20000,
     };
@@ -106,6 +115,8 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     set_hold(&fixture->disk, false);
     aero_host_disk_free(fixture->host);
+    aero_host_wake_deinit(&fixture->wake);
+    close(fixture->epoll_fd);
     free(fixture);
     return 0;
 }
@@ -128,12 +139,12 @@ static bool submit(struct fixture *fixture, enum aero_disk_domain domain, uint32
 static size_t wait_for_done(struct fixture *fixture, struct aero_host_done *out_done, size_t count,
                             int timeout_ms)
 {
-    if (aero_host_disk_arm(fixture->host)) {
-        struct pollfd ready = {.fd = aero_host_disk_fd(fixture->host), .events = POLLIN};
-        if (poll(&ready, 1, timeout_ms) == 0) {
-            return aero_host_disk_take(fixture->host, out_done, 0);
-        }
+    aero_host_wake_arm(&fixture->wake);
+    if (!aero_host_disk_has_done(fixture->host)) {
+        struct epoll_event event;
+        (void)epoll_wait(fixture->epoll_fd, &event, 1, timeout_ms);
     }
+    aero_host_wake_disarm(&fixture->wake);
     return aero_host_disk_take(fixture->host, out_done, count);
 }
 
@@ -214,18 +225,23 @@ static void test_failed_sync_is_in_the_completion(void **state)
     assert_int_equal(done[0].completion.failed_op, 1);
 }
 
-/* A loop that looked too early would sleep through a completion that is there already. */
-static void test_arm_refuses_to_sleep_on_completions(void **state)
+/* An armed wake-up is told once, and the next time only after it was armed again. */
+static void test_completions_wake_an_armed_sleeper_only(void **state)
 {
     struct fixture *fixture = *state;
     struct aero_host_done done[1];
+    struct epoll_event event;
     submit(fixture, AERO_DOMAIN_WAL, 0, 1, true);
-    for (unsigned tries = 0; aero_host_disk_arm(fixture->host) && tries < 1000; tries++) {
+    while (!aero_host_disk_has_done(fixture->host)) {
         poll(NULL, 0, 1);
     }
-    assert_false(aero_host_disk_arm(fixture->host));
     assert_int_equal(aero_host_disk_take(fixture->host, done, 1), 1);
-    assert_true(aero_host_disk_arm(fixture->host));
+    assert_int_equal(epoll_wait(fixture->epoll_fd, &event, 1, 20), 0);
+    aero_host_wake_arm(&fixture->wake);
+    submit(fixture, AERO_DOMAIN_WAL, 0, 2, true);
+    assert_int_equal(epoll_wait(fixture->epoll_fd, &event, 1, 10000), 1);
+    assert_int_equal(epoll_wait(fixture->epoll_fd, &event, 1, 0), 0);
+    collect(fixture, done, 1);
 }
 
 static void test_free_runs_what_was_submitted(void **state)
@@ -250,7 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_submit_proof_behind_a_syncing_proof_keeps_order,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_sync_is_in_the_completion, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_arm_refuses_to_sleep_on_completions, set_up,
+        cmocka_unit_test_setup_teardown(test_completions_wake_an_armed_sleeper_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_free_runs_what_was_submitted, set_up, tear_down),
     };

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The link thread sleeps in its own event base and is woken by the loop's news; everything that
+ * libevent calls back here belongs to that thread. The last part of the file is the loop's side. */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "primary/host_link_priv.h"
+
+#define TICK_MS 100
+/* Certificates are looked at for changes this often. */
+#define CERTS_LOOK_TICKS 100
+
+static void take_shipping(struct aero_primary_link *link, struct aero_mailbox_news *news)
+{
+    aero_shipping_view_release(link->view);
+    link->view = news->view;
+    link->durable = news->durable;
+    for (unsigned i = 0; i < link->replicas_max && news->shipping; i++) {
+        if (aero_link_is_shipping(&link->replicas[i])) {
+            aero_sender_on_wal(link->replicas[i].sender, link->view, link->durable);
+            aero_link_drive(&link->replicas[i]);
+        }
+    }
+}
+
+static void take_answers(struct aero_primary_link *link)
+{
+    aero_lsn acknowledged;
+    for (unsigned i = 0; i < link->replicas_max && link->view != NULL; i++) {
+        struct aero_link_replica *replica = &link->replicas[i];
+        if (replica->connection != NULL && replica->sender == NULL &&
+            aero_mailbox_take_answer(&link->mailbox, i, replica->id, &acknowledged)) {
+            aero_link_begin_shipping(replica, acknowledged);
+        }
+    }
+}
+
+static void retry_events(struct aero_primary_link *link)
+{
+    for (unsigned i = 0; i < link->replicas_max; i++) {
+        aero_link_retry(&link->replicas[i]);
+    }
+}
+
+static void use_certs(struct aero_primary_link *link)
+{
+    for (size_t i = 0; i < link->listener_count; i++) {
+        aero_listener_set_context(link->listeners[i], link->certs.context);
+    }
+}
+
+/* A node that is no longer allowed is told so now, not when it comes back. */
+static void close_disallowed(struct aero_primary_link *link)
+{
+    for (unsigned i = 0; i < link->replicas_max; i++) {
+        struct aero_link_replica *replica = &link->replicas[i];
+        if (aero_link_is_shipping(replica) &&
+            !aero_allowed_nodes_has(&link->allowed, replica->name)) {
+            aero_link_say_bye(replica, AERO_BYE_SHUTDOWN,
+                              "this node is not allowed any more (allowed_nodes)");
+        }
+    }
+}
+
+static void take_news(struct aero_primary_link *link)
+{
+    struct aero_mailbox_news news;
+    if (!aero_mailbox_take_news(&link->mailbox, &news)) {
+        return;
+    }
+    take_shipping(link, &news);
+    take_answers(link);
+    if (news.room) {
+        retry_events(link);
+    }
+    if (news.reload) {
+        link->allowed = news.allowed;
+        close_disallowed(link);
+        if (aero_host_certs_refresh(&link->certs, true)) {
+            use_certs(link);
+        }
+    }
+    link->stopping = news.stop;
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *self)
+{
+    (void)fd;
+    (void)what;
+    (void)self;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *self)
+{
+    struct aero_primary_link *link = self;
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < link->replicas_max; i++) {
+        if (aero_link_is_shipping(&link->replicas[i])) {
+            aero_sender_tick(link->replicas[i].sender, link->clock.mono(link->clock.self));
+            aero_link_drive(&link->replicas[i]);
+        }
+    }
+    if (++link->ticks % CERTS_LOOK_TICKS == 0 && aero_host_certs_refresh(&link->certs, false)) {
+        use_certs(link);
+    }
+}
+
+/* ---- The thread ---- */
+
+static void say_goodbye(struct aero_primary_link *link)
+{
+    for (unsigned i = 0; i < link->replicas_max; i++) {
+        aero_link_say_bye(&link->replicas[i], AERO_BYE_SHUTDOWN, "the primary is being stopped");
+    }
+    event_base_loop(link->base, EVLOOP_NONBLOCK);
+    for (size_t i = 0; i < link->listener_count; i++) {
+        aero_listener_free(link->listeners[i]);
+    }
+    link->listener_count = 0;
+}
+
+static void *run_link(void *argument)
+{
+    struct aero_primary_link *link = argument;
+    while (!link->stopping) {
+        aero_host_wake_arm(&link->wake);
+        bool busy = aero_mailbox_has_news(&link->mailbox);
+        event_base_loop(link->base, busy ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+        aero_host_wake_disarm(&link->wake);
+        take_news(link);
+    }
+    say_goodbye(link);
+    return NULL;
+}
+
+static void add_events(struct aero_primary_link *link)
+{
+    const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    link->wake_event =
+        event_new(link->base, link->wake.fd, EV_READ | EV_PERSIST | EV_ET, on_wake, link);
+    AERO_ASSERT(link->wake_event != NULL && event_add(link->wake_event, NULL) == 0);
+    link->tick_event = event_new(link->base, -1, EV_PERSIST, on_tick, link);
+    AERO_ASSERT(link->tick_event != NULL && event_add(link->tick_event, &tick) == 0);
+}
+
+static aero_status open_listeners(struct aero_primary_link *link)
+{
+    const struct aero_config *config = link->options.config;
+    const uint16_t port = aero_config_port(config, "replication_port");
+    const struct aero_transport_options options = {.connections_max = link->replicas_max * 2};
+    const struct aero_transport_events events = aero_link_transport_events(link);
+    /* Whether a name is allowed is the sender's to say, so that the replica hears why. */
+    const struct aero_tls_allow any = {.count = 0};
+    char words[AERO_LINK_LISTENERS_MAX][AERO_CONFIG_WORD_MAX];
+    size_t count = aero_config_words(aero_config_string(config, "replication_bind"),
+                                     AERO_LINK_LISTENERS_MAX, words);
+    aero_status status = count == SIZE_MAX ? aero_error(AERO_INVALID) : aero_ok();
+    for (size_t i = 0; i < count && aero_is_ok(status); i++) {
+        status = aero_listener_new(link->base, words[i], port, &options, link->certs.context, &any,
+                                   &events, &link->listeners[i]);
+        if (aero_is_ok(status)) {
+            link->listener_count++;
+        } else {
+            aero_log_event(link->options.logger, AERO_LOG_ERROR, "replication_listen_failed",
+                           AERO_LOG_STR("address", words[i]), AERO_LOG_U64("port", port),
+                           AERO_LOG_STATUS("error", status));
+        }
+    }
+    return status;
+}
+
+static aero_status start_thread(struct aero_primary_link *link)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&link->thread, NULL, run_link, link);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0 ? aero_ok() : aero_error_errno(failed);
+}
+
+static void destroy_link(struct aero_primary_link *link)
+{
+    for (size_t i = 0; i < link->listener_count; i++) {
+        aero_listener_free(link->listeners[i]);
+    }
+    for (unsigned i = 0; i < AERO_FLEET_MAX; i++) {
+        aero_link_free_replica(&link->replicas[i]);
+    }
+    event_free(link->wake_event);
+    event_free(link->tick_event);
+    event_base_free(link->base);
+    aero_shipping_view_release(link->view);
+    aero_host_certs_close(&link->certs);
+    aero_host_wake_deinit(&link->wake);
+    aero_mailbox_deinit(&link->mailbox);
+    free(link);
+}
+
+static void read_options(struct aero_primary_link *link)
+{
+    const struct aero_config *config = link->options.config;
+    link->replicas_max = (uint32_t)aero_config_integer(config, "max_replicas");
+    AERO_ASSERT(link->replicas_max <= AERO_FLEET_MAX);
+    link->sender_options = (struct aero_sender_options){
+        .tail_streaming = aero_config_bool(config, "tail_streaming"),
+        .heartbeat_interval_ns = aero_config_duration_ns(config, "heartbeat"),
+        .timeout_ns = aero_config_duration_ns(config, "link_silence"),
+    };
+}
+
+aero_status aero_primary_link_new(const struct aero_primary_link_options *options,
+                                  struct aero_primary_link **out_link)
+{
+    struct aero_primary_link *link = aero_calloc(1, sizeof *link);
+    link->options = *options;
+    link->clock = aero_clock_posix();
+    link->entropy = aero_entropy_posix();
+    aero_mailbox_init(&link->mailbox);
+    aero_host_wake_init(&link->wake);
+    link->base = event_base_new();
+    AERO_ASSERT(link->base != NULL);
+    add_events(link);
+    for (unsigned i = 0; i < AERO_FLEET_MAX; i++) {
+        link->replicas[i] = (struct aero_link_replica){.link = link, .slot = i};
+    }
+    read_options(link);
+    aero_status status = aero_ok();
+    if (!aero_config_allowed_nodes(options->config, &link->allowed)) {
+        aero_log_event(options->logger, AERO_LOG_ERROR, "allowed_nodes_refused",
+                       AERO_LOG_U64("limit", AERO_ALLOWED_MAX));
+        status = aero_error(AERO_INVALID);
+    }
+    if (aero_is_ok(status)) {
+        status = aero_host_certs_open(
+            &link->certs, aero_config_string(options->config, "certs_dir"), options->logger);
+    }
+    if (aero_is_ok(status)) {
+        status = open_listeners(link);
+    }
+    if (aero_is_ok(status)) {
+        status = start_thread(link);
+    }
+    if (!aero_is_ok(status)) {
+        destroy_link(link);
+        return status;
+    }
+    *out_link = link;
+    return status;
+}
+
+static void wake_link(struct aero_primary_link *link)
+{
+    aero_host_wake_now(&link->wake);
+}
+
+void aero_primary_link_free(struct aero_primary_link *link)
+{
+    if (link == NULL) {
+        return;
+    }
+    aero_mailbox_ask_stop(&link->mailbox);
+    wake_link(link);
+    pthread_join(link->thread, NULL);
+    destroy_link(link);
+}
+
+/* ---- The loop's side ---- */
+
+static void deliver(void *self)
+{
+    struct aero_primary_link *link = self;
+    struct aero_fleet_event event;
+    unsigned slot;
+    uint64_t connection;
+    char name[AERO_NODE_NAME_MAX];
+    bool wake = false;
+    while (aero_mailbox_take_event(&link->mailbox, &event, &wake)) {
+        aero_primary_on_fleet_event(link->options.primary, &event);
+        if (wake) {
+            wake_link(link);
+        }
+    }
+    while (aero_mailbox_take_question(&link->mailbox, &slot, &connection, name)) {
+        aero_mailbox_answer(&link->mailbox, slot, connection,
+                            aero_primary_acknowledged_by(link->options.primary, name));
+        wake_link(link);
+    }
+}
+
+static bool has_work(void *self)
+{
+    struct aero_primary_link *link = self;
+    return aero_mailbox_has_mail(&link->mailbox);
+}
+
+static void publish(void *self)
+{
+    struct aero_primary_link *link = self;
+    struct aero_shipping_view *view = aero_primary_shipping_view(link->options.primary);
+    struct aero_wal_place place = aero_primary_durable_place(link->options.primary);
+    if (view == link->published_view && place.sequence == link->published_place.sequence &&
+        place.offset == link->published_place.offset) {
+        return;
+    }
+    link->published_view = view;
+    link->published_place = place;
+    aero_mailbox_publish(&link->mailbox, view, place);
+    wake_link(link);
+}
+
+static bool reload(void *self, const struct aero_config *config, const char **out_text)
+{
+    struct aero_primary_link *link = self;
+    struct aero_allowed_nodes allowed;
+    if (!aero_config_allowed_nodes(config, &allowed)) {
+        snprintf(link->reload_error, sizeof link->reload_error,
+                 "allowed_nodes has more than %u names; the old list stays in use",
+                 AERO_ALLOWED_MAX);
+        *out_text = link->reload_error;
+        return false;
+    }
+    aero_mailbox_ask_reload(&link->mailbox, &allowed);
+    wake_link(link);
+    return true;
+}
+
+static const struct aero_host_link_ops link_ops = {
+    .deliver = deliver,
+    .has_work = has_work,
+    .publish = publish,
+    .reload = reload,
+};
+
+struct aero_host_link aero_primary_link_port(struct aero_primary_link *link)
+{
+    return (struct aero_host_link){.ops = link == NULL ? NULL : &link_ops, .self = link};
+}

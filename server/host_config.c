@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/host_config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "server/config_keys.h"
+
+#define NAME_MAX_BYTES 64
+#define NS_PER_S UINT64_C(1000000000)
+
+struct aero_host_config {
+    struct aero_config *config;
+    const char *config_file;
+    aero_id run_id;
+    struct aero_logger *logger;
+    struct aero_server *server;    /* NULL before attach */
+    char (*names)[NAME_MAX_BYTES]; /* of the table's keys, with dashes */
+    struct aero_config_error error;
+};
+
+/* What Redis lets one choose and AeroDB does not. */
+static const struct {
+    const char *name;
+    const char *value;
+} fixed[] = {
+    {"appendonly", "yes"},     {"appendfsync", "always"},          {"save", ""},
+    {"databases", "16"},       {"maxmemory-policy", "noeviction"}, {"io-threads", "1"},
+    {"cluster-enabled", "no"},
+};
+
+#define FIXED_COUNT (sizeof fixed / sizeof fixed[0])
+
+static void dash_name(char *out_name, const char *name)
+{
+    snprintf(out_name, NAME_MAX_BYTES, "%s", name);
+    for (char *at = strchr(out_name, '_'); at != NULL; at = strchr(at, '_')) {
+        *at = '-';
+    }
+}
+
+struct aero_host_config *aero_host_config_new(struct aero_config *config, const char *config_file,
+                                              aero_id run_id, struct aero_logger *logger)
+{
+    const struct aero_config_table *table = aero_config_table(config);
+    struct aero_host_config *host_config = aero_calloc(1, sizeof *host_config);
+    *host_config = (struct aero_host_config){
+        .config = config, .config_file = config_file, .run_id = run_id, .logger = logger};
+    host_config->names = aero_calloc(table->count, NAME_MAX_BYTES);
+    for (size_t i = 0; i < table->count; i++) {
+        AERO_ASSERT(strlen(table->keys[i].name) < NAME_MAX_BYTES);
+        dash_name(host_config->names[i], table->keys[i].name);
+    }
+    return host_config;
+}
+
+void aero_host_config_free(struct aero_host_config *host_config)
+{
+    if (host_config != NULL) {
+        free(host_config->names);
+        free(host_config);
+    }
+}
+
+void aero_host_config_server_options(const struct aero_host_config *host_config,
+                                     struct aero_server_options *out_options)
+{
+    const struct aero_config *config = host_config->config;
+    aero_server_options_default(out_options);
+    out_options->clients_max = (uint32_t)aero_config_integer(config, "maxclients");
+    out_options->bulk_bytes_max = aero_config_bytes(config, "proto_max_bulk_len");
+    out_options->query_bytes_max = aero_config_bytes(config, "client_query_buffer_limit");
+    out_options->output_bytes_max = aero_config_bytes(config, "client_output_buffer_limit");
+    out_options->memory_bytes_max = aero_config_bytes(config, "maxmemory");
+    out_options->idle_timeout_ns = aero_config_duration_ns(config, "timeout");
+    out_options->protected_mode = aero_config_bool(config, "protected_mode");
+    out_options->password = aero_config_string(config, "requirepass");
+    out_options->tcp_port = aero_config_port(config, "port");
+    out_options->process_id = (uint32_t)getpid();
+    out_options->config_file = host_config->config_file;
+    out_options->run_id = host_config->run_id;
+}
+
+static void append_number(struct aero_buffer *out, uint64_t number)
+{
+    char text[24];
+    int length = snprintf(text, sizeof text, "%" PRIu64, number);
+    aero_buffer_append(out, text, (size_t)length);
+}
+
+static bool get_key(void *self, size_t index, const char **out_name, struct aero_buffer *out_value)
+{
+    const struct aero_host_config *host_config = self;
+    const struct aero_config *config = host_config->config;
+    const struct aero_config_table *table = aero_config_table(config);
+    if (index >= table->count) {
+        index -= table->count;
+        if (index >= FIXED_COUNT) {
+            return false;
+        }
+        *out_name = fixed[index].name;
+        aero_buffer_append_slice(out_value, aero_slice_text(fixed[index].value));
+        return true;
+    }
+    const struct aero_config_key *key = &table->keys[index];
+    *out_name = host_config->names[index];
+    if (key->type == AERO_CONFIG_BYTES) {
+        append_number(out_value, aero_config_bytes(config, key->name));
+    } else if (key->type == AERO_CONFIG_DURATION &&
+               aero_config_duration_ns(config, key->name) % NS_PER_S == 0) {
+        append_number(out_value, aero_config_duration_ns(config, key->name) / NS_PER_S);
+    } else {
+        aero_buffer_append_slice(out_value, aero_slice_text(aero_config_shown(config, index)));
+    }
+    return true;
+}
+
+static size_t find_key(const struct aero_host_config *host_config, const char *name)
+{
+    const struct aero_config_table *table = aero_config_table(host_config->config);
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(host_config->names[i], name) == 0 || strcmp(table->keys[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return table->count;
+}
+
+static size_t find_fixed(const char *name)
+{
+    size_t index = 0;
+    while (index < FIXED_COUNT && strcmp(fixed[index].name, name) != 0) {
+        index++;
+    }
+    return index;
+}
+
+static bool has_key(void *self, const char *name)
+{
+    const struct aero_host_config *host_config = self;
+    return find_key(host_config, name) < aero_config_table(host_config->config)->count ||
+           find_fixed(name) < FIXED_COUNT;
+}
+
+static bool set_fixed(size_t index, const char *value, const char **out_error)
+{
+    if (strcmp(fixed[index].value, value) == 0) {
+        return true;
+    }
+    *out_error = "AeroDB has no choice in this: it stands for what is always so";
+    return false;
+}
+
+static bool set_key(void *self, const char *name, const char *value, const char **out_error)
+{
+    struct aero_host_config *host_config = self;
+    const struct aero_config_table *table = aero_config_table(host_config->config);
+    size_t index = find_key(host_config, name);
+    if (index == table->count) {
+        size_t fixed_index = find_fixed(name);
+        if (fixed_index < FIXED_COUNT) {
+            return set_fixed(fixed_index, value, out_error);
+        }
+        *out_error = "there is no such key";
+        return false;
+    }
+    const struct aero_config_key *key = &table->keys[index];
+    char seconds[32];
+    if (key->type == AERO_CONFIG_DURATION && strlen(value) + 2 <= sizeof seconds &&
+        value[0] != '\0' && strspn(value, "0123456789") == strlen(value)) {
+        snprintf(seconds, sizeof seconds, "%ss", value);
+        value = seconds;
+    }
+    if (!aero_is_ok(aero_config_set_running(host_config->config, "CONFIG SET", key->name, value,
+                                            &host_config->error))) {
+        *out_error = host_config->error.text;
+        return false;
+    }
+    aero_log_event(host_config->logger, AERO_LOG_INFO, "config_changed",
+                   AERO_LOG_STR("key", key->name),
+                   AERO_LOG_STR("value", aero_config_shown(host_config->config, index)),
+                   AERO_LOG_STR("by", "CONFIG SET"));
+    aero_host_config_apply(host_config);
+    return true;
+}
+
+struct aero_server_config aero_host_config_port(struct aero_host_config *host_config)
+{
+    return (struct aero_server_config){
+        .self = host_config, .get = get_key, .set = set_key, .has = has_key};
+}
+
+void aero_host_config_attach(struct aero_host_config *host_config, struct aero_server *server)
+{
+    host_config->server = server;
+}
+
+void aero_host_config_apply(struct aero_host_config *host_config)
+{
+    struct aero_server_options options;
+    aero_host_config_server_options(host_config, &options);
+    atomic_store(&host_config->logger->level, aero_config_log_level(host_config->config));
+    if (host_config->server != NULL) {
+        aero_server_configure(host_config->server, &options);
+    }
+}
