@@ -3,7 +3,12 @@
  *
  * Epoch and LSN alone do not name content: after a cut tail, a restored backup or two mistaken promotions they are
  * the same and the content is not. Every start as primary, every cut, promotion and restore adds an entry with a random
- * nonce, durable before its first commit. Lists are never truncated. */
+ * nonce, durable before its first commit. Lists are never truncated.
+ *
+ * Bounds (DET-3): both lists must fit a manifest slot. Full, the list of incarnations gives up its oldest entry that
+ * wrote no record at all (nobody can hold a record of it); when there is none, the next one is refused. The list
+ * of segments is thinned among its oldest: fewer positions can be proven then ("unprovable" halts, it never
+ * guesses), none wrongly. */
 #ifndef AERO_ENGINE_HISTORY_H
 #define AERO_ENGINE_HISTORY_H
 
@@ -12,6 +17,13 @@
 #include "base/units.h"
 
 #define AERO_NODE_NAME_MAX 64 /* with the NUL */
+#define AERO_INCARNATIONS_MAX 16384
+#define AERO_SEGMENT_STARTS_MAX 32768
+#define AERO_INCARNATION_BYTES ((size_t)120)
+#define AERO_SEGMENT_START_BYTES ((size_t)56)
+#define AERO_HISTORY_BYTES_MAX                             \
+    (16 + AERO_INCARNATIONS_MAX * AERO_INCARNATION_BYTES + \
+     AERO_SEGMENT_STARTS_MAX * AERO_SEGMENT_START_BYTES)
 
 struct aero_incarnation {
     aero_epoch epoch;
@@ -29,7 +41,7 @@ struct aero_segment_start {
     aero_id incarnation;
 };
 
-/* Both arrays ordered oldest first. */
+/* Both arrays ordered oldest first; zero-initialised is empty and valid. */
 struct aero_history {
     struct aero_incarnation *incarnations;
     size_t incarnation_count;
@@ -39,17 +51,25 @@ struct aero_history {
 
 void aero_history_deinit(struct aero_history *history);
 void aero_history_copy(struct aero_history *out_history, const struct aero_history *from);
-void aero_history_add_incarnation(struct aero_history *history,
-                                  const struct aero_incarnation *entry);
+
+/* Errors: AERO_INVALID when the nonce is none or known, or the entry begins before the last one or in a lower epoch;
+ * AERO_LIMIT when the list is full of incarnations that wrote something. */
+aero_status aero_history_add_incarnation(struct aero_history *history,
+                                         const struct aero_incarnation *entry);
+/* Adding the last segment again changes nothing; asserts that any other one is newer than all known. */
 void aero_history_add_segment(struct aero_history *history, const struct aero_segment_start *start);
+
 /* NULL when unknown. */
 const struct aero_incarnation *aero_history_find(const struct aero_history *history, aero_id nonce);
+const struct aero_segment_start *aero_history_find_segment(const struct aero_history *history,
+                                                           uint64_t sequence);
 /* The LSN at which incarnation `index` ends, given that the history now ends at `end`. */
 aero_lsn aero_history_end_of(const struct aero_history *history, size_t index, aero_lsn end);
 /* The incarnation that wrote `lsn` (the one in force there); asserts that there is one. */
 const struct aero_incarnation *aero_history_at(const struct aero_history *history, aero_lsn lsn);
 
-/* Bytes: docs/formats.md, "History". In the manifest, in snapshots and in the handshake. */
+/* Bytes: docs/formats.md, "History". In the manifest, in snapshots and in the handshake. Decode takes exactly the
+ * whole slice: AERO_CORRUPT for anything that encode does not write. */
 void aero_history_encode(const struct aero_history *history, struct aero_buffer *out_bytes);
 aero_status aero_history_decode(struct aero_slice bytes, struct aero_history *out_history);
 

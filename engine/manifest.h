@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The manifest: who this node is, what its history is, which snapshots count, and what must be remembered for good.
  *
- * Two slots, written in turn, each checksummed. A change that permits something irreversible (role, epoch, fence,
- * history entry, truncation, deletion, reuse) is in both slots, each synced, before the act (decision 13). One bad slot is
+ * Two slots, each checksummed, written one after the other, each synced: always both, so that what a change permits
+ * (role, epoch, fence, history entry, truncation, deletion, reuse) is in both before the act (decision 13). One bad slot is
  * rewritten, said aloud; two bad, or none beside existing WAL, is a refusal.
+ *
+ * Each slot says whether it was the first or the second written of its generation. So after a crash it is known
+ * which one may be missing on the disk although the page cache shows it, and the next write begins with that one:
+ * at every moment one slot is durable and untouched (decision 2 applies here too).
  * Source: docs/formats.md, "Manifest". */
 #ifndef AERO_ENGINE_MANIFEST_H
 #define AERO_ENGINE_MANIFEST_H
@@ -75,22 +79,38 @@ struct aero_manifest {
 
 void aero_manifest_deinit(struct aero_manifest *manifest);
 void aero_manifest_copy(struct aero_manifest *out_manifest, const struct aero_manifest *from);
-void aero_manifest_encode(const struct aero_manifest *manifest, struct aero_buffer *out_slot);
-aero_status aero_manifest_decode(struct aero_slice slot, struct aero_manifest *out_manifest);
+
+/* Which of the two of its generation a slot was written as. */
+enum aero_manifest_copy {
+    AERO_MANIFEST_FIRST = 1,
+    AERO_MANIFEST_SECOND = 2,
+};
+/* Appends the bytes of one slot. */
+void aero_manifest_encode(const struct aero_manifest *manifest, enum aero_manifest_copy copy,
+                          struct aero_buffer *out_slot);
+/* `slot` may be longer than what is used of it. AERO_INCOMPLETE: shorter. AERO_UNSUPPORTED: of a version to come. */
+aero_status aero_manifest_decode(struct aero_slice slot, struct aero_manifest *out_manifest,
+                                 enum aero_manifest_copy *out_copy);
 
 struct aero_manifest_found {
     bool slot_valid[2];
-    bool slot_present[2];
+    bool slot_present[2]; /* any byte there is not zero, or it cannot be read */
+    uint64_t generation[2];
+    enum aero_manifest_copy copy[2];
+    /* The slot that the next write must begin with; the other one is durable. */
+    unsigned dubious;
 };
-/* The newest valid slot. AERO_NOT_FOUND: no file or an empty one. AERO_CORRUPT: no valid slot. */
+/* The newest valid slot. AERO_NOT_FOUND: no file, or nothing in it. AERO_CORRUPT: no valid slot. AERO_UNSUPPORTED:
+ * the newest is of a version to come. An unreadable slot (EIO) is an invalid one. */
 aero_status aero_manifest_read(struct aero_disk disk, struct aero_manifest *out_manifest,
                                struct aero_manifest_found *out_found);
-/* Raises the generation and writes both slots, each synced, one after the other (may wait). Creates the file and syncs the
- * directory the first time. */
+/* Raises the generation above all that the file has and writes both slots, the dubious one first, each synced (may wait).
+ * The first time the file appears at once with both: temporary name, sync, rename, directory. */
 aero_status aero_manifest_write(struct aero_disk disk, struct aero_manifest *manifest);
 
-/* The same as operations for running cores: fills `out_ops` (write, sync, write, sync on `handle`, which the first call
- * opens) and `bytes`, which must live until the request completes. */
+/* The same as operations for running cores, whose file recovery has just written: raises the generation and fills
+ * `out_ops` with write, sync, write, sync on `handle`, after an open when `open_first`. `bytes` is theirs until the
+ * request completes. Returns their number. */
 #define AERO_MANIFEST_OPS_MAX 8
 uint32_t aero_manifest_ops(struct aero_manifest *manifest, uint32_t handle, bool open_first,
                            struct aero_buffer *bytes,

@@ -33,7 +33,7 @@ aero_status aero_primary_begin_incarnation(struct aero_disk disk, struct aero_re
         .start = recovered->end,
     };
     snprintf(entry.node_name, sizeof entry.node_name, "%s", manifest->node_name);
-    aero_history_add_incarnation(&manifest->history, &entry);
+    AERO_TRY(aero_history_add_incarnation(&manifest->history, &entry));
     if (report->verdict == AERO_VERDICT_TORN_TAIL && manifest->pin_count > 0 &&
         manifest->gate == AERO_GATE_OPEN && !open_writes_after_cut) {
         manifest->gate = AERO_GATE_CUT;

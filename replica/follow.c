@@ -36,8 +36,11 @@ static void take_history(struct aero_replica *replica, const struct aero_receive
     struct aero_history *mine = &manifest->history;
     for (size_t i = 0; i < action->history->incarnation_count; i++) {
         const struct aero_incarnation *entry = &action->history->incarnations[i];
-        if (aero_history_find(mine, entry->nonce) == NULL) {
-            aero_history_add_incarnation(mine, entry);
+        if (aero_history_find(mine, entry->nonce) == NULL &&
+            !aero_is_ok(aero_history_add_incarnation(mine, entry))) {
+            aero_replica_halt(replica, "history",
+                              "the primary's incarnations do not continue the ones known here");
+            return;
         }
         if (entry->epoch.value > manifest->epoch.value) {
             manifest->epoch = entry->epoch;

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/cmocka_setup.h"
+
+#include "engine/manifest.h"
+#include "tests/unit/engine/power_disk.h"
+
+static aero_id id_of(uint8_t fill)
+{
+    aero_id id;
+    memset(id.bytes, fill, sizeof id.bytes);
+    return id;
+}
+
+static struct aero_manifest sample(void)
+{
+    struct aero_manifest manifest = {
+        .generation = 7,
+        .cluster_id = id_of(0x11),
+        .node_id = id_of(0x22),
+        .node_name = "alpha",
+        .role = AERO_ROLE_PRIMARY,
+        .epoch = {.value = 3},
+        .gate = AERO_GATE_CUT,
+        .gate_reason = "bytes were cut",
+        .halt_reason = "",
+        .wal_floor_sequence = 4,
+        .snapshot_count = 2,
+        .pin_count = 1,
+        .damaged_count = 1,
+        .damaged_segments = {2},
+    };
+    manifest.snapshots[0] = (struct aero_snapshot_entry){
+        .id = id_of(0x31), .position = {.lsn = {.value = 100}, .chain = 1}, .sequence = 4};
+    manifest.snapshots[1] = (struct aero_snapshot_entry){
+        .id = id_of(0x32),
+        .position = {.lsn = {.value = 200}, .chain = 2},
+        .sequence = 6,
+        .size_bytes = 4711,
+        .entry_count = 12,
+        .digest = {.low = 5, .high = 6},
+        .damaged = true,
+    };
+    manifest.pins[0] =
+        (struct aero_pin){.node_name = "beta", .sequence = 5, .durable = {.value = 150}};
+    struct aero_incarnation incarnation = {
+        .epoch = {.value = 3}, .nonce = id_of(0x41), .node_id = id_of(0x22), .node_name = "alpha"};
+    struct aero_segment_start segment = {
+        .sequence = 1, .nonce = id_of(0x51), .incarnation = id_of(0x41)};
+    assert_int_equal(aero_history_add_incarnation(&manifest.history, &incarnation).code, AERO_OK);
+    aero_history_add_segment(&manifest.history, &segment);
+    return manifest;
+}
+
+static struct aero_buffer bytes_of(const struct aero_manifest *manifest)
+{
+    struct aero_buffer bytes = {0};
+    aero_manifest_encode(manifest, AERO_MANIFEST_FIRST, &bytes);
+    return bytes;
+}
+
+static void assert_same(const struct aero_manifest *a, const struct aero_manifest *b)
+{
+    struct aero_buffer bytes_a = bytes_of(a);
+    struct aero_buffer bytes_b = bytes_of(b);
+    assert_true(aero_slice_equal(aero_buffer_slice(&bytes_a), aero_buffer_slice(&bytes_b)));
+    aero_buffer_deinit(&bytes_a);
+    aero_buffer_deinit(&bytes_b);
+}
+
+static void test_decode_returns_what_encode_wrote(void **state)
+{
+    (void)state;
+    struct aero_manifest manifest = sample();
+    struct aero_manifest decoded;
+    enum aero_manifest_copy copy;
+    struct aero_buffer bytes = {0};
+    aero_manifest_encode(&manifest, AERO_MANIFEST_SECOND, &bytes);
+    assert_int_equal(aero_manifest_decode(aero_buffer_slice(&bytes), &decoded, &copy).code,
+                     AERO_OK);
+    assert_int_equal(copy, AERO_MANIFEST_SECOND);
+    assert_int_equal(decoded.generation, 7);
+    assert_string_equal(decoded.gate_reason, "bytes were cut");
+    assert_true(decoded.snapshots[1].damaged);
+    assert_int_equal(decoded.snapshots[1].digest.high, 6);
+    assert_string_equal(decoded.pins[0].node_name, "beta");
+    assert_int_equal(decoded.damaged_segments[0], 2);
+    assert_same(&manifest, &decoded);
+    aero_buffer_deinit(&bytes);
+    aero_manifest_deinit(&manifest);
+    aero_manifest_deinit(&decoded);
+}
+
+/* Every bit of every byte, and every truncation: FM-8.2. */
+static void test_decode_detects_every_flipped_bit(void **state)
+{
+    (void)state;
+    struct aero_manifest manifest = sample();
+    struct aero_manifest decoded;
+    enum aero_manifest_copy copy;
+    struct aero_buffer bytes = bytes_of(&manifest);
+    for (size_t i = 0; i < bytes.length * 8; i++) {
+        bytes.data[i / 8] ^= (uint8_t)(1U << i % 8);
+        assert_int_not_equal(aero_manifest_decode(aero_buffer_slice(&bytes), &decoded, &copy).code,
+                             AERO_OK);
+        bytes.data[i / 8] ^= (uint8_t)(1U << i % 8);
+    }
+    for (size_t length = 0; length < bytes.length; length++) {
+        assert_int_equal(
+            aero_manifest_decode(aero_slice_of(bytes.data, length), &decoded, &copy).code,
+            AERO_INCOMPLETE);
+    }
+    aero_buffer_deinit(&bytes);
+    aero_manifest_deinit(&manifest);
+}
+
+/* Formats are for ever. The checksums are part of it: XXH3 of these very bytes. */
+static void test_encode_writes_the_golden_bytes(void **state)
+{
+    (void)state;
+    static const uint8_t golden_head[48] = {
+        'A',  'E',  'R',  'O',  'M',  'A',  'N',  '1',  1,    0,    0,    0,
+        1,    0,    0,    0,    7,    0,    0,    0,    0,    0,    0,    0,
+        0x50, 0x04, 0,    0,    0,    0,    0,    0,    0x28, 0x07, 0x1a, 0x40,
+        0x0d, 0xe7, 0xf7, 0xa8, 0x2c, 0x50, 0x09, 0xe0, 0x74, 0x31, 0x2b, 0x2c,
+    };
+    struct aero_manifest manifest = sample();
+    struct aero_buffer bytes = bytes_of(&manifest);
+    assert_int_equal(bytes.length, 48 + 648 + 2 * 88 + 80 + 8 + 16 + 120 + 56);
+    assert_memory_equal(bytes.data, golden_head, sizeof golden_head);
+    const uint8_t *body = bytes.data + 48;
+    assert_int_equal(body[0], 0x11);
+    assert_int_equal(body[16], 0x22);
+    assert_string_equal((const char *)body + 32, "alpha");
+    assert_int_equal(body[96], AERO_ROLE_PRIMARY);
+    assert_int_equal(body[100], AERO_GATE_CUT);
+    assert_int_equal(body[104], 3);
+    assert_string_equal((const char *)body + 112, "bytes were cut");
+    assert_int_equal(body[624], 4);
+    assert_int_equal(body[632], 2);
+    assert_int_equal(body[636], 1);
+    assert_int_equal(body[640], 1);
+    assert_int_equal(body[648], 0x31);
+    assert_int_equal(body[648 + 88 + 72], 1); /* damaged */
+    assert_string_equal((const char *)body + 824, "beta");
+    aero_buffer_deinit(&bytes);
+    aero_manifest_deinit(&manifest);
+}
+
+static void test_write_then_read_gives_the_newest(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_disk disk = power_disk_port(power);
+    struct aero_manifest manifest = sample();
+    struct aero_manifest read;
+    struct aero_manifest_found found;
+    assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_NOT_FOUND);
+    assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+    manifest.epoch.value = 4;
+    assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+    power_disk_return(power, POWER_LOST, 0);
+    assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+    assert_true(found.slot_valid[0] && found.slot_valid[1]);
+    assert_int_equal(found.generation[0], found.generation[1]);
+    assert_int_equal(read.epoch.value, 4);
+    assert_same(&manifest, &read);
+    aero_manifest_deinit(&read);
+    aero_manifest_deinit(&manifest);
+    power_disk_free(power);
+}
+
+/* A long history does not fit the first piece that is read of a slot. */
+static void test_read_takes_a_manifest_of_many_incarnations(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_disk disk = power_disk_port(power);
+    struct aero_manifest manifest = sample();
+    struct aero_manifest read;
+    struct aero_manifest_found found;
+    for (uint64_t i = 2; i < 2000; i++) {
+        struct aero_segment_start start = {
+            .sequence = i, .before = {.lsn = {.value = i}}, .nonce = id_of(1)};
+        aero_history_add_segment(&manifest.history, &start);
+    }
+    assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+    assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+    assert_same(&manifest, &read);
+    aero_manifest_deinit(&read);
+    aero_manifest_deinit(&manifest);
+    power_disk_free(power);
+}
+
+static void test_read_with_one_bad_slot_uses_the_other_and_says_so(void **state)
+{
+    (void)state;
+    for (unsigned bad = 0; bad < 2; bad++) {
+        struct power_disk *power = power_disk_new();
+        struct aero_disk disk = power_disk_port(power);
+        struct aero_manifest manifest = sample();
+        struct aero_manifest read;
+        struct aero_manifest_found found;
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        power_bytes(power, "manifest")->data[bad * AERO_MANIFEST_SLOT_BYTES + 60] ^= 1;
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+        assert_false(found.slot_valid[bad]);
+        assert_true(found.slot_valid[1 - bad]);
+        assert_int_equal(found.dubious, bad);
+        assert_same(&manifest, &read);
+        aero_manifest_deinit(&read);
+        /* An unreadable slot is a bad one too; both bad are a refusal. */
+        snprintf(power->bad_name, sizeof power->bad_name, "manifest");
+        power->bad_offset = (1 - bad) * AERO_MANIFEST_SLOT_BYTES;
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_CORRUPT);
+        aero_manifest_deinit(&manifest);
+        power_disk_free(power);
+    }
+}
+
+static void test_read_of_an_empty_file_finds_nothing(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[8192];
+    struct aero_manifest read;
+    struct aero_manifest_found found;
+    for (size_t length = 0; length <= sizeof zeros; length += sizeof zeros) {
+        struct power_disk *power = power_disk_new();
+        power_put(power, "manifest", aero_slice_of(zeros, length));
+        assert_int_equal(aero_manifest_read(power_disk_port(power), &read, &found).code,
+                         AERO_NOT_FOUND);
+        power_disk_free(power);
+    }
+}
+
+/* Never guess: the newer version's slot may be the newer one. */
+static void test_read_refuses_a_version_to_come(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_disk disk = power_disk_port(power);
+    struct aero_manifest manifest = sample();
+    struct aero_manifest read;
+    struct aero_manifest_found found;
+    assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+    uint8_t *slot = power_bytes(power, "manifest")->data + AERO_MANIFEST_SLOT_BYTES;
+    slot[8] = 2;
+    uint64_t checksum = aero_checksum64(aero_slice_of(slot, 40));
+    memcpy(slot + 40, &checksum, 8);
+    assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_UNSUPPORTED);
+    aero_manifest_deinit(&manifest);
+    power_disk_free(power);
+}
+
+/* Decision 13 and 2: crash at every operation of a write, then of the write that recovery makes, whatever the disk kept. The
+ * manifest is always the old or the new one, never a refusal; once the write returned it is the new one. */
+static void test_write_crashed_anywhere_twice_leaves_old_or_new(void **state)
+{
+    (void)state;
+    for (uint64_t first = 1; first <= 5; first++) {
+        for (uint64_t second = 1; second <= 5; second++) {
+            for (uint64_t seed = 0; seed < 40; seed++) {
+                struct power_disk *power = power_disk_new();
+                struct aero_disk disk = power_disk_port(power);
+                struct aero_manifest manifest = sample();
+                struct aero_manifest read;
+                struct aero_manifest_found found;
+                assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+                manifest.epoch.value = 4;
+                manifest.pins[0].durable.value = 200; /* in another sector of the slot */
+                power_disk_crash_at(power, first);
+                bool done = aero_is_ok(aero_manifest_write(disk, &manifest));
+                /* The process dies; what it saw is in the page cache, not on the disk. */
+                power_disk_return(power, POWER_KEPT, 0);
+                assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+                uint64_t seen = read.epoch.value;
+                assert_true(seen == 4 || (seen == 3 && !done));
+                read.pins[0].durable.value = 300;
+                power_disk_crash_at(power, second);
+                bool again = aero_is_ok(aero_manifest_write(disk, &read));
+                aero_manifest_deinit(&read);
+                power_disk_return(power, POWER_TORN, seed);
+                assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+                assert_true(read.epoch.value == seen || (read.epoch.value == 3 && !again && !done));
+                aero_manifest_deinit(&read);
+                aero_manifest_deinit(&manifest);
+                power_disk_free(power);
+            }
+        }
+    }
+}
+
+/* The first manifest of a directory is there whole or not at all. */
+static void test_first_write_crashed_anywhere_leaves_all_or_nothing(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at <= 8; at++) {
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            struct power_disk *power = power_disk_new();
+            struct aero_disk disk = power_disk_port(power);
+            struct aero_manifest manifest = sample();
+            struct aero_manifest read;
+            struct aero_manifest_found found;
+            power_disk_crash_at(power, at);
+            bool done = aero_is_ok(aero_manifest_write(disk, &manifest));
+            power_disk_return(power, POWER_TORN, seed);
+            aero_status status = aero_manifest_read(disk, &read, &found);
+            if (aero_is_ok(status)) {
+                assert_true(found.slot_valid[0] && found.slot_valid[1]);
+                aero_manifest_deinit(&read);
+            } else {
+                assert_int_equal(status.code, AERO_NOT_FOUND);
+                assert_false(done);
+            }
+            aero_manifest_deinit(&manifest);
+            power_disk_free(power);
+        }
+    }
+}
+
+static void test_ops_write_both_slots_each_synced(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_disk disk = power_disk_port(power);
+    struct aero_manifest manifest = sample();
+    struct aero_manifest read;
+    struct aero_manifest_found found;
+    struct aero_disk_handles handles = {{0}};
+    struct aero_disk_op ops[AERO_MANIFEST_OPS_MAX];
+    struct aero_buffer bytes = {0};
+    assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+    for (uint64_t epoch = 10; epoch < 12; epoch++) {
+        manifest.epoch.value = epoch;
+        uint32_t count = aero_manifest_ops(&manifest, 3, epoch == 10, &bytes, ops);
+        struct aero_disk_request request = {.id = 1, .ops = ops, .op_count = count};
+        struct aero_disk_completion completion;
+        aero_disk_run(disk, &handles, &request, &completion);
+        assert_int_equal(completion.status.code, AERO_OK);
+        power_disk_return(power, POWER_LOST, 0);
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+        assert_true(found.slot_valid[0] && found.slot_valid[1]);
+        assert_int_equal(found.generation[0], found.generation[1]);
+        assert_int_equal(found.copy[0], AERO_MANIFEST_FIRST);
+        assert_int_equal(found.copy[1], AERO_MANIFEST_SECOND);
+        assert_int_equal(read.epoch.value, epoch);
+        aero_manifest_deinit(&read);
+        /* The kernel forgets nothing: the handle stays good. */
+    }
+    aero_disk_handles_close(disk, &handles);
+    aero_buffer_deinit(&bytes);
+    aero_manifest_deinit(&manifest);
+    power_disk_free(power);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decode_returns_what_encode_wrote),
+        cmocka_unit_test(test_decode_detects_every_flipped_bit),
+        cmocka_unit_test(test_encode_writes_the_golden_bytes),
+        cmocka_unit_test(test_write_then_read_gives_the_newest),
+        cmocka_unit_test(test_read_takes_a_manifest_of_many_incarnations),
+        cmocka_unit_test(test_read_with_one_bad_slot_uses_the_other_and_says_so),
+        cmocka_unit_test(test_read_of_an_empty_file_finds_nothing),
+        cmocka_unit_test(test_read_refuses_a_version_to_come),
+        cmocka_unit_test(test_write_crashed_anywhere_twice_leaves_old_or_new),
+        cmocka_unit_test(test_first_write_crashed_anywhere_leaves_all_or_nothing),
+        cmocka_unit_test(test_ops_write_both_slots_each_synced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
