@@ -14,7 +14,9 @@
 #define MERGE_BELOW_BYTES (AERO_PAGE_BYTES_MAX / 4)
 #define MERGE_TO_BYTES (AERO_PAGE_BYTES_MAX / 4 * 3)
 /* A page that wastes more than this after a removal shrinks. */
-#define SHRINK_ABOVE_BYTES (2 * AERO_PAGE_BYTES_STEP)
+#define SHRINK_ABOVE_BYTES (AERO_PAGE_BYTES_STEP + AERO_PAGE_BYTES_STEP / 2)
+/* Freeing so many blobs takes about as long as freeing a page. */
+#define BLOBS_PER_NODE 4
 
 struct aero_tree *aero_tree_new(void)
 {
@@ -33,7 +35,7 @@ void aero_tree_free(struct aero_tree *tree)
     aero_tree_drop(tree, tree->root);
     while (!aero_tree_reclaim(tree, UINT32_MAX)) {
     }
-    AERO_ASSERT(tree->memory.used_bytes == 0);
+    aero_tree_memory_deinit(&tree->memory);
     free(tree);
 }
 
@@ -58,6 +60,7 @@ bool aero_path_find(struct aero_path *path, struct aero_page *root, struct aero_
         path->page[depth] = page;
         path->index[depth] = (uint16_t)index;
         page = aero_page_child(page, index);
+        aero_page_prefetch(page);
     }
     bool exact;
     path->page[depth] = page;
@@ -410,8 +413,10 @@ void aero_tree_drop(struct aero_tree *tree, struct aero_page *page)
 
 bool aero_tree_reclaim(struct aero_tree *tree, uint32_t node_budget)
 {
-    while (tree->garbage != NULL && node_budget-- > 0) {
+    uint32_t spent = 0;
+    while (tree->garbage != NULL && spent < node_budget) {
         struct aero_page *page = tree->garbage;
+        spent += page->has_blobs ? 1u + page->slot_count / BLOBS_PER_NODE : 1u;
         tree->garbage = (struct aero_page *)(uintptr_t)page->summary.count;
         for (unsigned i = 0; i < page->slot_count && (page->level != 0 || page->has_blobs); i++) {
             aero_page_release_key(&tree->memory, page, i);
@@ -431,6 +436,7 @@ static bool get(struct aero_page *root, struct aero_slice key, struct aero_slice
     const struct aero_page *page = root;
     while (page->level != 0) {
         page = aero_page_child(page, aero_page_search_child(page, key));
+        aero_page_prefetch(page);
     }
     bool exact;
     unsigned index = aero_page_search(page, key, &exact);

@@ -25,39 +25,32 @@ struct aero_u128 aero_entry_hash(struct aero_slice key, struct aero_slice value)
     return hash_entry(aero_checksum128(key), key.length, aero_checksum128(value), value.length);
 }
 
-struct aero_summary aero_page_entry_summary(const struct aero_page *page, unsigned index)
+static struct aero_u128 hash_of(size_t length, size_t inline_max, const uint8_t *place)
 {
-    struct aero_slice key = aero_page_key(page, index);
-    struct aero_slice value = aero_page_value(page, index);
-    if (value.length <= AERO_BLOB_HASH_ABOVE) {
-        return (struct aero_summary){1, aero_entry_hash(key, value)};
-    }
-    struct aero_u128 value_hash;
-    memcpy(&value_hash, value.data - sizeof value_hash, sizeof value_hash);
-    return (struct aero_summary){
-        1, hash_entry(aero_checksum128(key), key.length, value_hash, value.length)};
+    return length <= inline_max ? aero_checksum128(aero_slice_of(place, length))
+                                : aero_blob_at(place)->hash;
 }
 
-static size_t blob_bytes(size_t length)
+struct aero_summary aero_page_entry_summary(const struct aero_page *page, unsigned index)
 {
-    return sizeof(struct aero_blob) + length +
-           (length > AERO_BLOB_HASH_ABOVE ? sizeof(struct aero_u128) : 0);
+    size_t key_length = page->slots[index].key_length;
+    size_t length;
+    const uint8_t *place = aero_page_value_place(page, index, &length);
+    struct aero_u128 key_hash =
+        hash_of(key_length, AERO_KEY_INLINE_MAX, aero_page_cell(page, index));
+    struct aero_u128 value_hash = hash_of(length, AERO_VALUE_INLINE_MAX, place);
+    return (struct aero_summary){1, hash_entry(key_hash, key_length, value_hash, length)};
 }
 
 static void fill_blob(struct aero_blob *blob, struct aero_slice content)
 {
-    uint8_t *out = blob->bytes;
-    if (content.length > AERO_BLOB_HASH_ABOVE) {
-        struct aero_u128 hash = aero_checksum128(content);
-        memcpy(out, &hash, sizeof hash);
-        out += sizeof hash;
-    }
-    memcpy(out, content.data, content.length);
+    blob->hash = aero_checksum128(content);
+    memcpy(blob->bytes, content.data, content.length);
 }
 
 static void put_blob(struct aero_tree_memory *memory, uint8_t *place, struct aero_slice content)
 {
-    struct aero_blob *blob = aero_tree_memory_take(memory, blob_bytes(content.length));
+    struct aero_blob *blob = aero_tree_memory_take(memory, sizeof *blob + content.length);
     blob->refs = 1;
     blob->length = (uint32_t)content.length;
     fill_blob(blob, content);
@@ -68,7 +61,7 @@ static void release_blob(struct aero_tree_memory *memory, struct aero_blob *blob
 {
     AERO_ASSERT(blob->refs > 0);
     if (--blob->refs == 0) {
-        aero_tree_memory_give(memory, blob, blob_bytes(blob->length));
+        aero_tree_memory_give(memory, blob, sizeof *blob + blob->length);
     }
 }
 
@@ -148,32 +141,43 @@ static unsigned search_heads(const struct aero_page *page, unsigned from, unsign
     return (unsigned)(base - page->slots) + (count == 1 && base->head < head);
 }
 
+/* What all keys of the page share is compared with the one key whose cell is read next anyway: a cell is a cache
+ * miss. Negative if `key` is below all keys of the page, positive if above. */
+static int compare_prefix(const struct aero_page *page, unsigned probe, struct aero_slice key)
+{
+    size_t prefix = page->prefix_length;
+    size_t common = key.length < prefix ? key.length : prefix;
+    int order = common == 0 ? 0 : memcmp(key.data, aero_page_key(page, probe).data, common);
+    return order == 0 && common < prefix ? -1 : order;
+}
+
 unsigned aero_page_search(const struct aero_page *page, struct aero_slice key, bool *out_exact)
 {
-    unsigned low = aero_page_first(page);
+    unsigned first = aero_page_first(page);
     unsigned end = page->slot_count;
     size_t prefix = page->prefix_length;
     *out_exact = false;
-    if (low >= end) {
+    if (first >= end) {
         return end;
     }
-    if (prefix != 0) {
-        size_t common = key.length < prefix ? key.length : prefix;
-        int order = memcmp(key.data, aero_page_key(page, low).data, common);
-        if (order != 0 || common < prefix) {
-            return order > 0 ? end : low;
-        }
-    }
     uint32_t head = aero_page_head(key, prefix);
-    low = search_heads(page, low, end, head);
-    if (low == end || page->slots[low].head != head) {
+    unsigned low = search_heads(page, first, end, head);
+    bool head_found = low < end && page->slots[low].head == head;
+    int order = compare_prefix(page, head_found || low == first ? low : low - 1, key);
+    if (order != 0) {
+        return order < 0 ? first : end;
+    }
+    if (!head_found) {
         return low;
     }
-    unsigned high = head == UINT32_MAX ? end : search_heads(page, low, end, head + 1);
     struct aero_slice tail = skip(key, prefix);
+    unsigned high = low + 1; /* the run of equal heads is nearly always one slot */
+    while (high < end && page->slots[high].head == head) {
+        high++;
+    }
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
-        int order = aero_slice_compare(skip(aero_page_key(page, middle), prefix), tail);
+        order = aero_slice_compare(skip(aero_page_key(page, middle), prefix), tail);
         if (order == 0) {
             *out_exact = true;
             return middle;

@@ -30,16 +30,16 @@
 
 #define AERO_PAGE_BYTES_MAX 4096u
 /* Pages grow in these steps: half a step is what a page wastes on average. */
-#define AERO_PAGE_BYTES_STEP 256u
+#define AERO_PAGE_BYTES_STEP 512u
 #define AERO_KEY_INLINE_MAX 256u
 #define AERO_VALUE_INLINE_MAX 256u
-/* Longer values keep their hash, so that a split never reads megabytes. */
-#define AERO_BLOB_HASH_ABOVE 4096u
 
+/* Keeps the hash of its content, so that a split never reads megabytes and an overwrite never the old value. */
 struct aero_blob {
     uint32_t refs;
     uint32_t length;
-    uint8_t bytes[]; /* the hash, if length > AERO_BLOB_HASH_ABOVE; then the content */
+    struct aero_u128 hash;
+    uint8_t bytes[];
 };
 
 struct aero_slot {
@@ -86,8 +86,7 @@ static inline struct aero_summary aero_summary_subtract(struct aero_summary a,
 
 static inline struct aero_slice aero_blob_slice(const struct aero_blob *blob)
 {
-    size_t skip = blob->length > AERO_BLOB_HASH_ABOVE ? sizeof(struct aero_u128) : 0;
-    return aero_slice_of(blob->bytes + skip, blob->length);
+    return aero_slice_of(blob->bytes, blob->length);
 }
 
 static inline struct aero_blob *aero_blob_at(const uint8_t *place)
@@ -177,6 +176,14 @@ uint32_t aero_page_head(struct aero_slice key, size_t prefix_length);
 /* The first slot whose key is not below `key` (slot_count if none), and whether it is `key`. */
 unsigned aero_page_search(const struct aero_page *page, struct aero_slice key, bool *out_exact);
 
+/* Asks for the lines that a search of the page will read, all at once instead of one after the other. */
+static inline void aero_page_prefetch(const struct aero_page *page)
+{
+    for (unsigned line = 0; line < 6; line++) {
+        __builtin_prefetch((const uint8_t *)page + line * 64);
+    }
+}
+
 /* The child that `key` belongs to. */
 static inline unsigned aero_page_search_child(const struct aero_page *page, struct aero_slice key)
 {
@@ -185,7 +192,7 @@ static inline unsigned aero_page_search_child(const struct aero_page *page, stru
     return exact ? index : index - 1;
 }
 
-/* The entry at `index` of a leaf; uses the hash that a long value keeps. */
+/* The entry at `index` of a leaf; uses the hashes that blobs keep. */
 struct aero_summary aero_page_entry_summary(const struct aero_page *page, unsigned index);
 
 struct aero_page *aero_page_new(struct aero_tree_memory *memory, unsigned level, size_t live_bytes);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/cmocka_setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/prng.h"
+#include "base/slice.h"
+#include "engine/tree_memory_priv.h"
+
+struct object {
+    uint8_t *bytes;
+    size_t length;
+    uint8_t mark;
+};
+
+static void assert_intact(const struct object *object)
+{
+    for (size_t i = 0; i < object->length; i++) {
+        assert_int_equal(object->bytes[i], object->mark);
+    }
+}
+
+/* Objects of all sizes, alive at the same time, never share a byte, and every byte comes back. */
+static void test_take_and_give_in_random_order_keeps_objects_apart(void **state)
+{
+    (void)state;
+    enum { OBJECTS = 3000 };
+    static const size_t bounds[] = {40, 300, 2100, 4200, 9000};
+    struct object *objects = aero_calloc(OBJECTS, sizeof *objects);
+    struct aero_tree_memory memory = {0};
+    struct aero_prng prng;
+    aero_prng_init(&prng, 1);
+    uint64_t expected = 0;
+    for (int step = 0; step < 40000; step++) {
+        struct object *object = &objects[aero_prng_below(&prng, OBJECTS)];
+        if (object->bytes != NULL) {
+            assert_intact(object);
+            aero_tree_memory_give(&memory, object->bytes, object->length);
+            expected -= object->length;
+            object->bytes = NULL;
+            continue;
+        }
+        object->length = 8 + (size_t)aero_prng_below(&prng, bounds[aero_prng_below(&prng, 5)]);
+        object->mark = (uint8_t)step;
+        object->bytes = aero_tree_memory_take(&memory, object->length);
+        assert_int_equal((uintptr_t)object->bytes % 16, 0);
+        memset(object->bytes, object->mark, object->length);
+        expected += object->length;
+        assert_int_equal(memory.used_bytes, expected);
+    }
+    for (size_t i = 0; i < OBJECTS; i++) {
+        if (objects[i].bytes != NULL) {
+            assert_intact(&objects[i]);
+            aero_tree_memory_give(&memory, objects[i].bytes, objects[i].length);
+        }
+    }
+    assert_true(memory.chunk_count <= 1);
+    aero_tree_memory_deinit(&memory);
+    free(objects);
+}
+
+/* What one size gave back serves another: a change of value sizes does not double the memory. */
+static void test_empty_spans_serve_other_sizes(void **state)
+{
+    (void)state;
+    enum { OBJECTS = 20000 };
+    void **objects = aero_calloc(OBJECTS, sizeof *objects);
+    struct aero_tree_memory memory = {0};
+    uint32_t chunks = 0;
+    for (size_t length = 400; length <= 480; length += 40) {
+        for (size_t i = 0; i < OBJECTS; i++) {
+            objects[i] = aero_tree_memory_take(&memory, length);
+        }
+        chunks = memory.chunk_count > chunks ? memory.chunk_count : chunks;
+        for (size_t i = 0; i < OBJECTS; i++) {
+            aero_tree_memory_give(&memory, objects[i], length);
+        }
+        assert_true(memory.chunk_count <= 1);
+    }
+    assert_true(chunks <= 6); /* 20000 objects of 480 bytes are 9.6 MB */
+    aero_tree_memory_deinit(&memory);
+    free(objects);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_take_and_give_in_random_order_keeps_objects_apart),
+        cmocka_unit_test(test_empty_spans_serve_other_sizes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
