@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/assert.h"
 #include "engine/tree_memory_priv.h"
 
 static uint8_t *map(size_t length)
 {
     void *place = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (place == MAP_FAILED) {
-        fprintf(stderr, "level=fatal event=out_of_memory bytes=%zu\n", length);
-        abort(); /* as aero_malloc does, by decision */
-    }
+    AERO_ASSERT(place != MAP_FAILED); /* exhaustion crashes, as in aero_malloc, by decision */
     return place;
 }
 
