@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/config_text.h"
+
 static const char *const log_formats[] = {"keyvalue", "json", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const fsync_failures[] = {"refuse", "exit", NULL};
@@ -330,4 +332,28 @@ bool aero_allowed_nodes_has(const struct aero_allowed_nodes *allowed, const char
         }
     }
     return allowed->any;
+}
+
+bool aero_config_host_port(const char *text, struct aero_host_port *out_place)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port;
+    if (colon == NULL || !aero_text_to_integer(colon + 1, &port) || port == 0 ||
+        port > UINT16_MAX) {
+        return false;
+    }
+    size_t length = (size_t)(colon - text);
+    bool bracketed = length >= 2 && text[0] == '[' && text[length - 1] == ']';
+    if (bracketed) {
+        text++;
+        length -= 2;
+    }
+    bool has_colon = memchr(text, ':', length) != NULL;
+    if (length == 0 || length >= sizeof out_place->host || has_colon != bracketed) {
+        return false;
+    }
+    memcpy(out_place->host, text, length);
+    out_place->host[length] = '\0';
+    out_place->port = (uint16_t)port;
+    return true;
 }

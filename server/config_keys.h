@@ -45,4 +45,11 @@ bool aero_config_allowed_nodes(const struct aero_config *config,
                                struct aero_allowed_nodes *out_allowed);
 bool aero_allowed_nodes_has(const struct aero_allowed_nodes *allowed, const char *name);
 
+/* "db1.example:7379", "192.0.2.1:7379", "[2001:db8::1]:7379". False: not of that form. */
+struct aero_host_port {
+    char host[AERO_CONFIG_WORD_MAX];
+    uint16_t port;
+};
+bool aero_config_host_port(const char *text, struct aero_host_port *out_place);
+
 #endif

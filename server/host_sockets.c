@@ -58,6 +58,13 @@ static bool parse_address(const char *text, uint16_t port, union socket_address 
     return false;
 }
 
+bool aero_host_is_address(const char *word)
+{
+    union socket_address address;
+    socklen_t length;
+    return parse_address(word + (word[0] == '-' ? 1 : 0), 1, &address, &length);
+}
+
 static int open_socket(int family)
 {
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -34,6 +34,8 @@ aero_status aero_host_listen_tcp(struct aero_host_listeners *listeners, const ch
  * a socket. */
 aero_status aero_host_listen_unix(struct aero_host_listeners *listeners, const char *path,
                                   unsigned mode, int backlog);
+/* Of a list of addresses: may it stand there? A minus sign before it may. */
+bool aero_host_is_address(const char *word);
 void aero_host_listeners_close(struct aero_host_listeners *listeners);
 
 struct aero_host_peer {

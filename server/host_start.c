@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/host_start.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/config_keys.h"
+#include "server/host_certs.h"
+#include "server/host_notify.h"
+#include "server/host_sockets.h"
+
+/* Recovery says how far it is this often. */
+#define PROGRESS_INTERVAL_NS (UINT64_C(2) * 1000000000U)
+/* And asks the service manager for this much time each time. */
+#define PROGRESS_EXTEND_S 30
+
+static aero_id new_id(void)
+{
+    struct aero_entropy entropy = aero_entropy_posix();
+    return entropy.id(entropy.self);
+}
+
+/* What the table cannot say: lists and addresses. NULL: nothing is wrong. */
+static const char *find_fault(const struct aero_config *config)
+{
+    static const char *const address_keys[] = {"bind", "replication_bind"};
+    char words[AERO_HOST_LISTENERS_MAX][AERO_CONFIG_WORD_MAX];
+    struct aero_allowed_nodes allowed;
+    struct aero_host_port primary;
+    for (unsigned i = 0; i < 2; i++) {
+        size_t count = aero_config_words(aero_config_string(config, address_keys[i]),
+                                         AERO_HOST_LISTENERS_MAX, words);
+        if (count == SIZE_MAX) {
+            return "bind, replication_bind: at most 16 addresses";
+        }
+        for (size_t word = 0; word < count; word++) {
+            if (!aero_host_is_address(words[word])) {
+                return "bind, replication_bind: numeric IPv4 and IPv6 addresses, or *";
+            }
+        }
+    }
+    if (!aero_config_allowed_nodes(config, &allowed)) {
+        return "allowed_nodes: at most 64 names";
+    }
+    const struct aero_config_table *table = aero_config_table(config);
+    if (aero_config_find(table, "primary") < table->count &&
+        !aero_config_host_port(aero_config_string(config, "primary"), &primary)) {
+        return "primary: HOST:PORT of the primary's replication port is required (--primary)";
+    }
+    return NULL;
+}
+
+static bool check_config(struct aero_host_start *start, int *out_exit_code)
+{
+    struct aero_host_certs certs = {.logger = NULL};
+    const char *directory = aero_config_string(start->config, "certs_dir");
+    *out_exit_code = AERO_EXIT_USAGE;
+    if (directory[0] != '\0') {
+        if (!aero_is_ok(aero_host_certs_open(&certs, directory, &start->logger))) {
+            return false;
+        }
+        aero_host_certs_close(&certs);
+    }
+    printf("%s: the configuration is valid\n", start->command_line->program->name);
+    *out_exit_code = AERO_EXIT_OK;
+    return false;
+}
+
+static bool refuse_config(const struct aero_host_start *start, const char *fault,
+                          int *out_exit_code)
+{
+    fprintf(stderr, "%s: %s\n", start->command_line->program->name, fault);
+    *out_exit_code = AERO_EXIT_USAGE;
+    return false;
+}
+
+bool aero_host_start_begin(struct aero_host_start *start, const struct aero_options *command_line,
+                           const struct aero_config_table *table, int *out_exit_code)
+{
+    *start = (struct aero_host_start){.command_line = command_line, .table = table};
+    if (!aero_options_configure(command_line, table, stdout, stderr, &start->config,
+                                out_exit_code)) {
+        return false;
+    }
+    start->log_target.fd = STDERR_FILENO;
+    aero_logger_init(&start->logger, aero_log_sink_fd(&start->log_target), aero_clock_posix(),
+                     aero_config_log_format(start->config), aero_config_log_level(start->config));
+    const char *fault = find_fault(start->config);
+    if (fault != NULL) {
+        return refuse_config(start, fault, out_exit_code);
+    }
+    if (aero_options_has(command_line, "check-config")) {
+        return check_config(start, out_exit_code);
+    }
+    if (aero_config_string(start->config, "data_dir")[0] == '\0') {
+        return refuse_config(start, "no data directory: give --data DIR", out_exit_code);
+    }
+    const char *file = aero_options_value(command_line, "config");
+    start->host_config =
+        aero_host_config_new(start->config, file == NULL ? "" : file, new_id(), &start->logger);
+    aero_log_event(&start->logger, AERO_LOG_INFO, "starting",
+                   AERO_LOG_STR("program", command_line->program->name),
+                   AERO_LOG_STR("version", AERO_VERSION), AERO_LOG_I64("pid", getpid()),
+                   AERO_LOG_STR("data_dir", aero_config_string(start->config, "data_dir")));
+    return true;
+}
+
+void aero_host_start_end(struct aero_host_start *start)
+{
+    if (start->disk != NULL) {
+        aero_disk_posix_close(start->disk);
+    }
+    aero_host_config_free(start->host_config);
+    aero_config_free(start->config);
+}
+
+bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_exit_code)
+{
+    const char *directory = aero_config_string(start->config, "data_dir");
+    const char *advice = "check its path and permissions";
+    aero_status status = aero_disk_posix_open(directory, create, &start->disk);
+    if (aero_is_ok(status)) {
+        start->port = aero_disk_posix_port(start->disk);
+        return true;
+    }
+    *out_exit_code = AERO_EXIT_FAILURE;
+    if (status.code == AERO_BUSY) {
+        advice = "another process uses it: one directory, one process";
+        *out_exit_code = AERO_EXIT_LOCKED;
+    } else if (status.code == AERO_NOT_FOUND) {
+        advice = "there is no such directory; a new history is created by aerodb-primary --init";
+        *out_exit_code = AERO_EXIT_DATA;
+    }
+    aero_log_event(&start->logger, AERO_LOG_FATAL, "data_dir_refused",
+                   AERO_LOG_STR("data_dir", directory), AERO_LOG_STATUS("error", status),
+                   AERO_LOG_STR("advice", advice));
+    return false;
+}
+
+static void name_node(const struct aero_config *config, struct aero_manifest *manifest)
+{
+    char host[256] = "";
+    const char *name = aero_config_string(config, "node_name");
+    if (name[0] == '\0' && gethostname(host, sizeof host - 1) == 0) {
+        name = host;
+    }
+    snprintf(manifest->node_name, sizeof manifest->node_name, "%s", name);
+}
+
+bool aero_host_start_create(struct aero_host_start *start, enum aero_role role, int *out_exit_code)
+{
+    struct aero_manifest manifest = {
+        .node_id = new_id(),
+        .role = role,
+    };
+    if (role == AERO_ROLE_PRIMARY) {
+        manifest.cluster_id = new_id();
+        manifest.epoch = (aero_epoch){.value = 1};
+    }
+    name_node(start->config, &manifest);
+    aero_status status = aero_create(start->port, &manifest);
+    if (aero_is_ok(status)) {
+        aero_log_event(&start->logger, AERO_LOG_INFO, "data_created",
+                       AERO_LOG_STR("role", role == AERO_ROLE_PRIMARY ? "primary" : "replica"),
+                       AERO_LOG_STR("node", manifest.node_name),
+                       AERO_LOG_ID("node_id", manifest.node_id),
+                       AERO_LOG_ID("cluster_id", manifest.cluster_id));
+    } else {
+        aero_log_event(&start->logger, AERO_LOG_FATAL, "data_not_created",
+                       AERO_LOG_STATUS("error", status),
+                       AERO_LOG_STR("advice", status.code == AERO_EXISTS
+                                                  ? "there is data already: start without --init"
+                                                  : "check the directory and the disk"));
+        *out_exit_code = status.code == AERO_EXISTS ? AERO_EXIT_DATA : AERO_EXIT_FAILURE;
+    }
+    aero_manifest_deinit(&manifest);
+    return aero_is_ok(status);
+}
+
+struct progress {
+    struct aero_logger *logger;
+    struct aero_clock clock;
+    aero_mono_ns told_at;
+};
+
+static void tell_progress(void *self, const char *stage, uint64_t done_bytes, uint64_t total_bytes)
+{
+    struct progress *progress = self;
+    aero_mono_ns now = progress->clock.mono(progress->clock.self);
+    if (now.value - progress->told_at.value < PROGRESS_INTERVAL_NS) {
+        return;
+    }
+    progress->told_at = now;
+    aero_host_notify_extend(PROGRESS_EXTEND_S);
+    aero_log_event(progress->logger, AERO_LOG_INFO, "recovering", AERO_LOG_STR("stage", stage),
+                   AERO_LOG_U64("done_bytes", done_bytes),
+                   AERO_LOG_U64("total_bytes", total_bytes));
+}
+
+static void log_refusal(struct aero_host_start *start, aero_status status,
+                        const struct aero_recovery_report *report)
+{
+    aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused", AERO_LOG_STATUS("error", status),
+                   AERO_LOG_STR("reason", report->text), AERO_LOG_STR("file", report->file),
+                   AERO_LOG_U64("offset_bytes", report->offset), AERO_LOG_LSN("lsn", report->lsn),
+                   AERO_LOG_LSN("proven_through_lsn", report->proven_through),
+                   AERO_LOG_STR("evidence", report->evidence));
+}
+
+static void log_recovered(struct aero_host_start *start, const struct aero_recovered *recovered,
+                          const struct aero_recovery_report *report, uint64_t took_ns)
+{
+    if (report->verdict == AERO_VERDICT_TORN_TAIL) {
+        aero_log_event(
+            &start->logger, AERO_LOG_WARN, "tail_cut", AERO_LOG_STR("file", report->file),
+            AERO_LOG_U64("offset_bytes", report->offset),
+            AERO_LOG_U64("cut_bytes", report->cut_bytes),
+            AERO_LOG_STR("quarantine", report->quarantine), AERO_LOG_STR("reason", report->text));
+    }
+    if (report->older_snapshot_used) {
+        aero_log_event(&start->logger, AERO_LOG_WARN, "older_snapshot_used",
+                       AERO_LOG_STR("reason", "the newest one is damaged"));
+    }
+    if (report->manifest_slot_rewritten) {
+        aero_log_event(&start->logger, AERO_LOG_WARN, "manifest_slot_rewritten",
+                       AERO_LOG_STR("reason", "one of the two was not readable"));
+    }
+    aero_log_event(&start->logger, AERO_LOG_INFO, "recovered",
+                   AERO_LOG_LSN("lsn", recovered->end.lsn),
+                   AERO_LOG_HEX("chain", recovered->end.chain),
+                   AERO_LOG_U64("epoch", recovered->manifest.epoch.value),
+                   AERO_LOG_STR("node", recovered->manifest.node_name),
+                   AERO_LOG_U64("replayed_records", recovered->replayed_records),
+                   AERO_LOG_U64("replayed_bytes", recovered->replayed_bytes),
+                   AERO_LOG_U64("took_ms", took_ns / 1000000U));
+}
+
+static bool check_role(struct aero_host_start *start, enum aero_role role,
+                       const struct aero_manifest *manifest)
+{
+    if (manifest->role == role) {
+        return true;
+    }
+    aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused",
+                   AERO_LOG_STR("reason", role == AERO_ROLE_PRIMARY
+                                              ? "this directory belongs to a replica"
+                                              : "this directory belongs to a primary"),
+                   AERO_LOG_STR("advice", role == AERO_ROLE_PRIMARY
+                                              ? "start it with aerodb-replica, or promote it "
+                                                "with aeroctl"
+                                              : "start it with aerodb-primary; a replica begins "
+                                                "in an empty directory"));
+    return false;
+}
+
+bool aero_host_start_recover(struct aero_host_start *start, enum aero_role role,
+                             struct aero_recovered *out_recovered,
+                             struct aero_recovery_report *out_report, bool *out_is_empty,
+                             int *out_exit_code)
+{
+    struct progress progress = {.logger = &start->logger, .clock = aero_clock_posix()};
+    aero_mono_ns began = progress.clock.mono(progress.clock.self);
+    const struct aero_recovery_progress port = {.report = tell_progress, .self = &progress};
+    progress.told_at = began;
+    *out_report = (struct aero_recovery_report){.evidence = NULL};
+    aero_status status = aero_recover(start->port, &port, out_recovered, out_report);
+    *out_is_empty = status.code == AERO_NOT_FOUND;
+    if (*out_is_empty) {
+        *out_exit_code = AERO_EXIT_DATA;
+        return false;
+    }
+    if (!aero_is_ok(status)) {
+        log_refusal(start, status, out_report);
+        *out_exit_code = status.code == AERO_CORRUPT || status.code == AERO_MISMATCH
+                             ? AERO_EXIT_DATA
+                             : AERO_EXIT_FAILURE;
+        return false;
+    }
+    log_recovered(start, out_recovered, out_report,
+                  progress.clock.mono(progress.clock.self).value - began.value);
+    if (!check_role(start, role, &out_recovered->manifest)) {
+        aero_recovered_deinit(out_recovered);
+        *out_exit_code = AERO_EXIT_DATA;
+        return false;
+    }
+    return true;
+}
+
+void aero_host_start_wal_options(const struct aero_host_start *start,
+                                 struct aero_wal_options *out_options)
+{
+    const struct aero_config *config = start->config;
+    *out_options = (struct aero_wal_options){
+        .switches = {.group_commit = aero_config_bool(config, "group_commit"),
+                     .wal_batching = aero_config_bool(config, "wal_batching"),
+                     .overlapped_sync = aero_config_bool(config, "overlapped_sync"),
+                     .wal_recycle = aero_config_bool(config, "wal_recycle")},
+        .segment_bytes = aero_config_bytes(config, "segment_bytes"),
+        .queue_bytes = aero_config_bytes(config, "queue_bytes"),
+    };
+}
+
+void aero_host_start_checkpoint_options(const struct aero_host_start *start,
+                                        struct aero_checkpoint_options *out_options)
+{
+    const struct aero_config *config = start->config;
+    *out_options = (struct aero_checkpoint_options){
+        .snapshots_kept = (uint32_t)aero_config_integer(config, "snapshots_kept"),
+        .wal_bytes_trigger = aero_config_bytes(config, "checkpoint_wal_bytes"),
+        .retention_cap_bytes = aero_config_bytes(config, "retention_cap_bytes"),
+        .recycle = aero_config_bool(config, "wal_recycle"),
+    };
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both daemons do between the command line and the loop: logging, the data directory,
+ * recovery, and an exit code with one clear line for whatever stands in the way. */
+#ifndef AERO_SERVER_HOST_START_H
+#define AERO_SERVER_HOST_START_H
+
+#include "base/log.h"
+#include "base/options.h"
+#include "engine/checkpoint.h"
+#include "engine/recovery.h"
+#include "engine/wal_writer.h"
+#include "server/host_config.h"
+
+/* Beside AERO_EXIT_OK, AERO_EXIT_FAILURE and AERO_EXIT_USAGE. */
+#define AERO_EXIT_DATA 4   /* the data directory was refused: empty, damaged, of another role */
+#define AERO_EXIT_LOCKED 5 /* another process uses the data directory */
+
+/* For --help of both daemons. */
+#define AERO_HOST_EXIT_CODES_HELP                                                               \
+    "Exit status: 0 after a clean stop; 1 failure (a port in use, certificates, a second "      \
+    "signal); 2 bad command line or configuration; 4 data refused: no data, damage to durable " \
+    "data, a directory of another role; 5 the data directory is in use by another process.\n"   \
+    "Signals: SIGTERM and SIGINT stop cleanly, the second at once; SIGHUP reads configuration " \
+    "and certificates again."
+
+struct aero_host_start {
+    const struct aero_options *command_line;
+    const struct aero_config_table *table;
+    struct aero_config *config;
+    struct aero_log_fd log_target;
+    struct aero_logger logger;
+    struct aero_host_config *host_config;
+    struct aero_disk_posix *disk;
+    struct aero_disk port; /* of disk */
+};
+
+/* Reads the configuration and begins to log. False: return *out_exit_code from main
+ * (--check-config too). */
+bool aero_host_start_begin(struct aero_host_start *start, const struct aero_options *command_line,
+                           const struct aero_config_table *table, int *out_exit_code);
+/* Accepts one that failed half-way. */
+void aero_host_start_end(struct aero_host_start *start);
+
+/* The data directory, locked. False: logged; *out_exit_code. */
+bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_exit_code);
+
+/* Writes the first manifest of an empty directory. False: logged. A primary gets a cluster id of
+ * its own. */
+bool aero_host_start_create(struct aero_host_start *start, enum aero_role role, int *out_exit_code);
+
+/* Recovers and logs what was found, with progress meanwhile. *out_is_empty: there is nothing to
+ * recover. */
+bool aero_host_start_recover(struct aero_host_start *start, enum aero_role role,
+                             struct aero_recovered *out_recovered,
+                             struct aero_recovery_report *out_report, bool *out_is_empty,
+                             int *out_exit_code);
+
+void aero_host_start_wal_options(const struct aero_host_start *start,
+                                 struct aero_wal_options *out_options);
+void aero_host_start_checkpoint_options(const struct aero_host_start *start,
+                                        struct aero_checkpoint_options *out_options);
+
+#endif
