@@ -89,6 +89,7 @@ struct aero_primary *aero_primary_new(const struct aero_primary_options *options
     struct aero_primary *primary = aero_calloc(1, sizeof *primary);
     primary->logger = logger;
     primary->incarnation = incarnation->nonce;
+    primary->expiry_jump_max_ms = options->expiry_jump_max_ms;
     primary->wal = aero_wal_new(&options->wal, &start);
     primary->pipeline = aero_pipeline_new(recovered->tree, primary->wal, recovered->end.lsn,
                                           recovered->expiry_clock);
@@ -168,10 +169,12 @@ static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_f
     }
     const char *advice = failure->closed ? "restart to recover from disk"
                                          : "writes resume by themselves once there is space";
-    snprintf(primary->closed_reason, sizeof primary->closed_reason,
-             "MISCONF writes are closed: %s of %s failed (%s, errno %d) at LSN %llu; %s",
-             failure->call, failure->file, aero_code_text(failure->status.code),
-             failure->status.sys_errno, (unsigned long long)failure->durable.value + 1, advice);
+    if (primary->gate == AERO_GATE_OPEN) { /* a gate's reason says more */
+        snprintf(primary->closed_reason, sizeof primary->closed_reason,
+                 "MISCONF writes are closed: %s of %s failed (%s, errno %d) at LSN %llu; %s",
+                 failure->call, failure->file, aero_code_text(failure->status.code),
+                 failure->status.sys_errno, (unsigned long long)failure->durable.value + 1, advice);
+    }
     aero_log_event(primary->logger, AERO_LOG_ERROR, "wal_failed",
                    AERO_LOG_STR("call", failure->call), AERO_LOG_STR("file", failure->file),
                    AERO_LOG_STR("error", aero_code_text(failure->status.code)),
@@ -282,10 +285,28 @@ static void recycle_segments(struct aero_primary *primary)
 /* ---- Turns
  * ---------------------------------------------------------------------------------------------- */
 
+/* Decision 21: a clock that jumped far over the restart may be wrong, and what expires is gone for good. */
+static void check_clock(struct aero_primary *primary)
+{
+    uint64_t logged_ms = aero_pipeline_clock(primary->pipeline).value;
+    primary->clock_checked = true;
+    primary->expiry_suspended = logged_ms != 0 && primary->expiry_jump_max_ms != 0 &&
+                                primary->wall.value > logged_ms + primary->expiry_jump_max_ms;
+    if (primary->expiry_suspended) {
+        aero_log_event(primary->logger, AERO_LOG_WARN, "expiry_suspended",
+                       AERO_LOG_U64("logged_clock_ms", logged_ms),
+                       AERO_LOG_U64("clock_ms", primary->wall.value),
+                       AERO_LOG_STR("advice", "check the clock, then 'aeroctl confirm-clock'"));
+    }
+}
+
 void aero_primary_tick(struct aero_primary *primary, aero_mono_ns mono, aero_wall_ms wall)
 {
     primary->now = mono;
     primary->wall = wall;
+    if (!primary->clock_checked) {
+        check_clock(primary);
+    }
     if (!primary->expiry_suspended) {
         aero_pipeline_set_clock(primary->pipeline, wall);
     }

@@ -59,6 +59,8 @@ struct aero_primary {
 
     /* Expiry is suspended when the clock jumped further than this bound over the restart (decision
      * 21). */
+    uint64_t expiry_jump_max_ms;
+    bool clock_checked;
     bool expiry_suspended;
 
     struct aero_shipping_view *view; /* what senders may ship; built anew when stale */
