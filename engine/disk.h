@@ -99,6 +99,10 @@ struct aero_disk_op {
     uint64_t offset;
     uint64_t length;
     struct aero_slice bytes; /* borrowed from the core until the request completes */
+    /* AERO_OP_WRITE, NULL for `bytes`: makes the bytes where the operation runs, for work too long for the
+     * core's thread. It may touch only what the core leaves alone until the completion. */
+    struct aero_slice (*produce)(void *context);
+    void *context;
 };
 
 #define AERO_DISK_HANDLE_COUNT 32

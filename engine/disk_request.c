@@ -38,7 +38,8 @@ static aero_status run_write(struct aero_disk disk, struct aero_disk_file *file,
                              const struct aero_disk_op *op, uint64_t *out_written)
 {
     size_t written = 0;
-    aero_status status = disk.ops->write(disk.self, file, op->offset, op->bytes, &written);
+    struct aero_slice bytes = op->produce != NULL ? op->produce(op->context) : op->bytes;
+    aero_status status = disk.ops->write(disk.self, file, op->offset, bytes, &written);
     *out_written = written;
     return status;
 }

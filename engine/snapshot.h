@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Snapshots: the sorted entries of one read view, in checksummed blocks, with the history that led there.
  *
- * The writer is a sans-I/O core that a worker drives: it reads a view and hands out requests, one bounded block at a
- * time, sync as it goes. It recomputes count and digest from the bytes (decision 19) and refuses to finish when they
- * disagree with the view. Temporary name, sync, rename, directory sync; only then may the manifest name it (FM-9.1).
- * The loader verifies every block, the order, the count and the digest, and builds the tree bottom-up.
+ * The writer is a sans-I/O core: it hands out requests, one bounded piece at a time, syncing as it goes; the pieces are made
+ * from the view where the requests run. It recomputes count and digest from the bytes (decision 19) and refuses to finish
+ * when they disagree with the view. Temporary name, sync, rename, directory sync; only then may the manifest name it
+ * (FM-9.1). The loader verifies every block, the order, the count and the digest, and builds the tree bottom-up.
  * Source: docs/formats.md, "Snapshot". */
 #ifndef AERO_ENGINE_SNAPSHOT_H
 #define AERO_ENGINE_SNAPSHOT_H
@@ -28,6 +28,9 @@ struct aero_snapshot_header {
     struct aero_history history;
 };
 
+/* The writer's place in its owner's handle table. */
+#define AERO_SNAPSHOT_HANDLE 1U
+
 struct aero_snapshot_writer;
 /* `view` must stay open until the writer is freed. `header` is copied; its summary comes from the view. */
 struct aero_snapshot_writer *aero_snapshot_writer_new(const struct aero_snapshot_header *header,
@@ -47,18 +50,28 @@ uint32_t aero_snapshot_writer_permille(const struct aero_snapshot_writer *writer
 
 void aero_snapshot_name(const struct aero_snapshot_entry *entry, char out_name[AERO_DISK_NAME_MAX]);
 
-/* Loads and verifies a whole file (may wait). Fills `tree`, which must be empty. AERO_CORRUPT with the place. */
+/* Loads and verifies a whole file (may wait). Fills `tree`, which must be empty; after an error the tree is good for
+ * nothing but aero_tree_free. Errors: AERO_CORRUPT with the offset of the block that does not verify, AERO_UNSUPPORTED,
+ * what the disk said. */
 aero_status aero_snapshot_load(struct aero_disk disk, const char *name, struct aero_tree *tree,
                                struct aero_snapshot_header *out_header, uint64_t *out_bad_offset);
+/* Only the first block. */
+aero_status aero_snapshot_read_header(struct aero_disk disk, const char *name,
+                                      struct aero_snapshot_header *out_header);
 void aero_snapshot_header_deinit(struct aero_snapshot_header *header);
 
-/* Verifies a file that arrives in pieces of any size, in order: for transfers. */
+/* Verifies a file that arrives in pieces of any size, in order: for transfers. Holds at most one block and a piece. */
 struct aero_snapshot_check;
 struct aero_snapshot_check *aero_snapshot_check_new(void);
 void aero_snapshot_check_free(struct aero_snapshot_check *check);
+/* AERO_CORRUPT, AERO_UNSUPPORTED: this and every later call. */
 aero_status aero_snapshot_check_feed(struct aero_snapshot_check *check, struct aero_slice bytes);
-/* The offset up to which everything is verified whole blocks: where a broken transfer resumes. */
+/* The offset up to which everything is verified whole blocks. */
 uint64_t aero_snapshot_check_verified(const struct aero_snapshot_check *check);
+/* True when the trailer agreed and nothing came behind it. */
 bool aero_snapshot_check_done(const struct aero_snapshot_check *check);
+/* What the first block says; NULL before it is verified. */
+const struct aero_snapshot_header *
+aero_snapshot_check_header(const struct aero_snapshot_check *check);
 
 #endif
