@@ -21,8 +21,10 @@ static const struct aero_config_key keys[] = {
     {.name = "node_name",
      .type = AERO_CONFIG_STRING,
      .default_text = "",
-     .help = "The name under which a new directory is created. Empty: this machine's host name. An "
-             "existing directory keeps the name that it has."},
+     .help =
+         "The name under which a new directory is created. Empty: the name in node.crt, without "
+         "certificates this machine's host name. An existing directory keeps the name that it "
+         "has. In replication it must be the name in the certificate."},
 
     /* Clients. */
     {.name = "bind",

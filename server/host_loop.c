@@ -315,6 +315,13 @@ static bool is_finished(struct aero_host *host)
                             aero_host_disk_pending(host->disk) == 0);
 }
 
+static bool wants_reopen(struct aero_host *host)
+{
+    return !host->stopping && host->core->ops->wants_reopen != NULL &&
+           host->core->ops->wants_reopen(host->core->self) &&
+           aero_host_disk_pending(host->disk) == 0;
+}
+
 enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_core *core,
                                  const struct aero_host_link *link, struct aero_disk disk)
 {
@@ -335,14 +342,15 @@ enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_
     host->alive_interval_ns = aero_host_notify_interval_ns();
     aero_host_notify_ready("serving");
     run_turn(host);
-    while (!is_finished(host)) {
+    while (!is_finished(host) && !wants_reopen(host)) {
         sleep_until_ready(host);
         run_turn(host);
     }
     if (host->abrupt) {
         return AERO_HOST_ABRUPT;
     }
+    bool reopen = wants_reopen(host);
     aero_host_clients_free(host->clients);
     aero_host_disk_free(host->disk);
-    return AERO_HOST_STOPPED;
+    return reopen ? AERO_HOST_REOPEN : AERO_HOST_STOPPED;
 }

@@ -48,6 +48,9 @@ struct aero_host_wake *aero_host_wake(struct aero_host *host);
 
 enum aero_host_end {
     AERO_HOST_STOPPED, /* everything is on disk, every worker is gone */
+    /* The core wants to begin again from what is on disk. Clients were closed; the listeners stay,
+     * so that they can come back. Make a new core, then aero_host_run again. */
+    AERO_HOST_REOPEN,
     /* A second signal, or a disk that did not answer in time: workers may still be inside a call.
      * Free nothing, end the process; a kill is as good (FM-4.1). */
     AERO_HOST_ABRUPT,

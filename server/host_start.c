@@ -138,14 +138,25 @@ bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_e
     return false;
 }
 
-static void name_node(const struct aero_config *config, struct aero_manifest *manifest)
+/* A primary believes a replica's name only if its certificate says the same, so that is where it
+ * comes from. */
+static bool name_node(struct aero_host_start *start, struct aero_manifest *manifest)
 {
     char host[256] = "";
-    const char *name = aero_config_string(config, "node_name");
-    if (name[0] == '\0' && gethostname(host, sizeof host - 1) == 0) {
+    struct aero_host_certs certs = {.logger = NULL};
+    const char *directory = aero_config_string(start->config, "certs_dir");
+    const char *name = aero_config_string(start->config, "node_name");
+    if (name[0] == '\0' && directory[0] != '\0') {
+        if (!aero_is_ok(aero_host_certs_open(&certs, directory, &start->logger))) {
+            return false;
+        }
+        name = aero_tls_context_name(certs.context);
+    } else if (name[0] == '\0' && gethostname(host, sizeof host - 1) == 0) {
         name = host;
     }
     snprintf(manifest->node_name, sizeof manifest->node_name, "%s", name);
+    aero_host_certs_close(&certs);
+    return true;
 }
 
 bool aero_host_start_create(struct aero_host_start *start, enum aero_role role, int *out_exit_code)
@@ -158,7 +169,10 @@ bool aero_host_start_create(struct aero_host_start *start, enum aero_role role, 
         manifest.cluster_id = new_id();
         manifest.epoch = (aero_epoch){.value = 1};
     }
-    name_node(start->config, &manifest);
+    *out_exit_code = AERO_EXIT_FAILURE;
+    if (!name_node(start, &manifest)) {
+        return false;
+    }
     aero_status status = aero_create(start->port, &manifest);
     if (aero_is_ok(status)) {
         aero_log_event(&start->logger, AERO_LOG_INFO, "data_created",

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*     DOWN --core wants a link--> DIALLING --on_open--> UP --on_close--> DOWN
+ *                                     +-------------on_close-------------^
+ *
+ * The core decides when to dial again; certificates that changed are used from the next dial on. */
+#include "replica/host_link.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "server/config_keys.h"
+#include "server/host_certs.h"
+#include "shipping/transport.h"
+
+#define GULP_BYTES ((size_t)1 << 20)
+#define CERTS_LOOK_NS (UINT64_C(10) * 1000000000U)
+
+struct aero_replica_link {
+    struct aero_replica_link_options options;
+    struct aero_host_certs certs;
+    struct aero_allowed_nodes allowed;
+    const char *allowed_names[AERO_ALLOWED_MAX];
+    struct aero_host_port primary;
+    struct aero_clock clock;
+    aero_mono_ns certs_looked_at;
+    struct aero_connection *connection; /* NULL: DOWN */
+    bool is_open;
+    bool is_closing;
+    bool is_freed; /* on_close comes from aero_replica_link_free: nobody is told */
+    struct aero_buffer waiting;
+    char reload_error[96];
+};
+
+static void send_output(struct aero_replica_link *link)
+{
+    while (link->is_open) {
+        struct aero_slice output = aero_replica_link_output(link->options.replica);
+        if (output.length == 0) {
+            return;
+        }
+        size_t taken = aero_connection_write(link->connection, output);
+        if (taken == 0) {
+            return; /* on_room goes on */
+        }
+        aero_replica_link_sent(link->options.replica, taken);
+    }
+}
+
+static void offer_waiting(struct aero_replica_link *link)
+{
+    if (link->waiting.length > 0 &&
+        aero_replica_on_link_bytes(link->options.replica, aero_buffer_slice(&link->waiting))) {
+        aero_buffer_clear(&link->waiting);
+    }
+}
+
+static void on_open(void *self, struct aero_connection *connection)
+{
+    struct aero_replica_link *link = self;
+    link->is_open = true;
+    aero_replica_on_link_open(link->options.replica, aero_connection_peer_name(connection));
+    send_output(link);
+}
+
+static void on_bytes(void *self, struct aero_connection *connection, struct aero_slice plaintext)
+{
+    struct aero_replica_link *link = self;
+    (void)connection;
+    offer_waiting(link);
+    if (link->waiting.length > 0 || !aero_replica_on_link_bytes(link->options.replica, plaintext)) {
+        aero_buffer_append_slice(&link->waiting, plaintext);
+    }
+    send_output(link);
+}
+
+static void on_room(void *self, struct aero_connection *connection)
+{
+    (void)connection;
+    send_output(self);
+}
+
+static void on_close(void *self, struct aero_connection *connection, enum aero_close_reason reason,
+                     const char *text)
+{
+    struct aero_replica_link *link = self;
+    (void)connection;
+    (void)reason;
+    link->connection = NULL;
+    link->is_open = false;
+    link->is_closing = false;
+    aero_buffer_clear(&link->waiting);
+    if (!link->is_freed) {
+        aero_replica_on_link_closed(link->options.replica, text);
+    }
+}
+
+static void dial(struct aero_replica_link *link)
+{
+    const struct aero_transport_options options = {.gulp_bytes = GULP_BYTES};
+    const struct aero_tls_allow allow = {.names = link->allowed_names,
+                                         .count = link->allowed.any ? 0 : link->allowed.count};
+    const struct aero_transport_events events = {.on_open = on_open,
+                                                 .on_bytes = on_bytes,
+                                                 .on_room = on_room,
+                                                 .on_close = on_close,
+                                                 .self = link};
+    link->connection =
+        aero_connection_dial(link->options.base, link->primary.host, link->primary.port, &options,
+                             link->certs.context, &allow, &events);
+}
+
+/* ---- The loop's turns ---- */
+
+static void deliver(void *self)
+{
+    struct aero_replica_link *link = self;
+    struct aero_replica *replica = link->options.replica;
+    offer_waiting(link);
+    if (aero_replica_wants_evidence(replica)) {
+        aero_replica_find_evidence(replica, link->options.disk);
+    }
+    if (link->is_open && !link->is_closing && aero_replica_wants_close(replica)) {
+        link->is_closing = true;
+        aero_connection_close(link->connection);
+    }
+    if (link->connection == NULL && aero_replica_wants_link(replica)) {
+        dial(link);
+    }
+    aero_mono_ns now = link->clock.mono(link->clock.self);
+    if (now.value - link->certs_looked_at.value >= CERTS_LOOK_NS) {
+        link->certs_looked_at = now;
+        (void)aero_host_certs_refresh(&link->certs, false);
+    }
+}
+
+/* What waits needs a completion, which wakes the loop by itself. */
+static bool has_work(void *self)
+{
+    (void)self;
+    return false;
+}
+
+static void publish(void *self)
+{
+    send_output(self);
+}
+
+/* False: the list is too long, and the old one stays. Names are borrowed by the next dial. An
+ * empty list would mean everybody to TLS; here it means nobody, so it gets a name that no
+ * certificate has. */
+static bool read_allowed(struct aero_replica_link *link, const struct aero_config *config)
+{
+    struct aero_allowed_nodes allowed;
+    if (!aero_config_allowed_nodes(config, &allowed)) {
+        return false;
+    }
+    link->allowed = allowed;
+    if (allowed.count == 0) {
+        link->allowed.names[0][0] = '\0';
+        link->allowed.count = 1;
+    }
+    for (size_t i = 0; i < link->allowed.count; i++) {
+        link->allowed_names[i] = link->allowed.names[i];
+    }
+    return true;
+}
+
+static bool reload(void *self, const struct aero_config *config, const char **out_text)
+{
+    struct aero_replica_link *link = self;
+    (void)aero_host_certs_refresh(&link->certs, true);
+    if (!read_allowed(link, config)) {
+        snprintf(link->reload_error, sizeof link->reload_error,
+                 "allowed_nodes has more than %u names", AERO_ALLOWED_MAX);
+        *out_text = link->reload_error;
+        return false;
+    }
+    return true;
+}
+
+static const struct aero_host_link_ops link_ops = {
+    .deliver = deliver,
+    .has_work = has_work,
+    .publish = publish,
+    .reload = reload,
+};
+
+struct aero_host_link aero_replica_link_port(struct aero_replica_link *link)
+{
+    return (struct aero_host_link){.ops = &link_ops, .self = link};
+}
+
+aero_status aero_replica_link_new(const struct aero_replica_link_options *options,
+                                  struct aero_replica_link **out_link)
+{
+    struct aero_replica_link *link = aero_calloc(1, sizeof *link);
+    link->options = *options;
+    link->clock = aero_clock_posix();
+    link->certs_looked_at = link->clock.mono(link->clock.self);
+    bool understood =
+        aero_config_host_port(aero_config_string(options->config, "primary"), &link->primary) &&
+        read_allowed(link, options->config);
+    AERO_ASSERT(understood); /* checked with the configuration */
+    aero_status status = aero_host_certs_open(
+        &link->certs, aero_config_string(options->config, "certs_dir"), options->logger);
+    if (!aero_is_ok(status)) {
+        free(link);
+        return status;
+    }
+    *out_link = link;
+    return status;
+}
+
+/* The connection says goodbye and is gone when its event base has run. */
+void aero_replica_link_free(struct aero_replica_link *link)
+{
+    if (link == NULL) {
+        return;
+    }
+    link->is_freed = true;
+    if (link->connection != NULL) {
+        aero_connection_close(link->connection);
+    }
+    for (unsigned turns = 0; link->connection != NULL && turns < 100; turns++) {
+        event_base_loop(link->options.base, EVLOOP_ONCE);
+    }
+    aero_host_certs_close(&link->certs);
+    aero_buffer_deinit(&link->waiting);
+    free(link);
+}
