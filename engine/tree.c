@@ -109,6 +109,9 @@ struct aero_page *aero_tree_own_child(struct aero_tree *tree, struct aero_page *
 static struct aero_summary sum_range(const struct aero_page *page, unsigned from, unsigned to)
 {
     struct aero_summary sum = {0};
+    for (unsigned i = from; i < to && page->has_blobs && page->level == 0; i++) {
+        aero_page_prefetch_value(page, i, 1); /* the hash */
+    }
     for (unsigned i = from; i < to; i++) {
         sum = aero_summary_add(sum, page->level == 0 ? aero_page_entry_summary(page, i)
                                                      : aero_page_child(page, i)->summary);
@@ -240,13 +243,16 @@ bool aero_tree_put(struct aero_tree *tree, struct aero_slice key, struct aero_sl
     AERO_ASSERT(key.length >= 1 && key.length <= AERO_TREE_KEY_MAX);
     AERO_ASSERT(value.length <= AERO_TREE_VALUE_MAX);
     struct aero_path path;
-    struct aero_page_entry entry = {
-        .key = key, .value = value, .summary = {1, aero_entry_hash(key, value)}};
     bool found = aero_path_find(&path, tree->root, key);
     aero_path_own(tree, &path);
     unsigned at = path.depth - 1;
     struct aero_page *leaf = path.page[at];
     unsigned index = path.index[at];
+    if (found) {
+        aero_page_prefetch_value(leaf, index, 2048); /* while the new value is hashed */
+    }
+    struct aero_page_entry entry = {
+        .key = key, .value = value, .summary = {1, aero_entry_hash(key, value)}};
     if (!found) {
         add_to_path(&path, entry.summary);
         insert_entry(tree, &path, at, index, &entry);

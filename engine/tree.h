@@ -7,7 +7,7 @@
  * the state cost the edges of the range and not its contents.
  *
  * Shape:     keys 1..AERO_TREE_KEY_MAX bytes, values 0..AERO_TREE_VALUE_MAX bytes; order is aero_slice_compare.
- *            Large values live out of line, reference counted, shared by tree, views and lenders.
+ *            Large values live out of line, reference counted, shared by tree and views.
  * Ownership: put copies key and value. Slices that get, cursors and removals return are borrowed and end with the
  *            next write to the tree (for a view: with the view).
  * Threads:   one writer thread. A view may be read by one other thread while the writer writes; opening and
@@ -45,7 +45,8 @@ void aero_tree_free(struct aero_tree *tree); /* all views must be closed */
 bool aero_tree_get(const struct aero_tree *tree, struct aero_slice key,
                    struct aero_slice *out_value);
 
-/* Returns whether the key existed. `out_old`, when not NULL, receives (appended) the value that was there. */
+/* Returns whether the key existed. `out_old`, when not NULL, receives (appended) the value that was there. Key and value
+ * must not be borrowed from this tree. */
 bool aero_tree_put(struct aero_tree *tree, struct aero_slice key, struct aero_slice value,
                    struct aero_buffer *out_old);
 bool aero_tree_delete(struct aero_tree *tree, struct aero_slice key, struct aero_buffer *out_old);
@@ -60,14 +61,17 @@ uint64_t aero_tree_count_range(const struct aero_tree *tree, struct aero_slice f
 /* Bytes of memory that nodes and values occupy, for INFO and limits. */
 uint64_t aero_tree_memory_bytes(const struct aero_tree *tree);
 
-/* Builds from sorted, unique entries, faster than put: begin on an empty tree, append in order, finish. */
+/* Builds from sorted, unique entries (asserted), faster than put: begin on an empty tree, append in order, finish.
+ * Until finish the tree shows nothing; a build that is given up is freed with the tree. */
 void aero_tree_build_append(struct aero_tree *tree, struct aero_slice key, struct aero_slice value);
 void aero_tree_build_finish(struct aero_tree *tree);
 
 /* Views. */
 struct aero_view *aero_view_open(struct aero_tree *tree);
 void aero_view_close(struct aero_view *view); /* queues what only it saw for aero_tree_reclaim */
-/* Frees at most about `node_budget` nodes that no view sees any more; true when nothing is left to free. */
+/* Frees at most about `node_budget` nodes (or four times as many large values) that neither tree nor view sees any more;
+ * true when nothing is left to free. Range removals queue here as well: a host calls it when idle and every so many
+ * commits. */
 bool aero_tree_reclaim(struct aero_tree *tree, uint32_t node_budget);
 bool aero_view_get(const struct aero_view *view, struct aero_slice key,
                    struct aero_slice *out_value);

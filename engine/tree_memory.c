@@ -239,7 +239,9 @@ static void give_small(struct aero_tree_memory *memory, void *pointer, size_t le
     struct free_object *object = pointer;
     object->next = span->free;
     span->free = object;
-    if (--span->used_count == 0) {
+    /* The last span of a size stays: a page that grows takes and gives back one object of each size. */
+    bool is_only = span->next == NULL && span->previous == NULL;
+    if (--span->used_count == 0 && !is_only) {
         free_span(memory, span);
     }
 }
@@ -267,9 +269,15 @@ void aero_tree_memory_give(struct aero_tree_memory *memory, void *pointer, size_
 void aero_tree_memory_deinit(struct aero_tree_memory *memory)
 {
     AERO_ASSERT(memory->used_bytes == 0);
+    for (unsigned i = 0; i < AERO_TREE_MEMORY_CLASSES; i++) {
+        if (memory->partial[i] != NULL) {
+            AERO_ASSERT(memory->partial[i]->next == NULL);
+            free_span(memory, memory->partial[i]);
+        }
+    }
     if (memory->spacious != NULL) {
         AERO_ASSERT(memory->spacious->next == NULL && memory->spacious->free_count == SPANS);
         aero_tree_chunk_unmap(memory->spacious);
-        memory->spacious = NULL;
+        *memory = (struct aero_tree_memory){0};
     }
 }

@@ -363,15 +363,17 @@ void aero_page_index(struct aero_page *page)
     set_heads(page);
 }
 
-/* Shortens the prefix to what `key` shares with the page (PAGE-4). */
-static void admit_key(struct aero_page *page, struct aero_slice key)
+/* Shortens the prefix to what `key` shares with the page (PAGE-4): with the neighbour whose cell the search has just
+ * read, since any key of the page will do. */
+static void admit_key(struct aero_page *page, unsigned position, struct aero_slice key)
 {
     unsigned first = aero_page_first(page);
     if (page->slot_count <= first) {
         page->prefix_length = (uint16_t)key.length;
         return;
     }
-    size_t common = common_prefix(key, aero_page_key(page, first), page->prefix_length);
+    unsigned neighbour = position > first ? position - 1 : position;
+    size_t common = common_prefix(key, aero_page_key(page, neighbour), page->prefix_length);
     if (common < page->prefix_length) {
         page->prefix_length = (uint16_t)common;
         set_heads(page);
@@ -382,7 +384,7 @@ void aero_page_insert(struct aero_tree_memory *memory, struct aero_page *page, u
                       const struct aero_page_entry *entry)
 {
     AERO_ASSERT(position >= aero_page_first(page) && position <= page->slot_count);
-    admit_key(page, entry->key);
+    admit_key(page, position, entry->key);
     size_t length = aero_page_entry_bytes(entry) - sizeof page->slots[0];
     uint8_t *cell = take_cell(page, length);
     write_cell(memory, page, cell, entry);

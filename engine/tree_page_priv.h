@@ -136,6 +136,21 @@ static inline struct aero_slice aero_page_value(const struct aero_page *page, un
                                            : aero_blob_slice(aero_blob_at(place));
 }
 
+/* Asks for the first bytes of a long value, header included, at most `length_max` of them. */
+static inline void aero_page_prefetch_value(const struct aero_page *page, unsigned index,
+                                            size_t length_max)
+{
+    size_t length;
+    const uint8_t *place = aero_page_value_place(page, index, &length);
+    if (length > AERO_VALUE_INLINE_MAX) {
+        const struct aero_blob *blob = aero_blob_at(place);
+        size_t end = length < length_max ? length : length_max;
+        for (size_t at = 0; at < end; at += 64) {
+            __builtin_prefetch((const uint8_t *)blob + at);
+        }
+    }
+}
+
 static inline uint8_t *aero_page_child_place(const struct aero_page *page, unsigned index)
 {
     return aero_page_cell(page, index) + aero_page_key_bytes(page->slots[index].key_length);

@@ -55,8 +55,8 @@ static void test_take_and_give_in_random_order_keeps_objects_apart(void **state)
             aero_tree_memory_give(&memory, objects[i].bytes, objects[i].length);
         }
     }
-    assert_true(memory.chunk_count <= 1);
     aero_tree_memory_deinit(&memory);
+    assert_int_equal(memory.chunk_count, 0);
     free(objects);
 }
 
@@ -76,10 +76,11 @@ static void test_empty_spans_serve_other_sizes(void **state)
         for (size_t i = 0; i < OBJECTS; i++) {
             aero_tree_memory_give(&memory, objects[i], length);
         }
-        assert_true(memory.chunk_count <= 1);
+        assert_true(memory.chunk_count <= 4); /* one kept, one for each size so far */
     }
-    assert_true(chunks <= 6); /* 20000 objects of 480 bytes are 9.6 MB */
+    assert_true(chunks <= 8); /* 20000 objects of 480 bytes are 9.6 MB */
     aero_tree_memory_deinit(&memory);
+    assert_int_equal(memory.chunk_count, 0);
     free(objects);
 }
 
