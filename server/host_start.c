@@ -207,6 +207,7 @@ static void tell_progress(void *self, const char *stage, uint64_t done_bytes, ui
     }
     progress->told_at = now;
     aero_host_notify_extend(PROGRESS_EXTEND_S);
+    aero_host_notify_alive(); /* a replica recovers anew while it runs */
     aero_log_event(progress->logger, AERO_LOG_INFO, "recovering", AERO_LOG_STR("stage", stage),
                    AERO_LOG_U64("done_bytes", done_bytes),
                    AERO_LOG_U64("total_bytes", total_bytes));
