@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The primary as its users meet it: durable SET and GET over redis-cli, kills, signals, exit codes, configuration."""
+import os
+import signal
+import socket
+import subprocess
+import unittest
+
+from daemon_case import (EXIT_DATA, EXIT_FAILURE, EXIT_LOCKED, EXIT_OK, EXIT_USAGE, ROOT,
+                         DaemonCase, Primary, binary, wait_for)
+
+
+class Durability(DaemonCase):
+    def test_acknowledged_writes_survive_sigkill(self):
+        primary = self.primary()
+        for life in range(4):
+            self.assertEqual(self.cli(primary, "SET", f"key:{life}", f"value {life}"), "OK")
+            primary.stop(signal.SIGKILL)
+            primary.start()
+            for earlier in range(life + 1):
+                self.assertEqual(self.cli(primary, "GET", f"key:{earlier}"), f"value {earlier}")
+
+    def test_pipelined_writes_survive_sigkill(self):
+        primary = self.primary()
+        request = b"".join(b"*3\r\n$3\r\nSET\r\n$6\r\nk%05d\r\n$6\r\nv%05d\r\n" % (i, i)
+                           for i in range(5000))
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+            link.sendall(request)
+            replies = b""
+            while len(replies) < 5 * 5000:
+                replies += link.recv(65536)
+        self.assertEqual(replies, b"+OK\r\n" * 5000)
+        primary.stop(signal.SIGKILL)
+        primary.start()
+        self.assertEqual(self.cli(primary, "DBSIZE"), "5000")
+        self.assertEqual(self.cli(primary, "GET", "k04999"), "v04999")
+
+    def test_clean_stop_and_start_keep_the_digest(self):
+        primary = self.primary()
+        for i in range(50):
+            self.cli(primary, "SET", f"key:{i}", "x" * i)
+        before = self.cli(primary, "AERO.DIGEST")
+        primary.stop()
+        self.assertEqual(primary.process.returncode, EXIT_OK)
+        primary.start()
+        self.assertEqual(self.cli(primary, "AERO.DIGEST").split("\n")[0], before.split("\n")[0])
+
+
+class Clients(DaemonCase):
+    def test_unix_socket_serves_too(self):
+        path = self.path("socket")
+        primary = self.primary(settings=[f"unixsocket={path}"])
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        done = subprocess.run(["redis-cli", "-s", path, "SET", "a", "1"], capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.stdout, "OK\n")
+        primary.stop(signal.SIGKILL)
+        primary.start()
+        self.assertEqual(self.cli(primary, "GET", "a"), "1")
+
+    def test_a_client_above_maxclients_is_told_so(self):
+        primary = self.primary(settings=["maxclients=2"])
+        links = [socket.create_connection(("127.0.0.1", primary.port), timeout=10)
+                 for _ in range(2)]
+        for link in links:
+            link.sendall(b"PING\r\n")
+            self.assertEqual(link.recv(64), b"+PONG\r\n")
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=10) as third:
+            self.assertTrue(third.recv(256).startswith(b"-ERR max number of clients"))
+            self.assertEqual(third.recv(64), b"")
+        for link in links:
+            link.close()
+
+    def test_large_values_pass_both_ways(self):
+        primary = self.primary()
+        value = os.urandom(5 << 20)
+        request = b"*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$%d\r\n%s\r\n" % (len(value), value)
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+            link.sendall(request)
+            self.assertEqual(link.recv(64), b"+OK\r\n")
+            link.sendall(b"*2\r\n$3\r\nGET\r\n$3\r\nbig\r\n")
+            expected = b"$%d\r\n%s\r\n" % (len(value), value)
+            reply = b""
+            while len(reply) < len(expected):
+                reply += link.recv(1 << 20)
+        self.assertEqual(reply, expected)
+
+    def test_a_client_that_does_not_read_is_closed_and_harms_nobody(self):
+        primary = self.primary(settings=["client_output_buffer_limit=1mb"])
+        self.cli(primary, "SET", "big", "x" * 100000)
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            link.setblocking(False)
+            sent = 0
+            for _ in range(2000):
+                try:
+                    sent += link.send(b"GET big\r\n" * 100)
+                except (BlockingIOError, ConnectionError):
+                    break
+            self.assertEqual(self.cli(primary, "PING"), "PONG")
+        self.assertEqual(self.cli(primary, "PING"), "PONG")
+
+
+class Signals(DaemonCase):
+    def test_sighup_takes_good_values_and_keeps_old_ones_for_bad(self):
+        config = self.path("primary.conf")
+        with open(config, "w") as out:
+            out.write("timeout = 100s\n")
+        primary = Primary()
+        command = primary.command()
+        primary.command = lambda: command + ["--config", config]
+        self.start(primary)
+        self.assertEqual(self.cli(primary, "CONFIG", "GET", "timeout"), "timeout\n100")
+        with open(config, "w") as out:
+            out.write("timeout = 200s\nmaxclients = 77\n")
+        primary.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "config_reloaded" in self.log_of(primary), "the reload", 20)
+        self.assertEqual(self.cli(primary, "CONFIG", "GET", "timeout"), "timeout\n200")
+        self.assertIn("config_change_needs_restart key=maxclients", self.log_of(primary))
+        with open(config, "w") as out:
+            out.write("timeout = often\n")
+        primary.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "config_reload_failed" in self.log_of(primary), "the refusal", 20)
+        self.assertEqual(self.cli(primary, "CONFIG", "GET", "timeout"), "timeout\n200")
+
+    def test_sigterm_lets_writes_in_flight_finish(self):
+        primary = self.primary()
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+            link.sendall(b"SET a 1\r\n" * 200)
+            self.assertTrue(link.recv(16).startswith(b"+OK"))
+            primary.stop()
+        self.assertEqual(primary.process.returncode, EXIT_OK)
+        primary.start()
+        self.assertEqual(self.cli(primary, "GET", "a"), "1")
+
+    def test_service_manager_is_told(self):
+        path = self.path("notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(20)
+            os.environ["NOTIFY_SOCKET"] = path
+            os.environ["WATCHDOG_USEC"] = "200000"
+            self.addCleanup(os.environ.pop, "NOTIFY_SOCKET", None)
+            self.addCleanup(os.environ.pop, "WATCHDOG_USEC", None)
+            primary = self.primary()
+            heard = b""
+            while b"READY=1" not in heard or b"WATCHDOG=1" not in heard:
+                heard += manager.recv(4096) + b"\n"
+            primary.process.send_signal(signal.SIGHUP)
+            while b"RELOADING=1" not in heard:
+                heard += manager.recv(4096) + b"\n"
+            primary.stop()
+            while b"STOPPING=1" not in heard:
+                heard += manager.recv(4096) + b"\n"
+
+
+class Refusals(DaemonCase):
+    def test_exit_codes_say_what_is_wrong(self):
+        empty = self.path("empty")
+        os.mkdir(empty)
+        self.expect_exit(EXIT_DATA, "--init", "primary", "--data", empty, "--port", "0")
+        self.assertEqual(os.listdir(empty), ["lock"])
+        self.expect_exit(EXIT_DATA, "no such directory", "primary", "--data", self.path("none"),
+                         "--port", "0")
+        self.assertFalse(os.path.exists(self.path("none")))
+        self.expect_exit(EXIT_USAGE, "no data directory", "primary", "--port", "0")
+        self.expect_exit(EXIT_USAGE, "segment_bytes", "primary", "--data", empty, "--set",
+                         "segment_bytes=1")
+        self.expect_exit(EXIT_USAGE, "frobnicate", "primary", "--frobnicate")
+        self.expect_exit(EXIT_OK, "configuration is valid", "primary", "--check-config")
+        self.expect_exit(EXIT_USAGE, "bind", "primary", "--check-config", "--set", "bind=localhost")
+
+    def test_a_running_directory_is_locked_and_a_taken_port_named(self):
+        primary = self.primary()
+        data = os.path.join(primary.directory, "data")
+        self.expect_exit(EXIT_LOCKED, "another process", "primary", "--data", data, "--port", "0")
+        other = Primary()
+        self.addCleanup(other.remove)
+        os.mkdir(os.path.join(other.directory, "data"))
+        other.log = open(os.path.join(other.directory, "log"), "ab")
+        self.expect_exit(EXIT_FAILURE, "listen_failed", "primary", "--init", "--data",
+                         os.path.join(other.directory, "data"), "--port", str(primary.port))
+
+    def test_init_refuses_where_data_exists_and_a_replica_refuses_a_primarys_data(self):
+        primary = self.primary()
+        self.cli(primary, "SET", "a", "1")
+        primary.stop()
+        data = os.path.join(primary.directory, "data")
+        self.expect_exit(EXIT_DATA, "there is data already", "primary", "--init", "--data", data,
+                         "--port", "0")
+        self.expect_exit(EXIT_DATA, "belongs to a primary", "replica", "--data", data, "--port",
+                         "0", "--primary", "127.0.0.1:1")
+        primary.start()
+        self.assertEqual(self.cli(primary, "GET", "a"), "1")
+
+    def test_replication_without_certificates_says_how_to_make_them(self):
+        data = self.path("data")
+        os.mkdir(data)
+        self.expect_exit(EXIT_FAILURE, "aeroctl certs init", "primary", "--init", "--data", data,
+                         "--port", "0", "--set", f"unixsocket={self.path('s')}",
+                         "--replication-port", "1")
+
+
+class Configuration(DaemonCase):
+    def test_files_in_deploy_are_what_the_daemons_print(self):
+        for role in ("primary", "replica"):
+            done = self.run_daemon(role, "--print-config")
+            with open(os.path.join(ROOT, "deploy", f"aerodb-{role}.conf")) as found:
+                self.assertEqual(found.read(), done.stdout)
+
+    def test_every_default_is_accepted_when_uncommented(self):
+        done = self.run_daemon("primary", "--print-config")
+        path = self.path("all.conf")
+        with open(path, "w") as out:
+            for line in done.stdout.split("\n"):
+                is_key = line.startswith("#") and not line.startswith("# ") and "=" in line
+                out.write((line[1:] if is_key else line) + "\n")
+        self.expect_exit(EXIT_OK, "valid", "primary", "--config", path, "--check-config")
+
+    def test_units_pass_the_service_managers_own_check(self):
+        for role in ("primary", "replica"):
+            with open(os.path.join(ROOT, "deploy", "systemd", f"aerodb-{role}.service")) as unit:
+                text = unit.read()
+            self.assertIn(f"/usr/bin/aerodb-{role} ", text)
+            path = self.path(f"aerodb-{role}.service")
+            with open(path, "w") as out:
+                out.write(text.replace(f"/usr/bin/aerodb-{role}", binary(f"aerodb-{role}")))
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", path],
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr.strip()), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
