@@ -167,6 +167,7 @@ static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_f
         primary->wish.state = AERO_WISH_ASKED;
         primary->tree_has_garbage = true;
     }
+    primary->wal_failed = failure->closed && primary->gate == AERO_GATE_OPEN;
     const char *advice = failure->closed ? "restart to recover from disk"
                                          : "writes resume by themselves once there is space";
     if (primary->gate == AERO_GATE_OPEN) { /* a gate's reason says more */
@@ -397,6 +398,11 @@ void aero_primary_begin_stop(struct aero_primary *primary)
 bool aero_primary_is_stopped(const struct aero_primary *primary)
 {
     return primary->stopping && aero_wal_is_idle(primary->wal);
+}
+
+bool aero_primary_has_failed(const struct aero_primary *primary)
+{
+    return primary->wal_failed;
 }
 
 aero_lsn aero_primary_durable_lsn(const struct aero_primary *primary)

@@ -86,6 +86,10 @@ void aero_primary_on_fleet_event(struct aero_primary *primary,
 void aero_primary_begin_stop(struct aero_primary *primary);
 bool aero_primary_is_stopped(const struct aero_primary *primary);
 
+/* The disk failed the WAL, which takes no writes until a restart (FM-7.2): a host that was told to
+ * ends the process. */
+bool aero_primary_has_failed(const struct aero_primary *primary);
+
 /* For checkers and operators. */
 aero_lsn aero_primary_durable_lsn(const struct aero_primary *primary);
 const struct aero_tree *aero_primary_tree(const struct aero_primary *primary);

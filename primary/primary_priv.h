@@ -46,6 +46,7 @@ struct aero_primary {
      * the WAL. */
     char closed_reason[512];
     enum aero_write_gate gate;
+    bool wal_failed; /* by the disk, for good */
     bool stopping;
     bool tree_has_garbage;
     aero_mono_ns retry_at;

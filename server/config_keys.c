@@ -236,6 +236,14 @@ static const struct aero_config_key keys[] = {
              "new writes take its place. No: wait for a replica to shake hands, or for aeroctl "
              "open-writes."},
 
+    {.name = "expiry_jump_max",
+     .type = AERO_CONFIG_DURATION,
+     .default_text = "24h",
+     .max_text = "3650d",
+     .help = "When the clock is further than this ahead of the last commit at a start, nothing "
+             "expires until an operator has confirmed the clock (aeroctl confirm-clock). 0s: "
+             "never wait."},
+
     /* Messages. */
     {.name = "log_format",
      .type = AERO_CONFIG_CHOICE,

@@ -25,6 +25,8 @@ struct aero_host_core_ops {
                           const struct aero_disk_completion *completion);
     void (*begin_stop)(void *self);
     bool (*is_stopped)(const void *self);
+    /* The log takes no more until a restart (key on_fsync_failure). NULL: never. */
+    bool (*has_failed)(const void *self);
     /* The data on disk was swapped for other data: the loop ends with AERO_HOST_REOPEN. NULL:
      * never. */
     bool (*wants_reopen)(const void *self);

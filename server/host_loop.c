@@ -322,6 +322,30 @@ static bool wants_reopen(struct aero_host *host)
            aero_host_disk_pending(host->disk) == 0;
 }
 
+/* Asked behind the turn that told the clients. */
+static bool must_exit(struct aero_host *host)
+{
+    return aero_config_on_fsync_failure(host->options.config) == AERO_FSYNC_FAILURE_EXIT &&
+           host->core->ops->has_failed != NULL && host->core->ops->has_failed(host->core->self);
+}
+
+static enum aero_host_end run_turns(struct aero_host *host)
+{
+    while (true) {
+        run_turn(host);
+        if (must_exit(host)) {
+            return AERO_HOST_FAILED;
+        }
+        if (is_finished(host)) {
+            return host->abrupt ? AERO_HOST_ABRUPT : AERO_HOST_STOPPED;
+        }
+        if (wants_reopen(host)) {
+            return AERO_HOST_REOPEN;
+        }
+        sleep_until_ready(host);
+    }
+}
+
 enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_core *core,
                                  const struct aero_host_link *link, struct aero_disk disk)
 {
@@ -341,16 +365,10 @@ enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_
     });
     host->alive_interval_ns = aero_host_notify_interval_ns();
     aero_host_notify_ready("serving");
-    run_turn(host);
-    while (!is_finished(host) && !wants_reopen(host)) {
-        sleep_until_ready(host);
-        run_turn(host);
+    enum aero_host_end end = run_turns(host);
+    if (end != AERO_HOST_ABRUPT) {
+        aero_host_clients_free(host->clients);
+        aero_host_disk_free(host->disk);
     }
-    if (host->abrupt) {
-        return AERO_HOST_ABRUPT;
-    }
-    bool reopen = wants_reopen(host);
-    aero_host_clients_free(host->clients);
-    aero_host_disk_free(host->disk);
-    return reopen ? AERO_HOST_REOPEN : AERO_HOST_STOPPED;
+    return end;
 }

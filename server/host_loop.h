@@ -48,6 +48,8 @@ struct aero_host_wake *aero_host_wake(struct aero_host *host);
 
 enum aero_host_end {
     AERO_HOST_STOPPED, /* everything is on disk, every worker is gone */
+    /* The disk failed the log, and on_fsync_failure says exit. Everybody who waited was told. */
+    AERO_HOST_FAILED,
     /* The core wants to begin again from what is on disk. Clients were closed; the listeners stay,
      * so that they can come back. Make a new core, then aero_host_run again. */
     AERO_HOST_REOPEN,
