@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands that have a node do one thing: reconnect, checkpoint, open-writes, confirm-clock. */
+#include <string.h>
+
+#include "ctl/client.h"
+#include "ctl/json.h"
+
+static void print_answer(const struct aero_ctl *ctl, const struct aero_options *given,
+                         const char *done, struct aero_slice lines)
+{
+    struct aero_ctl_field field;
+    if (!aero_options_has(given, "json")) {
+        fprintf(ctl->out, "%s\n", done);
+        while (aero_ctl_field_next(&lines, &field)) {
+            fprintf(ctl->out, "  %.*s ", (int)field.name.length, (const char *)field.name.data);
+            aero_ctl_print_bytes(ctl->out, field.value);
+            fputc('\n', ctl->out);
+        }
+        return;
+    }
+    struct json_object *object = json_object_new_object();
+    aero_ctl_json_text(object, "done", done);
+    while (aero_ctl_field_next(&lines, &field)) {
+        aero_ctl_json_field(object, &field);
+    }
+    aero_ctl_json_finish(ctl, object);
+}
+
+/* Asks for `word`; an error reply is a failure. */
+static int act(const struct aero_ctl *ctl, const struct aero_program *program, const char *word,
+               const char *done, const char *timeout, int argc, char **argv)
+{
+    struct aero_options given;
+    struct aero_ctl_target target;
+    struct aero_buffer buffer = {0};
+    struct aero_slice lines;
+    int exit_code;
+    if (!aero_ctl_parse(ctl, program, argc, argv, 0, 0, &given, &exit_code)) {
+        return exit_code;
+    }
+    for (size_t i = 0; timeout != NULL && i < program->option_count; i++) {
+        if (strcmp(program->options[i].name, "timeout") == 0 && given.values[i] == NULL) {
+            given.values[i] = timeout;
+        }
+    }
+    if (!aero_ctl_target_parse(ctl, &given, &target)) {
+        return AERO_EXIT_USAGE;
+    }
+    const char *words = program->name + strlen("aeroctl ");
+    if (aero_ctl_ask(ctl, words, &target, word, &buffer, &lines, &exit_code)) {
+        print_answer(ctl, &given, done, lines);
+        exit_code = AERO_EXIT_OK;
+    }
+    aero_buffer_deinit(&buffer);
+    return exit_code;
+}
+
+static const struct aero_option options[] = {AERO_CTL_OPTIONS_NODE};
+#define OPTION_COUNT (sizeof options / sizeof options[0])
+
+int aero_ctl_reconnect(const struct aero_ctl *ctl, int argc, char **argv)
+{
+    static const struct aero_program program = {
+        .name = "aeroctl reconnect",
+        .summary = "Has a replica dial its primary now. A replica that is halted tries again: say "
+                   "this once what halted it is resolved; a doubt that is still there halts it "
+                   "again.",
+        .options = options,
+        .option_count = OPTION_COUNT,
+    };
+    return act(ctl, &program, "AERO.RECONNECT", "The replica dials its primary.", NULL, argc, argv);
+}
+
+int aero_ctl_checkpoint(const struct aero_ctl *ctl, int argc, char **argv)
+{
+    static const struct aero_program program = {
+        .name = "aeroctl checkpoint",
+        .summary = "Has a node take a snapshot now and waits until it is durable and named by the "
+                   "manifest. Here --timeout is 1h unless given; the checkpoint goes on after it.",
+        .options = options,
+        .option_count = OPTION_COUNT,
+    };
+    return act(ctl, &program, "AERO.CHECKPOINT", "The checkpoint is done.", "1h", argc, argv);
+}
+
+int aero_ctl_open_writes(const struct aero_ctl *ctl, int argc, char **argv)
+{
+    static const struct aero_program program = {
+        .name = "aeroctl open-writes",
+        .summary = "Lets a primary take writes that cut bytes off its log at the start and waits "
+                   "for one of its replicas. Risk: if what was cut had been acknowledged after "
+                   "all, and a replica has it, new writes take its place, and the replica's copy "
+                   "can no longer be brought back without losing them.",
+        .options = options,
+        .option_count = OPTION_COUNT,
+    };
+    return act(ctl, &program, "AERO.OPENWRITES", "The primary takes writes.", NULL, argc, argv);
+}
+
+int aero_ctl_confirm_clock(const struct aero_ctl *ctl, int argc, char **argv)
+{
+    static const struct aero_program program = {
+        .name = "aeroctl confirm-clock",
+        .summary = "Confirms that the clock of a primary is right after it jumped, so that keys "
+                   "expire again by it. Check the clock first: keys whose time has passed by it "
+                   "are deleted at once.",
+        .options = options,
+        .option_count = OPTION_COUNT,
+    };
+    return act(ctl, &program, "AERO.CONFIRMCLOCK", "Keys expire again.", NULL, argc, argv);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIRECTORY_MODE 0700
+
+bool aero_ctl_path(const char *directory, const char *name, char out_path[AERO_CTL_PATH_MAX])
+{
+    int length = snprintf(out_path, AERO_CTL_PATH_MAX, "%s/%s", directory, name);
+    return length > 0 && length < AERO_CTL_PATH_MAX;
+}
+
+aero_status aero_ctl_path_kind(const char *path, enum aero_ctl_path_kind *out_kind,
+                               unsigned *out_mode)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0) {
+        if (errno != ENOENT) {
+            return aero_error_errno(errno);
+        }
+        *out_kind = AERO_CTL_PATH_NOTHING;
+        return aero_ok();
+    }
+    *out_kind = S_ISREG(facts.st_mode)   ? AERO_CTL_PATH_FILE
+                : S_ISDIR(facts.st_mode) ? AERO_CTL_PATH_DIRECTORY
+                                         : AERO_CTL_PATH_OTHER;
+    if (out_mode != NULL) {
+        *out_mode = facts.st_mode & 07777;
+    }
+    return aero_ok();
+}
+
+static aero_status read_all(int fd, struct aero_buffer *out_bytes)
+{
+    size_t total = 0;
+    for (;;) {
+        uint8_t *room = aero_buffer_reserve(out_bytes, 4096);
+        ssize_t got = read(fd, room, 4096);
+        if (got < 0 && errno != EINTR) {
+            return aero_error_errno(errno);
+        }
+        if (got == 0) {
+            return aero_ok();
+        }
+        out_bytes->length += got > 0 ? (size_t)got : 0;
+        total += got > 0 ? (size_t)got : 0;
+        if (total > AERO_CTL_FILE_MAX) {
+            return aero_error(AERO_LIMIT);
+        }
+    }
+}
+
+aero_status aero_ctl_file_read(const char *path, struct aero_buffer *out_bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return aero_error_errno(errno);
+    }
+    aero_status status = read_all(fd, out_bytes);
+    close(fd);
+    return status;
+}
+
+static aero_status write_all(int fd, struct aero_slice bytes)
+{
+    while (bytes.length != 0) {
+        ssize_t put = write(fd, bytes.data, bytes.length);
+        if (put < 0 && errno != EINTR) {
+            return aero_error_errno(errno);
+        }
+        size_t count = put > 0 ? (size_t)put : 0;
+        bytes = aero_slice_of(bytes.data + count, bytes.length - count);
+    }
+    return fsync(fd) == 0 ? aero_ok() : aero_error_errno(errno);
+}
+
+aero_status aero_ctl_file_create(const char *path, unsigned mode, struct aero_slice bytes)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    if (fd < 0) {
+        return aero_error_errno(errno);
+    }
+    aero_status status = write_all(fd, bytes);
+    close(fd);
+    if (!aero_is_ok(status)) {
+        unlink(path);
+    }
+    return status;
+}
+
+aero_status aero_ctl_directory_create(const char *path)
+{
+    return mkdir(path, DIRECTORY_MODE) == 0 ? aero_ok() : aero_error_errno(errno);
+}
+
+aero_status aero_ctl_directory_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return aero_error_errno(errno);
+    }
+    aero_status status = fsync(fd) == 0 ? aero_ok() : aero_error_errno(errno);
+    close(fd);
+    return status;
+}
+
+void aero_ctl_file_remove(const char *path)
+{
+    unlink(path);
+}
+
+void aero_ctl_directory_remove(const char *path)
+{
+    rmdir(path);
+}
+
+static int is_shown(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+aero_status aero_ctl_directory_list(const char *path, struct aero_buffer *out_names)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, is_shown, alphasort);
+    if (count < 0) {
+        return aero_error_errno(errno);
+    }
+    for (int i = 0; i < count; i++) {
+        char full[AERO_CTL_PATH_MAX];
+        enum aero_ctl_path_kind kind;
+        if (aero_ctl_path(path, entries[i]->d_name, full) &&
+            aero_is_ok(aero_ctl_path_kind(full, &kind, NULL)) && kind == AERO_CTL_PATH_DIRECTORY) {
+            aero_buffer_append(out_names, entries[i]->d_name, strlen(entries[i]->d_name) + 1);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return aero_ok();
+}

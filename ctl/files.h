@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files by path, for certificates; data directories go through the disk port. */
+#ifndef AERO_CTL_FILES_H
+#define AERO_CTL_FILES_H
+
+#include "base/slice.h"
+#include "base/status.h"
+
+#define AERO_CTL_PATH_MAX 1024
+#define AERO_CTL_FILE_MAX ((size_t)1 << 20)
+
+/* "DIRECTORY/NAME"; false: too long. */
+bool aero_ctl_path(const char *directory, const char *name, char out_path[AERO_CTL_PATH_MAX]);
+
+enum aero_ctl_path_kind {
+    AERO_CTL_PATH_NOTHING,
+    AERO_CTL_PATH_FILE,
+    AERO_CTL_PATH_DIRECTORY,
+    AERO_CTL_PATH_OTHER,
+};
+/* Errors: AERO_PERMISSION, AERO_IO. out_mode, when not NULL: permission bits. */
+aero_status aero_ctl_path_kind(const char *path, enum aero_ctl_path_kind *out_kind,
+                               unsigned *out_mode);
+
+/* Appends. AERO_LIMIT above AERO_CTL_FILE_MAX. */
+aero_status aero_ctl_file_read(const char *path, struct aero_buffer *out_bytes);
+/* Creates and syncs; AERO_EXISTS when the name is taken. What it began and could not finish is removed. */
+aero_status aero_ctl_file_create(const char *path, unsigned mode, struct aero_slice bytes);
+/* AERO_EXISTS when the name is taken. */
+aero_status aero_ctl_directory_create(const char *path);
+aero_status aero_ctl_directory_sync(const char *path);
+/* Takes back what this run created; an error changes nothing any more. */
+void aero_ctl_file_remove(const char *path);
+void aero_ctl_directory_remove(const char *path);
+
+/* Names of directories in `path`, without those that begin with a dot, sorted: appended, each with its NUL. */
+aero_status aero_ctl_directory_list(const char *path, struct aero_buffer *out_names);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* aeroctl status: AERO.STATUS, as lines or JSON, and as an exit status. */
+#include <string.h>
+
+#include "ctl/client.h"
+#include "ctl/health.h"
+#include "ctl/json.h"
+
+#define WORDS "status"
+
+static void print_headline(const struct aero_ctl *ctl, struct aero_slice lines)
+{
+    char role[32];
+    char name[64];
+    char state[32];
+    char action[512];
+    aero_ctl_field_find(lines, "role", role, sizeof role);
+    aero_ctl_field_find(lines, "node_name", name, sizeof name);
+    aero_ctl_field_find(lines, "state", state, sizeof state);
+    aero_ctl_field_find(lines, "next_action", action, sizeof action);
+    fprintf(ctl->out, "%s %s: %s; to do: %s\n", role, name, state,
+            action[0] == '\0' ? "nothing" : action);
+}
+
+static bool is_in_headline(const struct aero_ctl_field *field)
+{
+    static const char *const names[] = {"role", "node_name", "state", "next_action"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (aero_slice_equal(field->name, aero_slice_text(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_lines(const struct aero_ctl *ctl, struct aero_slice lines)
+{
+    struct aero_ctl_field field;
+    print_headline(ctl, lines);
+    while (aero_ctl_field_next(&lines, &field)) {
+        if (field.value.length != 0 && !is_in_headline(&field)) {
+            fprintf(ctl->out, "  %-24.*s ", (int)field.name.length, (const char *)field.name.data);
+            aero_ctl_print_bytes(ctl->out, field.value);
+            fputc('\n', ctl->out);
+        }
+    }
+}
+
+static void print_json(const struct aero_ctl *ctl, struct aero_slice lines, int health)
+{
+    struct json_object *object = json_object_new_object();
+    struct aero_ctl_field field;
+    aero_ctl_json_bool(object, "healthy", health == AERO_EXIT_OK);
+    while (aero_ctl_field_next(&lines, &field)) {
+        aero_ctl_json_field(object, &field);
+    }
+    aero_ctl_json_finish(ctl, object);
+}
+
+int aero_ctl_status(const struct aero_ctl *ctl, int argc, char **argv)
+{
+    static const struct aero_option options[] = {AERO_CTL_OPTIONS_NODE};
+    static const struct aero_program program = {
+        .name = "aeroctl " WORDS,
+        .summary = "Says how a node is: its role, state and reason, what to do next, how far its "
+                   "log is durable and applied, and whether its state is proven.",
+        .more_help =
+            "Exit status: 0 healthy, 3 no answer, 4 it waits for an operator (halted, no\n"
+            "writes, expiry suspended, disk fault), 5 damaged segments, 1 anything else.\n",
+        .options = options,
+        .option_count = sizeof options / sizeof options[0],
+    };
+    struct aero_options given;
+    struct aero_ctl_target target;
+    struct aero_buffer buffer = {0};
+    struct aero_slice lines;
+    int exit_code;
+    if (!aero_ctl_parse(ctl, &program, argc, argv, 0, 0, &given, &exit_code)) {
+        return exit_code;
+    }
+    if (!aero_ctl_target_parse(ctl, &given, &target)) {
+        return AERO_EXIT_USAGE;
+    }
+    if (aero_ctl_ask(ctl, WORDS, &target, "AERO.STATUS", &buffer, &lines, &exit_code)) {
+        exit_code = aero_ctl_health(lines);
+        if (aero_options_has(&given, "json")) {
+            print_json(ctl, lines, exit_code);
+        } else {
+            print_lines(ctl, lines);
+        }
+    }
+    aero_buffer_deinit(&buffer);
+    return exit_code;
+}
