@@ -238,7 +238,7 @@ static const struct aero_config_key keys[] = {
 
     {.name = "expiry_jump_max",
      .type = AERO_CONFIG_DURATION,
-     .default_text = "24h",
+     .default_text = "7d",
      .max_text = "3650d",
      .help = "When the clock is further than this ahead of the last commit at a start, nothing "
              "expires until an operator has confirmed the clock (aeroctl confirm-clock). 0s: "
