@@ -9,14 +9,6 @@
 #include "base/assert.h"
 #include "tests/sim/sim_disk_priv.h"
 
-struct aero_disk_file {
-    struct aero_sim_inode *inode;
-    uint64_t life;
-    uint64_t errors_seen;
-    bool can_write;
-    char name[AERO_DISK_NAME_MAX]; /* at the time of opening, for the trace */
-};
-
 /* ---- Crashes and faults ------------------------------------------------------------------------------------ */
 
 static bool changes_disk(enum aero_sim_call call)
@@ -136,7 +128,12 @@ static aero_status call_open(void *self, const char *name, enum aero_disk_open h
     file->errors_seen = inode->error_number - (inode->error_unseen ? 1 : 0);
     file->can_write = how != AERO_DISK_READ;
     memcpy(file->name, name, strlen(name) + 1);
-    disk->open_handles++;
+    if (disk->file_count == disk->file_capacity) {
+        disk->file_capacity = disk->file_capacity == 0 ? 16 : 2 * disk->file_capacity;
+        disk->files = aero_realloc(disk->files, disk->file_capacity * sizeof disk->files[0]);
+    }
+    file->index = disk->file_count;
+    disk->files[disk->file_count++] = file;
     *out_file = file;
     return aero_ok();
 }
@@ -147,9 +144,13 @@ static void call_close(void *self, struct aero_disk_file *file)
     if (file == NULL) {
         return;
     }
-    AERO_ASSERT(disk->open_handles > 0);
-    disk->open_handles--;
-    aero_sim_inode_release(disk, file->inode);
+    AERO_ASSERT(disk->files[file->index] == file);
+    struct aero_disk_file *last = disk->files[--disk->file_count];
+    disk->files[file->index] = last;
+    last->index = file->index;
+    if (file->inode != NULL) {
+        aero_sim_inode_release(disk, file->inode);
+    }
     free(file);
 }
 

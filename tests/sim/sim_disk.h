@@ -66,7 +66,7 @@ struct aero_sim_disk;
 /* `choice` and `trace` (which may be NULL) stay the caller's and must outlive the disk. */
 struct aero_sim_disk *aero_sim_disk_new(const struct aero_sim_disk_options *options,
                                         struct aero_choice *choice, struct aero_sim_trace *trace);
-/* Handles that are still open must be closed before. */
+/* Handles must have been closed, except by those who died in a crash. */
 void aero_sim_disk_free(struct aero_sim_disk *disk);
 struct aero_disk aero_sim_disk_port(struct aero_sim_disk *disk);
 /* A second disk with the same durable bytes, cache and un-synced writes; no handles, no faults; with its own luck. */
@@ -118,6 +118,8 @@ bool aero_sim_disk_peek(const struct aero_sim_disk *disk, const char *name, bool
 /* Every name of a regular file, as aero_disk_entry with the directory in it, sorted. */
 void aero_sim_disk_peek_names(const struct aero_sim_disk *disk, bool durable,
                               struct aero_buffer *out_entries);
+/* What counts against the capacity. */
+uint64_t aero_sim_disk_used_bytes(const struct aero_sim_disk *disk);
 /* Writes of every file and name changes that a power loss could take back. */
 uint64_t aero_sim_disk_pending(const struct aero_sim_disk *disk);
 

@@ -71,7 +71,11 @@ void aero_sim_disk_free(struct aero_sim_disk *disk)
     if (disk == NULL) {
         return;
     }
-    AERO_ASSERT(disk->open_handles == 0);
+    for (size_t i = 0; i < disk->file_count; i++) {
+        AERO_ASSERT(disk->files[i]->inode == NULL); /* else somebody forgot to close it */
+        free(disk->files[i]);
+    }
+    free(disk->files);
     drop_changes(disk);
     aero_sim_names_clear(disk, &disk->current);
     aero_sim_names_clear(disk, &disk->durable);
@@ -151,7 +155,18 @@ uint64_t aero_sim_disk_changes(const struct aero_sim_disk *disk)
     return disk->change_number;
 }
 
-static void forget_handles_and_caches(struct aero_sim_disk *disk)
+/* Who died does not close; what it had open stays as a husk, so that a late close finds something. */
+static void forget_handles(struct aero_sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->file_count; i++) {
+        if (disk->files[i]->inode != NULL) {
+            aero_sim_inode_release(disk, disk->files[i]->inode);
+            disk->files[i]->inode = NULL;
+        }
+    }
+}
+
+static void forget_caches(struct aero_sim_disk *disk)
 {
     for (size_t i = 0; i < disk->inode_count; i++) {
         if (aero_choice_below(disk->choice, 4) == 3) {
@@ -186,8 +201,9 @@ void aero_sim_disk_crash(struct aero_sim_disk *disk, enum aero_sim_crash how)
     disk->crashed = true;
     disk->crash_at = 0;
     disk->life++;
+    forget_handles(disk);
     if (how == AERO_SIM_KILL) {
-        forget_handles_and_caches(disk);
+        forget_caches(disk);
     } else {
         lose_power(disk, how);
     }
@@ -357,4 +373,9 @@ uint64_t aero_sim_disk_pending(const struct aero_sim_disk *disk)
         pending += disk->inodes[i]->pending_count;
     }
     return pending;
+}
+
+uint64_t aero_sim_disk_used_bytes(const struct aero_sim_disk *disk)
+{
+    return disk->used_pages * AERO_SIM_PAGE_BYTES;
 }

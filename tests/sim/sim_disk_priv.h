@@ -53,6 +53,15 @@ struct aero_sim_name_change {
     uint32_t set_count;
 };
 
+struct aero_disk_file {
+    struct aero_sim_inode *inode; /* NULL once its process died */
+    size_t index;                 /* in the disk's list */
+    uint64_t life;
+    uint64_t errors_seen;
+    bool can_write;
+    char name[AERO_DISK_NAME_MAX]; /* at the time of opening, for the trace */
+};
+
 struct aero_sim_fault {
     enum aero_sim_call call;
     uint64_t countdown; /* 0: slot is free */
@@ -80,7 +89,9 @@ struct aero_sim_disk {
 
     uint64_t life; /* raised by every crash: older handles are dead */
     bool crashed;
-    uint32_t open_handles;
+    struct aero_disk_file **files;
+    size_t file_count;
+    size_t file_capacity;
     uint64_t change_number;
     uint64_t crash_at;
     enum aero_sim_crash crash_how;

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/check_progress.h"
+
+#include "primary/primary.h"
+#include "replica/replica.h"
+#include "tests/sim/clients.h"
+#include "tests/sim/node.h"
+#include "tests/sim/world.h"
+
+static const char *what_is_missing(const struct aero_sim_world *world, uint32_t *out_index)
+{
+    const struct aero_sim_node *primary = world->nodes[0];
+    *out_index = 0;
+    if (!primary->alive) {
+        return "the primary is not up";
+    }
+    if (aero_primary_manifest(primary->primary)->gate != AERO_GATE_OPEN) {
+        return "the primary's writes are closed";
+    }
+    uint64_t durable = aero_primary_durable_lsn(primary->primary).value;
+    for (uint32_t i = 1; i < world->node_count; i++) {
+        const struct aero_sim_node *node = world->nodes[i];
+        *out_index = i;
+        if (!node->alive) {
+            return "a replica is not up";
+        }
+        if (aero_replica_state(node->replica) != AERO_REPLICA_FOLLOWING) {
+            return "a replica does not follow";
+        }
+        if (aero_replica_applied_lsn(node->replica).value != durable) {
+            return "a replica has not caught up";
+        }
+    }
+    for (uint32_t i = 0; i < world->client_count; i++) {
+        *out_index = i;
+        if (!aero_sim_client_is_done(world->clients[i])) {
+            return "a client waits for an answer";
+        }
+    }
+    return NULL;
+}
+
+bool aero_check_progress_is_whole(const struct aero_sim_world *world)
+{
+    uint32_t index;
+    return what_is_missing(world, &index) == NULL;
+}
+
+void aero_check_progress_judge(struct aero_sim_world *world)
+{
+    uint32_t index;
+    const char *missing = what_is_missing(world, &index);
+    if (missing == NULL) {
+        return;
+    }
+    const struct aero_sim_node *primary = world->nodes[0];
+    const struct aero_sim_node *node = index < world->node_count ? world->nodes[index] : primary;
+    bool is_replica = node->alive && !node->is_primary;
+    AERO_SIM_VIOLATION(
+        world, "progress", "%s (%u): primary durable %llu, replica state %d applied %llu", missing,
+        index,
+        primary->alive ? (unsigned long long)aero_primary_durable_lsn(primary->primary).value : 0,
+        is_replica ? (int)aero_replica_state(node->replica) : -1,
+        is_replica ? (unsigned long long)aero_replica_applied_lsn(node->replica).value : 0);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/check_visibility.h"
+
+#include "tests/sim/world.h"
+
+void aero_check_visibility_durable(struct aero_sim_world *world, uint64_t lsn)
+{
+    if (lsn > world->visibility.durable) {
+        world->visibility.durable = lsn;
+    }
+}
+
+static void check_seen(struct aero_sim_world *world, const char *replica, const char *what,
+                       uint64_t lsn)
+{
+    if (lsn > world->visibility.durable) {
+        AERO_SIM_VIOLATION(world, "visibility", "%s %s LSN %llu, the primary has durable %llu",
+                           replica, what, (unsigned long long)lsn,
+                           (unsigned long long)world->visibility.durable);
+    }
+    if (lsn > world->visibility.seen) {
+        world->visibility.seen = lsn;
+    }
+}
+
+void aero_check_visibility_applied(struct aero_sim_world *world, const char *replica, uint64_t lsn)
+{
+    check_seen(world, replica, "applied", lsn);
+}
+
+void aero_check_visibility_acknowledged(struct aero_sim_world *world, const char *replica,
+                                        uint64_t lsn)
+{
+    check_seen(world, replica, "acknowledged", lsn);
+}
+
+void aero_check_visibility_recovered(struct aero_sim_world *world, uint64_t lsn)
+{
+    if (lsn < world->visibility.durable) {
+        AERO_SIM_VIOLATION(world, "visibility",
+                           "the primary recovered to LSN %llu, had said %llu, shown %llu",
+                           (unsigned long long)lsn, (unsigned long long)world->visibility.durable,
+                           (unsigned long long)world->visibility.seen);
+    }
+    world->visibility.durable = lsn; /* what recovery shows is durable (decision 2) */
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/judge.h"
+
+#include <stdio.h>
+
+#include "server/server.h"
+#include "tests/sim/check_ack.h"
+#include "tests/sim/resp_lite.h"
+#include "tests/sim/world.h"
+
+/* Asks in a session of its own, so that no network stands between. */
+static bool ask(struct aero_sim_world *world, struct aero_session *session, const char *name,
+                struct aero_buffer *reply)
+{
+    struct aero_buffer request = {0};
+    const char *words[] = {"GET", name};
+    aero_resp_append_command(&request, 2, words);
+    aero_session_on_input(session, aero_buffer_slice(&request));
+    aero_buffer_deinit(&request);
+    aero_buffer_clear(reply);
+    struct aero_slice output = aero_session_output(session);
+    aero_buffer_append_slice(reply, output);
+    aero_session_sent(session, output.length);
+    if (reply->length == 0 || reply->data[0] != '$') {
+        AERO_SIM_VIOLATION(world, "progress", "GET %s is answered with \"%.*s\"", name,
+                           (int)(reply->length & 63), (const char *)reply->data);
+        return false;
+    }
+    return true;
+}
+
+static void judge_key(struct aero_sim_world *world, struct aero_session *session,
+                      uint32_t node_index, uint32_t index)
+{
+    const struct aero_ack_key *key = &world->ack.keys[index];
+    struct aero_buffer replies[2] = {{0}, {0}};
+    bool is_pair = key->kind == AERO_ACK_PAIR;
+    bool answered = true;
+    for (int half = 0; half < (is_pair ? 2 : 1) && answered; half++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s%s", key->name, !is_pair ? "" : half == 0 ? "a" : "b");
+        answered = ask(world, session, name, &replies[half]);
+    }
+    if (answered) {
+        struct aero_slice a = aero_resp_bulk(aero_buffer_slice(&replies[0]));
+        if (is_pair) {
+            aero_check_ack_seen_pair(world, index, node_index, key->floor, a,
+                                     aero_resp_bulk(aero_buffer_slice(&replies[1])));
+        } else {
+            aero_check_ack_seen(world, index, node_index, key->floor, a);
+        }
+    }
+    aero_buffer_deinit(&replies[0]);
+    aero_buffer_deinit(&replies[1]);
+}
+
+void aero_sim_judge(struct aero_sim_world *world, uint32_t node_index, struct aero_server *server)
+{
+    struct aero_session *session = aero_session_open(
+        server, &(struct aero_session_options){
+                    .peer_address = "judge", .local_address = "here", .trusted = true});
+    for (uint32_t i = 0; i < world->ack.count && !world->verdict.failed; i++) {
+        struct aero_ack_key *key = &world->ack.keys[i];
+        if (key->kind != AERO_ACK_EXPIRING) {
+            /* Everybody has caught up by now: a replica must show what the primary must. */
+            key->seen_on[node_index] = key->floor;
+            judge_key(world, session, node_index, i);
+        }
+        if (key->kind == AERO_ACK_LOCK && key->lock_held && key->floor == 0) {
+            AERO_SIM_VIOLATION(world, "ack", "%s is free, somebody was told that it is held",
+                               key->name);
+        }
+    }
+    aero_session_close(session);
+}

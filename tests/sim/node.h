@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One machine: a disk, clocks, a place in the network, and the process that lives on it now, if any. It runs a core the way the
+ * host does: turns of tick, input, end_turn, requests, link, replies. What a core wants is done in virtual time by
+ * the worker and the network; what it is told comes from there.
+ *
+ *     DOWN --born: recovery, core, network up--> ALIVE --crash, kill, clean stop--> DOWN --later--> born again
+ *                  `--crash or refusal in recovery--> DOWN */
+#ifndef AERO_TESTS_SIM_NODE_H
+#define AERO_TESTS_SIM_NODE_H
+
+#include "base/log.h"
+#include "engine/recovery.h"
+#include "server/server.h"
+#include "tests/sim/sim_clock.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_worker.h"
+#include "tests/sim/world.h"
+
+#define AERO_SIM_PORT_CLIENTS 6379U
+#define AERO_SIM_PORT_REPLICATION 7379U
+#define AERO_SIM_SESSIONS_MAX 32
+#define AERO_SIM_LINKS_MAX 16
+
+struct aero_primary;
+struct aero_replica;
+struct aero_sender;
+
+struct aero_sim_session {
+    struct aero_sim_end end; /* connection 0: free */
+    struct aero_session *session;
+    struct aero_sim_node *node;
+    bool refused_input; /* bytes wait in the network */
+};
+
+/* A primary's end of a replication link. */
+struct aero_sim_link {
+    struct aero_sim_end end; /* connection 0: free */
+    struct aero_sender *sender;
+    char peer[16];
+    bool said_closed;
+};
+
+struct aero_sim_node {
+    struct aero_sim_world *world;
+    char name[16];
+    uint32_t index;
+    bool is_primary;
+    struct aero_sim_disk *disk;
+    struct aero_sim_worker *worker;
+    struct aero_sim_clock clock;
+    struct aero_logger logger;
+
+    uint64_t life; /* of the process; events of an older one are nobody's */
+    bool alive;
+    bool stopping; /* a clean stop is on its way */
+    bool turn_is_due;
+    struct aero_primary *primary;
+    struct aero_replica *replica;
+    struct aero_sim_session sessions[AERO_SIM_SESSIONS_MAX];
+
+    struct aero_sim_link links[AERO_SIM_LINKS_MAX]; /* primary */
+    const void *published_view;
+    struct aero_wal_place published_place;
+    struct aero_sim_end link; /* replica: the end it dialled; connection 0: none */
+    bool link_open;
+    bool link_refused_bytes;
+    uint64_t seen_applied; /* replica, for the checkers */
+};
+
+/* A node with an empty disk, on which the first start creates its directory. */
+struct aero_sim_node *aero_sim_node_new(struct aero_sim_world *world, uint32_t index);
+void aero_sim_node_free(struct aero_sim_node *node);
+
+/* Tries to start the process now; on failure it tries again later. */
+void aero_sim_node_start(struct aero_sim_node *node);
+/* The process or the machine dies. It is started again after `down_ns`. */
+void aero_sim_node_crash(struct aero_sim_node *node, enum aero_sim_crash how, uint64_t down_ns);
+/* Asks for a clean stop; the process ends when it has finished and is started again. */
+void aero_sim_node_stop(struct aero_sim_node *node);
+/* Runs a turn soon. */
+void aero_sim_node_wake(struct aero_sim_node *node);
+struct aero_server *aero_sim_node_server(struct aero_sim_node *node);
+
+/* node_primary.c, node_replica.c: what a turn does with links. */
+aero_status aero_sim_primary_begin(struct aero_sim_node *node, struct aero_recovered *recovered,
+                                   const struct aero_recovery_report *report);
+void aero_sim_primary_end(struct aero_sim_node *node);
+void aero_sim_primary_link_open(struct aero_sim_node *node, struct aero_sim_end end,
+                                const char *peer);
+size_t aero_sim_primary_link_bytes(struct aero_sim_node *node, struct aero_sim_end end,
+                                   struct aero_slice bytes);
+void aero_sim_primary_link_room(struct aero_sim_node *node, struct aero_sim_end end);
+void aero_sim_primary_link_close(struct aero_sim_node *node, struct aero_sim_end end);
+void aero_sim_primary_publish(struct aero_sim_node *node);
+
+aero_status aero_sim_replica_begin(struct aero_sim_node *node, struct aero_recovered *recovered);
+void aero_sim_replica_end(struct aero_sim_node *node);
+void aero_sim_replica_link_open(struct aero_sim_node *node, struct aero_sim_end end,
+                                const char *peer);
+size_t aero_sim_replica_link_bytes(struct aero_sim_node *node, struct aero_sim_end end,
+                                   struct aero_slice bytes);
+void aero_sim_replica_link_close(struct aero_sim_node *node, struct aero_sim_end end);
+/* False: the core wants to be opened anew. */
+bool aero_sim_replica_drive(struct aero_sim_node *node);
+/* Installs what it wanted to be opened anew for. */
+aero_status aero_sim_replica_install(struct aero_sim_node *node);
+
+#endif
