@@ -7,25 +7,23 @@
  * to send, actions in strict order. After each call that goes in, the owner drains actions, then
  * output.
  *
- *     OFFLINE --connected--> GREETING --RESUME--> STREAMING --------------------+
- *        ^                      |  ^                                            |
- *        |                      |  +--restart(hello)-- INSTALLING <--END-- SNAPSHOT
- *        |                      +--NEED_SNAPSHOT------------------------------> SNAPSHOT
- *        +--closed, transport fault, peer says wait: RECONNECT
- *     any --doubt about data or authority--> HALTED: nothing is taken any more until a new core
- *     begins
+ *     OFFLINE --connected--> GREETING --RESUME--> STREAMING
+ *        ^                    |  |  ^
+ *        |                    |  |  +--restart(hello)-- INSTALLING <--END-- SNAPSHOT
+ *        |                    |  +--NEED_SNAPSHOT---------------------------^
+ *        |                    +--PRIMARY_LOST--> CLAIMED --record given--> HALTED
+ *        +--closed-- ENDING <--fault of the transport, peer says wait or goodbye: RECONNECT
+ *     any --doubt about data or authority--> HALTED: takes nothing until a new core begins
  *
  * Promises:
  *   - BEGIN, RECORDS, SEAL come exactly in the order of the primary's file bytes, contiguous with
- *   where the Hello said
- *     that the log ends, each record verified in its place; a partial record waits inside
- *     (FM-11.2), and is dropped when the connection goes (decision 18).
- *   - A fault of the transport (frame checksum, length, order of frames, chunk at a place not asked
- *   for) is RECONNECT: nothing
- *     verified is in doubt. A verified frame whose WAL bytes do not follow is HALT: the data is in
- *     doubt (REP-4).
+ *     where the Hello said that the log ends, each record verified in its place; a partial record
+ *     waits inside (FM-11.2), and is dropped when the connection goes (decision 18).
+ *   - A fault of the transport (checksum, length, type or order of frames) is RECONNECT: nothing
+ *     verified is in doubt. A sound frame whose place or WAL bytes do not follow is HALT: the data
+ *     is in doubt (REP-4).
  *   - At most window_bytes + one record + one frame are held (DET-3): credit returns as the owner
- *   releases.
+ *     releases.
  * Source: docs/protocol.md, "Receiver". */
 #ifndef AERO_SHIPPING_RECEIVER_H
 #define AERO_SHIPPING_RECEIVER_H
@@ -82,7 +80,6 @@ enum aero_halt_reason {
     AERO_HALT_WRONG_CLUSTER,
     AERO_HALT_AUTHORITY,    /* superseded, epoch clash, a primary with a lower epoch than I know */
     AERO_HALT_PRIMARY_LOST, /* the primary lost records that I hold: keep them */
-    AERO_HALT_REFUSED,      /* name or version not accepted */
 };
 
 enum aero_receiver_action_kind {

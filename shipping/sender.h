@@ -11,7 +11,7 @@
  *         |                     +--> SNAPSHOT --all sent--> WAIT_HELLO --+
  *         |                     +--> CLAIM (PRIMARY_LOST: waits for the record) --> CLOSED
  *         |                     +--> CLOSED (every other verdict is said, then the link ends)
- *         +-- also while RESUMING: a second Hello starts over
+ *         +-- the only state in which a Hello is heard
  *
  * Promises:
  *   - Nothing is shipped that is not durable here (the place given), nor before its chain has been
