@@ -11,8 +11,8 @@
 #include "base/assert.h"
 #include "engine/disk.h"
 
-#define MEMORY_FILE_COUNT 64
-#define MEMORY_TRACE_BYTES 65536
+#define MEMORY_FILE_COUNT 512
+#define MEMORY_TRACE_BYTES 65536 /* what comes later is not traced */
 
 struct memory_file {
     char name[AERO_DISK_NAME_MAX]; /* empty: unlinked or never there */
@@ -46,8 +46,11 @@ static inline void memory_trace(struct memory_disk *disk, const char *call, cons
 {
     size_t room = sizeof disk->trace - disk->trace_length;
     int length = snprintf(disk->trace + disk->trace_length, room, "%s %s;", call, name);
-    AERO_ASSERT(length > 0 && (size_t)length < room);
-    disk->trace_length += (size_t)length;
+    if (length > 0 && (size_t)length < room) {
+        disk->trace_length += (size_t)length;
+    } else {
+        disk->trace[disk->trace_length] = '\0';
+    }
 }
 
 static inline void memory_trace_clear(struct memory_disk *disk)

@@ -18,7 +18,7 @@ struct harness {
     const struct aero_disk_request *pending[HARNESS_PENDING_MAX]; /* with the disk, oldest first */
     size_t pending_count;
     uint8_t nonce_seed;
-    struct aero_wal_segment segments[64]; /* begun so far */
+    struct aero_wal_segment segments[512]; /* begun so far */
     size_t segment_count;
 };
 
