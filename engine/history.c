@@ -159,8 +159,7 @@ const struct aero_incarnation *aero_history_at(const struct aero_history *histor
             return &history->incarnations[i - 1];
         }
     }
-    AERO_ASSERT(!"an LSN before the history's first record");
-    return NULL;
+    AERO_UNREACHABLE("an LSN before the history's first record");
 }
 
 /* ---- Bytes ---------------------------------------------------------------------------------------------- */

@@ -504,7 +504,7 @@ void aero_wal_log_on_completion(struct aero_wal_log *log,
         }
         return;
     }
-    AERO_ASSERT(!"a completion of a request that is in flight");
+    AERO_UNREACHABLE("a completion of a request that is not in flight");
 }
 
 bool aero_wal_log_is_idle(const struct aero_wal_log *log)

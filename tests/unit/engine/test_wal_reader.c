@@ -323,6 +323,21 @@ static void test_reader_of_a_recycled_file_still_sees_its_own_torn_tail(void **s
     assert_int_equal(read_all(f, 0).stop, AERO_STOP_INVALID);
 }
 
+/* An earlier life explains bytes, not their absence. */
+static void test_reader_of_a_recycled_file_stops_invalid_before_an_unreadable_page(void **state)
+{
+    struct fixture *f = *state;
+    put_records(f, 200, 90);
+    begin_segment(f, 9);
+    uint64_t end = put_records(f, 20, 90);
+    assert_int_equal(read_all(f, 0).stop, AERO_STOP_CLEAN);
+    f->disk.bad_from = end + 9000;
+    f->disk.bad_to = end + 9001;
+    struct outcome outcome = read_all(f, 0);
+    assert_int_equal(outcome.stop, AERO_STOP_INVALID);
+    assert_true(outcome.count == 20);
+}
+
 /* Without an earlier life to explain them, bytes that are nothing are a torn tail. */
 static void test_reader_stops_invalid_at_unclassifiable_bytes(void **state)
 {
@@ -409,6 +424,7 @@ int main(void)
         WITH_SEGMENT(test_reader_stops_invalid_before_a_hole_with_records_behind),
         WITH_SEGMENT(test_reader_of_a_recycled_file_stops_clean_wherever_it_ends),
         WITH_SEGMENT(test_reader_of_a_recycled_file_still_sees_its_own_torn_tail),
+        WITH_SEGMENT(test_reader_of_a_recycled_file_stops_invalid_before_an_unreadable_page),
         WITH_SEGMENT(test_reader_stops_invalid_at_unclassifiable_bytes),
         WITH_SEGMENT(test_reader_scan_sees_headers_across_its_pieces_and_its_own_footer),
         WITH_SEGMENT(test_reader_treats_an_unreadable_page_as_invalid_bytes),

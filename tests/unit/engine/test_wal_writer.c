@@ -547,6 +547,100 @@ static void test_new_segments_that_nobody_takes_stop_rotation(void **state)
     harness_free(h);
 }
 
+/* ---- Watching a record for a checkpoint ------------------------------------------------------------------- */
+
+static void assert_watched(struct harness *h, uint64_t lsn)
+{
+    struct aero_wal_place place;
+    assert_true(aero_wal_watched(h->wal, &place));
+    assert_int_equal(place.position.lsn.value, lsn);
+    struct segment_facts facts = read_segment(h, FIRST, place.offset);
+    assert_int_equal(facts.stop, AERO_STOP_BOUND);
+    assert_int_equal(facts.position.lsn.value, lsn);
+    assert_true(facts.position.chain == place.position.chain);
+    assert_int_equal(place.sequence, facts.header.sequence);
+}
+
+static void test_watch_gives_the_place_of_a_queued_record_once_it_is_durable(void **state)
+{
+    (void)state;
+    struct harness *h = standard();
+    struct aero_wal_place place;
+    harness_append(h, "a");
+    harness_append(h, "b");
+    aero_wal_watch(h->wal, aero_lsn_of(2)); /* in the middle of its group */
+    harness_append(h, "c");
+    aero_wal_submit(h->wal);
+    harness_fetch(h);
+    assert_false(aero_wal_watched(h->wal, &place));
+    harness_run(h, 0);
+    assert_false(aero_wal_watched(h->wal, &place)); /* its proof is missing */
+    harness_settle(h);
+    assert_watched(h, 2);
+    harness_append(h, "d");
+    aero_wal_submit(h->wal);
+    harness_settle(h);
+    assert_watched(h, 2);
+    harness_free(h);
+}
+
+static void test_watch_of_a_record_in_flight_and_of_a_durable_one(void **state)
+{
+    (void)state;
+    struct harness *h = standard();
+    struct aero_wal_place place;
+    harness_append(h, "a");
+    aero_wal_submit(h->wal);
+    aero_wal_watch(h->wal, aero_lsn_of(1));
+    assert_false(aero_wal_watched(h->wal, &place));
+    harness_settle(h);
+    assert_watched(h, 1);
+    aero_wal_watch(h->wal, aero_lsn_of(1));
+    assert_watched(h, 1);
+    harness_free(h);
+}
+
+static void test_watch_before_the_first_segment_waits_for_it(void **state)
+{
+    (void)state;
+    struct aero_wal_options options = harness_options();
+    struct aero_wal_start start = harness_start();
+    struct harness *h = harness_new();
+    struct aero_wal_place place;
+    start.prev_sequence = 7;
+    start.prev_end_offset = 8192;
+    start.end = (struct aero_position){.lsn = {500}, .chain = 99};
+    h->wal = aero_wal_new(&options, &start);
+    aero_wal_watch(h->wal, aero_lsn_of(500));
+    assert_false(aero_wal_watched(h->wal, &place));
+    harness_append(h, "a");
+    aero_wal_submit(h->wal);
+    harness_settle(h);
+    assert_true(aero_wal_watched(h->wal, &place));
+    assert_true(place.sequence == 8 && place.offset == AERO_SEGMENT_HEADER_BYTES);
+    assert_true(place.position.lsn.value == 500 && place.position.chain == 99);
+    harness_free(h);
+}
+
+static void test_watch_is_forgotten_with_a_record_that_failed(void **state)
+{
+    (void)state;
+    struct harness *h = standard();
+    struct aero_wal_place place;
+    harness_append(h, "a");
+    aero_wal_submit(h->wal);
+    aero_wal_watch(h->wal, aero_lsn_of(1));
+    arm(h, "write", FIRST, ENOSPC);
+    harness_settle(h);
+    take_failure(h);
+    harness_append(h, "another 1");
+    aero_wal_submit(h->wal);
+    harness_settle(h);
+    assert_int_equal(durable_lsn(h), 1);
+    assert_false(aero_wal_watched(h->wal, &place));
+    harness_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -572,6 +666,10 @@ int main(void)
         cmocka_unit_test(test_large_records_and_many_chunks_keep_their_order),
         cmocka_unit_test(test_no_append_is_taken_before_the_failure_has_been),
         cmocka_unit_test(test_new_segments_that_nobody_takes_stop_rotation),
+        cmocka_unit_test(test_watch_gives_the_place_of_a_queued_record_once_it_is_durable),
+        cmocka_unit_test(test_watch_of_a_record_in_flight_and_of_a_durable_one),
+        cmocka_unit_test(test_watch_before_the_first_segment_waits_for_it),
+        cmocka_unit_test(test_watch_is_forgotten_with_a_record_that_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

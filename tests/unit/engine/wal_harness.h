@@ -105,8 +105,7 @@ static inline size_t harness_find(const struct harness *h, enum aero_wal_lane la
             return i;
         }
     }
-    AERO_ASSERT(!"a request of that lane is pending");
-    return 0;
+    AERO_UNREACHABLE("no request of that lane is pending");
 }
 
 static inline bool harness_has(const struct harness *h, enum aero_wal_lane lane)
