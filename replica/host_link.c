@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*     DOWN --core wants a link--> DIALLING --on_open--> UP --on_close--> DOWN
- *                                     +-------------on_close-------------^
+/*     DOWN --core wants a link--> RESOLVING --address--> DIALLING --on_open--> UP --on_close-->
+ *     DOWN
+ *                                     +--------no address----+-----------on_close-------------^
  *
  * The core decides when to dial again; certificates that changed are used from the next dial on. */
 #include "replica/host_link.h"
@@ -12,6 +13,7 @@
 #include "base/assert.h"
 #include "server/config_keys.h"
 #include "server/host_certs.h"
+#include "server/host_resolve.h"
 #include "shipping/transport.h"
 
 #define GULP_BYTES ((size_t)1 << 20)
@@ -25,7 +27,9 @@ struct aero_replica_link {
     struct aero_host_port primary;
     struct aero_clock clock;
     aero_mono_ns certs_looked_at;
-    struct aero_connection *connection; /* NULL: DOWN */
+    struct aero_host_resolver *resolver;
+    bool is_resolving;
+    struct aero_connection *connection; /* NULL: DOWN or RESOLVING */
     bool is_open;
     bool is_closing;
     bool is_freed; /* on_close comes from aero_replica_link_free: nobody is told */
@@ -96,7 +100,7 @@ static void on_close(void *self, struct aero_connection *connection, enum aero_c
     }
 }
 
-static void dial(struct aero_replica_link *link)
+static void dial(struct aero_replica_link *link, const char *address)
 {
     const struct aero_transport_options options = {.gulp_bytes = GULP_BYTES};
     const struct aero_tls_allow allow = {.names = link->allowed_names,
@@ -106,9 +110,27 @@ static void dial(struct aero_replica_link *link)
                                                  .on_room = on_room,
                                                  .on_close = on_close,
                                                  .self = link};
-    link->connection =
-        aero_connection_dial(link->options.base, link->primary.host, link->primary.port, &options,
-                             link->certs.context, &allow, &events);
+    link->connection = aero_connection_dial(link->options.base, address, link->primary.port,
+                                            &options, link->certs.context, &allow, &events);
+}
+
+static void follow_resolver(struct aero_replica_link *link)
+{
+    char address[AERO_HOST_ADDRESS_BYTES];
+    char text[AERO_HOST_RESOLVE_TEXT_BYTES];
+    switch (aero_host_resolver_take(link->resolver, address, text)) {
+    case AERO_RESOLVE_FOUND:
+        link->is_resolving = false;
+        dial(link, address);
+        break;
+    case AERO_RESOLVE_FAILED:
+        link->is_resolving = false;
+        aero_replica_on_link_closed(link->options.replica, text);
+        break;
+    case AERO_RESOLVE_IDLE:
+    case AERO_RESOLVE_RUNNING:
+        break;
+    }
 }
 
 /* ---- The loop's turns ---- */
@@ -125,9 +147,11 @@ static void deliver(void *self)
         link->is_closing = true;
         aero_connection_close(link->connection);
     }
-    if (link->connection == NULL && aero_replica_wants_link(replica)) {
-        dial(link);
+    if (link->connection == NULL && !link->is_resolving && aero_replica_wants_link(replica)) {
+        link->is_resolving = true;
+        aero_host_resolver_ask(link->resolver, link->primary.host);
     }
+    follow_resolver(link);
     aero_mono_ns now = link->clock.mono(link->clock.self);
     if (now.value - link->certs_looked_at.value >= CERTS_LOOK_NS) {
         link->certs_looked_at = now;
@@ -199,6 +223,7 @@ aero_status aero_replica_link_new(const struct aero_replica_link_options *option
     link->options = *options;
     link->clock = aero_clock_posix();
     link->certs_looked_at = link->clock.mono(link->clock.self);
+    link->resolver = aero_host_resolver_new(options->wake);
     bool understood =
         aero_config_host_port(aero_config_string(options->config, "primary"), &link->primary) &&
         read_allowed(link, options->config);
@@ -206,6 +231,7 @@ aero_status aero_replica_link_new(const struct aero_replica_link_options *option
     aero_status status = aero_host_certs_open(
         &link->certs, aero_config_string(options->config, "certs_dir"), options->logger);
     if (!aero_is_ok(status)) {
+        aero_host_resolver_free(link->resolver);
         free(link);
         return status;
     }
@@ -226,6 +252,7 @@ void aero_replica_link_free(struct aero_replica_link *link)
     for (unsigned turns = 0; link->connection != NULL && turns < 100; turns++) {
         event_base_loop(link->options.base, EVLOOP_ONCE);
     }
+    aero_host_resolver_free(link->resolver);
     aero_host_certs_close(&link->certs);
     aero_buffer_deinit(&link->waiting);
     free(link);

@@ -15,6 +15,7 @@
 #include "engine/disk.h"
 #include "replica/replica.h"
 #include "server/host_core.h"
+#include "server/host_wake.h"
 
 struct event_base;
 struct aero_replica_link;
@@ -25,6 +26,7 @@ struct aero_replica_link_options {
     struct aero_disk disk; /* for evidence that a primary asks for (decision 7) */
     struct aero_replica *replica;
     struct event_base *base;
+    struct aero_host_wake *wake; /* the loop's */
 };
 
 /* Loads the certificates. Errors: of certificates; logged with what to do. */
