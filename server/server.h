@@ -144,6 +144,14 @@ uint32_t aero_server_expire_due(struct aero_server *server, uint32_t budget);
 /* Sessions with output that may leave, or to be closed; each once until the next change. NULL: none. */
 struct aero_session *aero_server_next_ready(struct aero_server *server);
 
+/* What the process uses, for INFO; the host says it now and then. */
+struct aero_server_usage {
+    uint64_t cpu_user_us;
+    uint64_t cpu_system_us;
+    uint64_t resident_bytes;
+};
+void aero_server_give_usage(struct aero_server *server, const struct aero_server_usage *usage);
+
 /* Numbers for metrics: never influence behaviour (OBS-1). */
 struct aero_server_stats {
     uint64_t clients;

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CLIENT and its subcommands. */
+#include "server/call.h"
+
+#include <stdlib.h>
+
+#include "server/text.h"
+
+#define NS_PER_S ((uint64_t)1000000000)
+
+/* An owned copy, or NULL for an empty text; replaces *text. */
+static void replace_text(char **text, struct aero_slice value)
+{
+    free(*text);
+    *text = NULL;
+    if (value.length != 0) {
+        *text = aero_malloc(value.length + 1);
+        memcpy(*text, value.data, value.length);
+        (*text)[value.length] = '\0';
+    }
+}
+
+bool aero_client_set_name(struct aero_call *call, struct aero_slice name)
+{
+    if (!aero_text_is_plain(name)) {
+        aero_call_error(call, "ERR Client names cannot contain spaces, newlines or special "
+                              "characters.");
+        return false;
+    }
+    if (name.length >= AERO_CLIENT_NAME_MAX) {
+        aero_call_error_f(call, "ERR Client names cannot be longer than %d bytes",
+                          AERO_CLIENT_NAME_MAX - 1);
+        return false;
+    }
+    replace_text(&call->session->name, name);
+    return true;
+}
+
+void aero_command_client_id(struct aero_call *call)
+{
+    aero_resp_integer(&call->reply, (int64_t)call->session->id);
+}
+
+void aero_command_client_setname(struct aero_call *call)
+{
+    if (aero_client_set_name(call, call->arguments[2])) {
+        aero_call_ok(call);
+    }
+}
+
+void aero_command_client_getname(struct aero_call *call)
+{
+    if (call->session->name == NULL) {
+        aero_resp_null(&call->reply);
+    } else {
+        aero_resp_bulk_text(&call->reply, call->session->name);
+    }
+}
+
+void aero_command_client_setinfo(struct aero_call *call)
+{
+    struct aero_session *session = call->session;
+    struct aero_slice value = call->arguments[3];
+    bool is_name = aero_call_is(call, 2, "lib-name");
+    if (!is_name && !aero_call_is(call, 2, "lib-ver")) {
+        struct aero_slice word = call->arguments[2];
+        aero_call_error_f(call, "ERR Unrecognized option '%.*s'",
+                          (int)(word.length < 128 ? word.length : 128), (const char *)word.data);
+        return;
+    }
+    if (!aero_text_is_plain(value) || value.length >= AERO_CLIENT_NAME_MAX) {
+        aero_call_error_f(call, "ERR %s cannot contain spaces, newlines or special characters.",
+                          is_name ? "lib-name" : "lib-ver");
+        return;
+    }
+    replace_text(is_name ? &session->library_name : &session->library_version, value);
+    aero_call_ok(call);
+}
+
+static const char *text_or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+static const char *flags_text(const struct aero_session *session)
+{
+    if (session->block.kind != AERO_BLOCK_NONE) {
+        return "b";
+    }
+    return session->multi.active ? "x" : "N";
+}
+
+static void describe_command(const struct aero_server *server, const struct aero_command *command,
+                             struct aero_buffer *out_text)
+{
+    if (command == NULL) {
+        aero_buffer_printf(out_text, "NULL");
+        return;
+    }
+    if (command >= aero_commands && command < aero_commands + aero_command_count) {
+        aero_buffer_printf(out_text, "%s", command->name);
+        return;
+    }
+    for (size_t i = 0; i < aero_command_count; i++) {
+        const struct aero_command *top = &aero_commands[i];
+        if (command >= top->subcommands && command < top->subcommands + top->subcommand_count) {
+            aero_buffer_printf(out_text, "%s|%s", top->name, command->name);
+        }
+    }
+    (void)server;
+}
+
+/* One line as Redis writes it; buffers that we have no counterpart for are 0. */
+static void describe(const struct aero_session *session, struct aero_buffer *out_text)
+{
+    const struct aero_server *server = session->server;
+    size_t output = aero_output_pending(&session->output);
+    aero_buffer_printf(out_text,
+                       "id=%llu addr=%s laddr=%s fd=%d name=%s age=%llu idle=%llu flags=%s",
+                       (unsigned long long)session->id, session->peer_address,
+                       session->local_address, session->descriptor, text_or_empty(session->name),
+                       (unsigned long long)((server->now.value - session->opened.value) / NS_PER_S),
+                       (unsigned long long)((server->now.value - session->active.value) / NS_PER_S),
+                       flags_text(session));
+    aero_buffer_printf(out_text,
+                       " db=%u sub=0 psub=0 ssub=0 multi=%lld watch=%zu qbuf=%zu qbuf-free=%zu "
+                       "argv-mem=0 multi-mem=%zu rbs=0 rbp=0 obl=0 oll=%u omem=%zu tot-mem=%zu "
+                       "events=%s cmd=",
+                       session->database,
+                       session->multi.active ? (long long)session->multi.queued_count : -1,
+                       session->watch_count, session->input.length,
+                       session->input.capacity - session->input.length, session->multi.bytes.length,
+                       session->output.held_count, output,
+                       sizeof *session + session->input.capacity + session->output.bytes.capacity,
+                       output == 0 ? "r" : "rw");
+    describe_command(server, session->last_command, out_text);
+    aero_buffer_printf(out_text, " user=%s redir=-1 resp=%u lib-name=%s lib-ver=%s\n",
+                       session->user == AERO_NO_USER ? "(none)" : server->users[session->user].name,
+                       session->protocol, text_or_empty(session->library_name),
+                       text_or_empty(session->library_version));
+}
+
+void aero_command_client_info(struct aero_call *call)
+{
+    struct aero_buffer *text = &call->server->text;
+    aero_buffer_clear(text);
+    describe(call->session, text);
+    aero_resp_verbatim(&call->reply, aero_buffer_slice(text));
+}
+
+/* What CLIENT LIST and CLIENT KILL select by; zero means any. */
+struct filter {
+    size_t ids; /* argument of the first id; 0: any */
+    size_t ids_end;
+    uint64_t id;
+    struct aero_slice peer_address;
+    struct aero_slice local_address;
+    struct aero_slice user;
+    uint64_t age_min_s;
+    bool nobody; /* a type that we do not have: replica, pubsub */
+    bool skip_me;
+};
+
+static bool id_is_listed(const struct aero_call *call, const struct filter *filter, uint64_t id)
+{
+    for (size_t i = filter->ids; i < filter->ids_end; i++) {
+        uint64_t listed;
+        if (aero_parse_u64(call->arguments[i], &listed) && listed == id) {
+            return true;
+        }
+    }
+    return filter->ids == 0;
+}
+
+static bool matches(const struct aero_call *call, const struct filter *filter,
+                    const struct aero_session *session)
+{
+    const struct aero_server *server = call->server;
+    if (filter->nobody || (filter->skip_me && session == call->session) ||
+        !id_is_listed(call, filter, session->id) ||
+        (filter->id != 0 && filter->id != session->id)) {
+        return false;
+    }
+    if (filter->peer_address.length != 0 &&
+        !aero_slice_equal(filter->peer_address, aero_slice_text(session->peer_address))) {
+        return false;
+    }
+    if (filter->local_address.length != 0 &&
+        !aero_slice_equal(filter->local_address, aero_slice_text(session->local_address))) {
+        return false;
+    }
+    if (filter->user.length != 0 &&
+        (session->user == AERO_NO_USER ||
+         !aero_slice_equal(filter->user, aero_slice_text(server->users[session->user].name)))) {
+        return false;
+    }
+    return (server->now.value - session->opened.value) / NS_PER_S >= filter->age_min_s;
+}
+
+/* TYPE: every client here is a normal one. */
+static bool parse_type(struct aero_call *call, size_t argument, struct filter *filter)
+{
+    static const char *const others[] = {"master", "slave", "replica", "pubsub"};
+    struct aero_slice type = call->arguments[argument];
+    if (aero_text_is(type, "normal")) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (aero_text_is(type, others[i])) {
+            filter->nobody = true;
+            return true;
+        }
+    }
+    aero_call_error_f(call, "ERR Unknown client type '%.*s'",
+                      (int)(type.length < 128 ? type.length : 128), (const char *)type.data);
+    return false;
+}
+
+void aero_command_client_list(struct aero_call *call)
+{
+    struct aero_server *server = call->server;
+    struct filter filter = {0};
+    struct aero_buffer *text = &server->text;
+    if (call->argument_count == 4 && aero_call_is(call, 2, "type")) {
+        if (!parse_type(call, 3, &filter)) {
+            return;
+        }
+    } else if (call->argument_count > 3 && aero_call_is(call, 2, "id")) {
+        filter.ids = 3;
+        filter.ids_end = call->argument_count;
+        for (size_t i = 3; i < call->argument_count; i++) {
+            uint64_t id;
+            if (!aero_parse_u64(call->arguments[i], &id) || id == 0) {
+                aero_call_error(call, "ERR Invalid client ID");
+                return;
+            }
+        }
+    } else if (call->argument_count != 2) {
+        aero_call_syntax_error(call);
+        return;
+    }
+    aero_buffer_clear(text);
+    for (struct aero_link *link = server->sessions.next; link != &server->sessions;
+         link = link->next) {
+        struct aero_session *session = AERO_CONTAINER(link, struct aero_session, by_server);
+        if (!session->closing && matches(call, &filter, session)) {
+            describe(session, text);
+        }
+    }
+    aero_resp_verbatim(&call->reply, aero_buffer_slice(text));
+}
+
+/* One option and its value; false: the error is written. */
+static bool parse_kill_option(struct aero_call *call, size_t i, struct filter *filter)
+{
+    struct aero_slice value = call->arguments[i + 1];
+    if (aero_call_is(call, i, "id")) {
+        if (!aero_parse_u64(value, &filter->id) || filter->id == 0) {
+            aero_call_error(call, "ERR client-id should be greater than 0");
+            return false;
+        }
+        return true;
+    }
+    if (aero_call_is(call, i, "maxage")) {
+        if (!aero_parse_u64(value, &filter->age_min_s) || filter->age_min_s == 0) {
+            aero_call_error(call, "ERR maxage should be greater than 0");
+            return false;
+        }
+        return true;
+    }
+    if (aero_call_is(call, i, "type")) {
+        return parse_type(call, i + 1, filter);
+    }
+    if (aero_call_is(call, i, "addr")) {
+        filter->peer_address = value;
+        return true;
+    }
+    if (aero_call_is(call, i, "laddr")) {
+        filter->local_address = value;
+        return true;
+    }
+    if (aero_call_is(call, i, "user")) {
+        if (aero_users_find(call->server, value) == AERO_NO_USER) {
+            aero_call_error_f(call, "ERR No such user '%.*s'",
+                              (int)(value.length < 128 ? value.length : 128),
+                              (const char *)value.data);
+            return false;
+        }
+        filter->user = value;
+        return true;
+    }
+    if (aero_call_is(call, i, "skipme") &&
+        (aero_text_is(value, "yes") || aero_text_is(value, "no"))) {
+        filter->skip_me = aero_text_is(value, "yes");
+        return true;
+    }
+    aero_call_syntax_error(call);
+    return false;
+}
+
+/* Its own connection still gets the answer. */
+static void kill(struct aero_call *call, struct aero_session *session)
+{
+    if (session == call->session) {
+        aero_session_begin_close(session, "killed by a client");
+    } else {
+        aero_session_kill(session, "killed by a client");
+    }
+}
+
+void aero_command_client_kill(struct aero_call *call)
+{
+    struct aero_server *server = call->server;
+    struct filter filter = {.skip_me = true};
+    bool old_form = call->argument_count == 3;
+    int64_t killed = 0;
+    if (old_form) {
+        filter.skip_me = false;
+        filter.peer_address = call->arguments[2];
+    } else if (call->argument_count % 2 != 0) {
+        aero_call_syntax_error(call);
+        return;
+    }
+    for (size_t i = 2; !old_form && i < call->argument_count; i += 2) {
+        if (!parse_kill_option(call, i, &filter)) {
+            return;
+        }
+    }
+    for (struct aero_link *link = server->sessions.next; link != &server->sessions;
+         link = link->next) {
+        struct aero_session *session = AERO_CONTAINER(link, struct aero_session, by_server);
+        if (!session->closing && matches(call, &filter, session)) {
+            kill(call, session);
+            killed++;
+        }
+    }
+    if (!old_form) {
+        aero_resp_integer(&call->reply, killed);
+    } else if (killed == 0) {
+        aero_call_error(call, "ERR No such client");
+    } else {
+        aero_call_ok(call);
+    }
+}
+
+void aero_command_client_reply(struct aero_call *call)
+{
+    struct aero_session *session = call->session;
+    if (aero_call_is(call, 2, "on")) {
+        session->reply_mode = AERO_REPLY_ON;
+        aero_call_ok(call);
+    } else if (aero_call_is(call, 2, "off")) {
+        session->reply_mode = AERO_REPLY_OFF;
+    } else if (aero_call_is(call, 2, "skip")) {
+        if (session->reply_mode != AERO_REPLY_OFF) {
+            session->reply_mode = AERO_REPLY_SKIP_NEXT;
+        }
+    } else {
+        aero_call_syntax_error(call);
+    }
+}
+
+static void set_switch(struct aero_call *call, bool *out_switch)
+{
+    if (aero_call_is(call, 2, "on") || aero_call_is(call, 2, "off")) {
+        *out_switch = aero_call_is(call, 2, "on");
+        aero_call_ok(call);
+    } else {
+        aero_call_syntax_error(call);
+    }
+}
+
+void aero_command_client_no_evict(struct aero_call *call)
+{
+    set_switch(call, &call->session->no_evict);
+}
+
+void aero_command_client_no_touch(struct aero_call *call)
+{
+    set_switch(call, &call->session->no_touch);
+}
+
+void aero_command_client_getredir(struct aero_call *call)
+{
+    aero_resp_integer(&call->reply, -1);
+}

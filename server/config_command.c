@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CONFIG: what the host's configuration says, and beside it the few settings of Redis that clients ask for and that
+ * have one true answer here. */
+#include "server/call.h"
+
+#include <stdio.h>
+
+#include "server/text.h"
+
+#define NAME_MAX_BYTES 64
+
+/* True of AeroDB whatever is configured: data is logged and synced before every reply, in sixteen databases. */
+static const struct {
+    const char *name;
+    const char *value;
+} fixed[] = {
+    {"save", ""},
+    {"appendonly", "yes"},
+    {"appendfsync", "always"},
+    {"databases", "16"},
+    {"maxmemory-policy", "noeviction"},
+    {"cluster-enabled", "no"},
+    {"slowlog-max-len", "0"},
+};
+#define FIXED_COUNT (sizeof fixed / sizeof fixed[0])
+
+/* Entry `index` of both tables; the value is appended to *out_value. */
+static bool get_entry(const struct aero_server *server, size_t index, const char **out_name,
+                      struct aero_buffer *out_value)
+{
+    if (index < FIXED_COUNT) {
+        *out_name = fixed[index].name;
+        aero_buffer_append_slice(out_value, aero_slice_text(fixed[index].value));
+        return true;
+    }
+    return server->config.get != NULL &&
+           server->config.get(server->config.self, index - FIXED_COUNT, out_name, out_value);
+}
+
+static bool matches_any(const struct aero_call *call, const char *name)
+{
+    for (size_t i = 2; i < call->argument_count; i++) {
+        if (aero_glob_match(call->arguments[i], aero_slice_text(name), true)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void aero_command_config_get(struct aero_call *call)
+{
+    struct aero_server *server = call->server;
+    struct aero_buffer *value = &server->line;
+    struct aero_resp_writer pairs = {.out = &server->text, .version = call->reply.version};
+    const char *name;
+    size_t count = 0;
+    aero_buffer_clear(pairs.out);
+    for (size_t i = 0;; i++) {
+        aero_buffer_clear(value);
+        if (!get_entry(server, i, &name, value)) {
+            break;
+        }
+        if (matches_any(call, name)) {
+            aero_resp_bulk_text(&pairs, name);
+            aero_resp_bulk(&pairs, aero_buffer_slice(value));
+            count++;
+        }
+    }
+    aero_resp_map(&call->reply, count);
+    aero_buffer_append_slice(call->reply.out, aero_buffer_slice(pairs.out));
+}
+
+static bool is_fixed(const char *name)
+{
+    for (size_t i = 0; i < FIXED_COUNT; i++) {
+        if (strcmp(fixed[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A NUL-terminated copy of the value, in server->text. */
+static const char *value_text(struct aero_server *server, struct aero_slice value)
+{
+    aero_buffer_clear(&server->text);
+    aero_buffer_append_slice(&server->text, value);
+    aero_buffer_append(&server->text, "", 1);
+    return (const char *)server->text.data;
+}
+
+static bool has_setting(const struct aero_server *server, const char *name)
+{
+    return server->config.has != NULL && server->config.has(server->config.self, name);
+}
+
+static bool set_one(struct aero_call *call, size_t i)
+{
+    struct aero_server *server = call->server;
+    char name[NAME_MAX_BYTES];
+    const char *error = "it cannot be set";
+    if (!aero_text_lower(call->arguments[i], name, sizeof name) ||
+        (!is_fixed(name) && !has_setting(server, name))) {
+        struct aero_slice word = call->arguments[i];
+        aero_call_error_f(call, "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
+                          (int)(word.length < 128 ? word.length : 128), (const char *)word.data);
+        return false;
+    }
+    if (is_fixed(name)) {
+        aero_call_error_f(call,
+                          "ERR CONFIG SET failed (possibly related to argument '%s') - can't set "
+                          "immutable config",
+                          name);
+        return false;
+    }
+    if (!server->config.set(server->config.self, name, value_text(server, call->arguments[i + 1]),
+                            &error)) {
+        aero_call_error_f(call, "ERR CONFIG SET failed (possibly related to argument '%s') - %s",
+                          name, error);
+        return false;
+    }
+    return true;
+}
+
+void aero_command_config_set(struct aero_call *call)
+{
+    if (call->argument_count % 2 != 0) {
+        aero_call_arity_error(call);
+        return;
+    }
+    for (size_t i = 2; i < call->argument_count; i += 2) {
+        if (!set_one(call, i)) {
+            return;
+        }
+    }
+    aero_call_ok(call);
+}
+
+void aero_command_config_resetstat(struct aero_call *call)
+{
+    struct aero_server *server = call->server;
+    server->stats = (struct aero_server_stats){0};
+    server->rate_commands = 0;
+    for (size_t i = 0; i < aero_command_count; i++) {
+        server->command_calls[i] = 0;
+    }
+    aero_call_ok(call);
+}
+
+/* The file is the operator's: a daemon that rewrites it would lose their comments and their intent. */
+void aero_command_config_rewrite(struct aero_call *call)
+{
+    aero_call_error(call, "ERR The configuration file is not rewritten: change it and reload");
+}
