@@ -61,7 +61,17 @@ struct aero_disk_op *aero_wal_slot_add(struct aero_wal_slot *slot, enum aero_dis
 {
     struct aero_disk_op *op =
         (struct aero_disk_op *)(void *)aero_buffer_reserve(&slot->ops, sizeof *op);
-    *op = (struct aero_disk_op){.kind = kind, .handle = handle};
+    /* Field by field: names are long, and a group's operations have none. */
+    op->kind = kind;
+    op->how = AERO_DISK_READ;
+    op->handle = handle;
+    op->name[0] = '\0';
+    op->name_to[0] = '\0';
+    op->offset = 0;
+    op->length = 0;
+    op->bytes = aero_slice_of(NULL, 0);
+    op->produce = NULL;
+    op->context = NULL;
     slot->ops.length += sizeof *op;
     return op;
 }

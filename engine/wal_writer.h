@@ -93,6 +93,7 @@ aero_lsn aero_wal_append(struct aero_wal_writer *wal, enum aero_record_type type
 void aero_wal_submit(struct aero_wal_writer *wal);
 
 aero_lsn aero_wal_last_lsn(const struct aero_wal_writer *wal); /* the last one given out */
+/* Sequence 0 until the first segment is durable. */
 struct aero_wal_place aero_wal_durable(const struct aero_wal_writer *wal);
 
 /* Remembers the place of the last record given out, `lsn`, for a checkpoint of the state behind it. One at a time; a failure

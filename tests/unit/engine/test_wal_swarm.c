@@ -46,6 +46,7 @@ struct swarm {
     uint32_t attempt_count;
     uint64_t durable_seen;
     bool faults;
+    bool closed; /* the writer said so */
 };
 
 static uint64_t below(struct swarm *s, uint64_t bound)
@@ -118,6 +119,7 @@ static void take_failure(struct swarm *s)
     }
     s->met->cuts += !failure.closed;
     s->met->closes += failure.closed;
+    s->closed = s->closed || failure.closed;
     assert_true(failure.durable.value == s->durable_seen);
     assert_true(failure.unknown_through.value >= failure.durable.value);
     assert_true(failure.last.value >= failure.unknown_through.value);
@@ -328,6 +330,32 @@ static void replica_step(struct swarm *s)
     }
 }
 
+/* Liveness: once the disk is well, a log that is not closed makes all that it holds durable and comes to rest. */
+static void finish_writer(struct swarm *s)
+{
+    struct harness *h = s->writer;
+    h->disk.fault.call = NULL;
+    for (int i = 0; i < 3; i++) {
+        aero_wal_submit(h->wal);
+        harness_settle(h);
+        take_failure(s);
+        aero_wal_retry(h->wal);
+    }
+    aero_wal_flush_proof(h->wal);
+    harness_settle(h);
+    take_failure(s);
+    assert_true(aero_wal_is_idle(h->wal));
+    if (s->closed) {
+        assert_false(aero_wal_is_open(h->wal));
+        return;
+    }
+    assert_true(aero_wal_is_open(h->wal));
+    assert_true(aero_wal_durable(h->wal).position.lsn.value == aero_wal_last_lsn(h->wal).value);
+    for (uint32_t i = 0; i < s->attempt_count; i++) {
+        assert_int_not_equal(s->attempts[i].fate, PENDING);
+    }
+}
+
 static void finish_replica(struct swarm *s)
 {
     struct harness *h = s->replica;
@@ -338,6 +366,11 @@ static void finish_replica(struct swarm *s)
         aero_wal_follower_submit(h->follower);
         harness_settle(h);
         aero_wal_follower_take_failure(h->follower, &failure);
+    }
+    assert_true(aero_wal_follower_is_idle(h->follower));
+    if (aero_wal_follower_is_open(h->follower)) {
+        assert_true(aero_wal_follower_durable(h->follower).position.chain ==
+                    aero_wal_durable(s->writer->wal).position.chain);
     }
 }
 
@@ -374,12 +407,10 @@ static void run_seed(uint64_t seed, struct met *met)
             assert_true(feed_is_prefix(s->writer, s->replica));
         }
     }
+    finish_writer(s);
+    check_recovered(s);
     finish_replica(s);
     assert_true(feed_is_prefix(s->writer, s->replica));
-    if (!s->faults) {
-        assert_true(aero_wal_follower_durable(s->replica->follower).position.chain ==
-                    aero_wal_durable(s->writer->wal).position.chain);
-    }
     count_met(s);
     harness_free(s->writer);
     harness_free(s->replica);
