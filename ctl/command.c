@@ -18,6 +18,7 @@ static const struct aero_ctl_command commands[] = {
      aero_ctl_open_writes},
     {"confirm-clock", "Let expiry go on after the clock of a primary jumped.",
      aero_ctl_confirm_clock},
+    {"verify", "Verify a data directory, without changing a byte.", aero_ctl_verify},
     {"wal dump", "Print the records of a log.", aero_ctl_wal_dump},
     {"certs init", "Make a development CA and certificates for nodes.", aero_ctl_certs_init},
     {"certs show", "Show certificates and how long they are good for.", aero_ctl_certs_show},
