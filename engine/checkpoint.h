@@ -4,9 +4,11 @@
  *
  * A sans-I/O core over one manifest. States:
  *
- *     IDLE -> SNAPSHOT (worker writes) -> NAMING (both slots) -> TRUNCATING (floor in both slots,
- * then unlink) -> IDLE
+ *     IDLE -> SNAPSHOT --file durable--> NAMING --named, floor raised, in both slots--> TRUNCATING
+ * -> IDLE
  *
+ * Naming the snapshot and raising the floor is one change of the manifest: a slot shows both or
+ * neither, and nothing goes before both slots show it.
  * It owns the running node's manifest: every change while the node runs goes through it, one write
  * at a time, so that slots never race. Floor = min(segment that the oldest kept snapshot needs,
  * replica pins within the retention cap). Snapshot failure: dropped, reported, tried again under a
@@ -19,12 +21,11 @@
 #include "engine/manifest.h"
 #include "engine/recovery.h"
 #include "engine/snapshot.h"
+#include "engine/wal_writer.h"
 
 struct aero_checkpoint_options {
-    uint32_t snapshots_kept; /* at least 2 */
-    uint64_t
-        /* a checkpoint is due after this much WAL since the last one; 0 = only by command */
-        wal_bytes_trigger;
+    uint32_t snapshots_kept;      /* at least 2 */
+    uint64_t wal_bytes_trigger;   /* due after this much WAL since the last one; 0: by command */
     uint64_t retention_cap_bytes; /* WAL kept for pins and known replicas at most; on by default */
     bool recycle;                 /* offer truncated segments for reuse instead of unlinking them */
 };
@@ -48,7 +49,7 @@ uint64_t aero_checkpointer_durable_edit(const struct aero_checkpointer *checkpoi
 
 /* The WAL grew: a new segment, and the durable end now and then. */
 void aero_checkpointer_on_segment(struct aero_checkpointer *checkpointer,
-                                  const struct aero_segment_header *header, const char *name);
+                                  const struct aero_wal_segment *segment);
 void aero_checkpointer_on_durable(struct aero_checkpointer *checkpointer, uint64_t sequence,
                                   uint64_t offset, struct aero_position position);
 /* Segments on disk now, oldest first: what the sender may read. Borrowed until the next call. */

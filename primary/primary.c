@@ -192,7 +192,7 @@ void aero_primary_follow_wal(struct aero_primary *primary)
 {
     struct aero_wal_segment segment;
     while (aero_wal_take_new_segment(primary->wal, &segment)) {
-        aero_checkpointer_on_segment(primary->checkpointer, &segment.header, segment.name);
+        aero_checkpointer_on_segment(primary->checkpointer, &segment);
         primary->view_is_stale = true;
     }
     struct aero_wal_place durable = aero_wal_durable(primary->wal);

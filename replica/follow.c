@@ -347,7 +347,7 @@ void aero_replica_follow_wal(struct aero_replica *replica)
 {
     struct aero_wal_segment segment;
     while (aero_wal_follower_take_new_segment(replica->follower, &segment)) {
-        aero_checkpointer_on_segment(replica->checkpointer, &segment.header, segment.name);
+        aero_checkpointer_on_segment(replica->checkpointer, &segment);
     }
     struct aero_wal_place durable = aero_wal_follower_durable(replica->follower);
     if (durable.sequence != 0) {
