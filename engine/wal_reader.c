@@ -322,27 +322,36 @@ static aero_status fill_record(struct aero_wal_reader *reader)
     return aero_ok();
 }
 
+/* Verifies what the window holds at the current offset, as far as the bound. */
+static aero_status verify_here(const struct aero_wal_reader *reader, struct aero_wal_record *record)
+{
+    struct aero_slice here = window_from(reader, reader->offset);
+    struct aero_position before = {.lsn = reader->position.lsn, .chain = reader->prev_chain};
+    if (reader->bound != 0) { /* nothing behind the bound is ever part of a record */
+        uint64_t rest = reader->bound > reader->offset ? reader->bound - reader->offset : 0;
+        here.length = here.length < rest ? here.length : (size_t)rest;
+    }
+    AERO_TRY(aero_record_verify(here, reader->nonce64, before, &record->header, &record->payload));
+    record->raw = aero_slice_of(here.data, aero_record_bytes(record->header.payload_length));
+    return aero_ok();
+}
+
 aero_status aero_wal_reader_next(struct aero_wal_reader *reader, struct aero_wal_record *out_record)
 {
     if (reader->stopped) {
         return aero_error(AERO_NOT_FOUND);
     }
-    AERO_TRY(fill_record(reader));
-    struct aero_slice here = window_from(reader, reader->offset);
-    if (reader->bound != 0) { /* nothing behind the bound is ever part of a record */
-        uint64_t rest = reader->bound > reader->offset ? reader->bound - reader->offset : 0;
-        here.length = here.length < rest ? here.length : (size_t)rest;
-    }
-    struct aero_position before = {.lsn = reader->position.lsn, .chain = reader->prev_chain};
     struct aero_wal_record record = {.offset = reader->offset};
-    aero_status status =
-        aero_record_verify(here, reader->nonce64, before, &record.header, &record.payload);
+    aero_status status = verify_here(reader, &record);
+    if (status.code == AERO_INCOMPLETE) { /* mostly because the window ends here */
+        AERO_TRY(fill_record(reader));
+        status = verify_here(reader, &record);
+    }
     if (!aero_is_ok(status)) {
         AERO_TRY(classify_stop(reader, &reader->stop));
         reader->stopped = true;
         return aero_error(AERO_NOT_FOUND);
     }
-    record.raw = aero_slice_of(here.data, aero_record_bytes(record.header.payload_length));
     reader->offset += record.raw.length;
     reader->position =
         (struct aero_position){.lsn = record.header.lsn, .chain = record.header.chain};

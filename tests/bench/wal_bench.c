@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wal_bench DIRECTORY [seconds]: what the log costs the core's thread (ns a record, no disk), and durable commits a second
+/* wal_bench DIRECTORY [seconds]: what the log costs the core's thread (ns a record, no disk), how fast a segment in the page
+ * cache is read and verified, and durable commits a second
  * on a real disk with 1, 16 and 64 records kept queued, for each step from the baseline to every switch. DIRECTORY is
  * made and must not hold a data directory. Each lane has a thread, as in the daemons; the proof runs inline. */
 #include <pthread.h>
@@ -11,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/ports.h"
+#include "engine/wal_reader.h"
 #include "engine/wal_writer.h"
 
 #define PAYLOAD_BYTES 100
@@ -256,6 +258,47 @@ static void bench_disk(struct aero_disk disk, const char *what, struct aero_wal_
     remove_files(disk);
 }
 
+/* ---- Reading ----------------------------------------------------------------------------------------------- */
+
+static void bench_read(struct aero_disk disk, size_t payload_bytes)
+{
+    static uint8_t payload[4096];
+    struct aero_wal_options options = {.switches = {.group_commit = true, .wal_batching = true},
+                                       .segment_bytes = 256 << 20,
+                                       .queue_bytes = 64 << 20};
+    struct bench *bench = aero_calloc(1, sizeof *bench);
+    uint64_t count = (200U << 20) / aero_record_bytes(payload_bytes);
+    bench->disk = disk;
+    bench->wal = new_writer(&options);
+    const struct aero_disk_request *request;
+    struct aero_wal_segment segment = {.name = ""};
+    for (uint64_t i = 0; i < count; i++) {
+        aero_wal_append(bench->wal, AERO_RECORD_COMMIT, aero_slice_of(payload, payload_bytes));
+        if (i % 4096 == 0 || i + 1 == count) {
+            aero_wal_submit(bench->wal);
+            while ((request = aero_wal_next_request(bench->wal)) != NULL) {
+                run_inline(bench, request);
+            }
+        }
+    }
+    AERO_ASSERT(aero_wal_take_new_segment(bench->wal, &segment));
+    struct aero_wal_reader *reader;
+    struct aero_wal_record record;
+    uint64_t begin = now_ns();
+    AERO_ASSERT(aero_is_ok(aero_wal_reader_open(disk, segment.name, 0, &reader)));
+    while (aero_is_ok(aero_wal_reader_next(reader, &record))) {
+    }
+    double seconds = (double)(now_ns() - begin) / 1e9;
+    AERO_ASSERT(aero_wal_reader_record_count(reader) == count);
+    printf("read: %4zu-byte records %6.2f M/s, %6.0f MB/s\n", payload_bytes,
+           (double)count / seconds / 1e6, (double)aero_wal_reader_offset(reader) / seconds / 1e6);
+    aero_wal_reader_close(reader);
+    aero_disk_handles_close(disk, &bench->handles);
+    aero_wal_free(bench->wal);
+    free(bench);
+    remove_files(disk);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -287,6 +330,8 @@ int main(int argc, char **argv)
         return 1;
     }
     struct aero_disk disk = aero_disk_posix_port(posix);
+    bench_read(disk, PAYLOAD_BYTES);
+    bench_read(disk, 1024);
     for (size_t i = 0; i < sizeof queued / sizeof queued[0]; i++) {
         for (size_t j = 0; j < sizeof steps / sizeof steps[0]; j++) {
             bench_disk(disk, steps[j].what, steps[j].switches, queued[i], seconds);
