@@ -75,32 +75,46 @@ static bool set_timeout(const char *text, struct aero_ctl_target *target)
     return true;
 }
 
+static bool refuse(const struct aero_ctl *ctl, const struct aero_options *options,
+                   const char *wrong)
+{
+    fprintf(ctl->err, "%s: %s\n", options->program->name, wrong);
+    return false;
+}
+
+bool aero_ctl_target_parse_call(const struct aero_ctl *ctl, const struct aero_options *options,
+                                struct aero_ctl_target *out_target)
+{
+    const char *password = aero_options_value(options, "password");
+    struct aero_ctl_target target = {.host = "127.0.0.1",
+                                     .port = "6379",
+                                     .password = password != NULL ? password : ctl->password};
+    if (!set_timeout(aero_options_value(options, "timeout"), &target)) {
+        return refuse(ctl, options,
+                      "--timeout must be a duration such as 500ms or 10s, 1ms to 24h");
+    }
+    *out_target = target;
+    return true;
+}
+
 bool aero_ctl_target_parse(const struct aero_ctl *ctl, const struct aero_options *options,
                            struct aero_ctl_target *out_target)
 {
     const char *host = aero_options_value(options, "host");
     const char *port = aero_options_value(options, "port");
-    const char *password = aero_options_value(options, "password");
-    const char *wrong = NULL;
-    struct aero_ctl_target target = {
-        .socket_path = aero_options_value(options, "socket"),
-        .password = password != NULL ? password : ctl->password,
-    };
-    if (!set_host(aero_slice_text(host == NULL ? "127.0.0.1" : host), &target)) {
-        wrong = "--host must be 1 to 255 bytes";
-    }
-    if (!set_port(port == NULL ? "6379" : port, &target)) {
-        wrong = "--port must be 1 to 65535";
-    }
-    if (!set_timeout(aero_options_value(options, "timeout"), &target)) {
-        wrong = "--timeout must be a duration such as 500ms or 10s, 1ms to 24h";
-    }
-    if (target.socket_path != NULL && (host != NULL || port != NULL)) {
-        wrong = "--socket stands instead of --host and --port";
-    }
-    if (wrong != NULL) {
-        fprintf(ctl->err, "%s: %s\n", options->program->name, wrong);
+    struct aero_ctl_target target;
+    if (!aero_ctl_target_parse_call(ctl, options, &target)) {
         return false;
+    }
+    target.socket_path = aero_options_value(options, "socket");
+    if (target.socket_path != NULL && (host != NULL || port != NULL)) {
+        return refuse(ctl, options, "--socket stands instead of --host and --port");
+    }
+    if (host != NULL && !set_host(aero_slice_text(host), &target)) {
+        return refuse(ctl, options, "--host must be 1 to 255 bytes");
+    }
+    if (port != NULL && !set_port(port, &target)) {
+        return refuse(ctl, options, "--port must be 1 to 65535");
     }
     *out_target = target;
     return true;

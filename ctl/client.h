@@ -8,16 +8,18 @@
 #include "ctl/ctl.h"
 #include "ctl/reply.h"
 
-/* What every command that talks to a node takes. */
+/* What every command that talks to a node takes; CALL: without its address. */
 /* clang-format off */
-#define AERO_CTL_OPTIONS_NODE \
-    {"host", "HOST", NULL, "The node's address for clients. Default: 127.0.0.1."}, \
-    {"port", "N", NULL, "The node's port for clients. Default: 6379."}, \
-    {"socket", "PATH", NULL, "The node's Unix socket, instead of host and port."}, \
+#define AERO_CTL_OPTIONS_CALL \
     {"password", "TEXT", NULL, "The node's password. Others on this machine may see it; better: " \
                                "the environment variable AEROCTL_PASSWORD."}, \
     {"timeout", "TIME", NULL, "How long to wait for an answer, with its unit. Default: 5s."}, \
     {"json", NULL, NULL, "Print JSON."}
+#define AERO_CTL_OPTIONS_NODE \
+    {"host", "HOST", NULL, "The node's address for clients. Default: 127.0.0.1."}, \
+    {"port", "N", NULL, "The node's port for clients. Default: 6379."}, \
+    {"socket", "PATH", NULL, "The node's Unix socket, instead of host and port."}, \
+    AERO_CTL_OPTIONS_CALL
 /* clang-format on */
 
 struct aero_ctl_target {
@@ -29,6 +31,8 @@ struct aero_ctl_target {
 };
 
 /* From the options above; complains and returns false when one makes no sense. */
+bool aero_ctl_target_parse_call(const struct aero_ctl *ctl, const struct aero_options *options,
+                                struct aero_ctl_target *out_target);
 bool aero_ctl_target_parse(const struct aero_ctl *ctl, const struct aero_options *options,
                            struct aero_ctl_target *out_target);
 /* "HOST:PORT" or "[ADDRESS]:PORT" over the host and port in the target; false: it is not one. */

@@ -19,6 +19,7 @@ static const struct aero_ctl_command commands[] = {
     {"confirm-clock", "Let expiry go on after the clock of a primary jumped.",
      aero_ctl_confirm_clock},
     {"verify", "Verify a data directory, without changing a byte.", aero_ctl_verify},
+    {"compare", "Do two nodes or directories share a history and a state?", aero_ctl_compare},
     {"wal dump", "Print the records of a log.", aero_ctl_wal_dump},
     {"certs init", "Make a development CA and certificates for nodes.", aero_ctl_certs_init},
     {"certs show", "Show certificates and how long they are good for.", aero_ctl_certs_show},

@@ -235,8 +235,7 @@ static aero_status start(struct aero_replay *replay, bool with_state,
         return refuse(out_place, aero_error(AERO_CORRUPT), "snapshots", 0, replay->start.lsn,
                       "no whole snapshot stands where the log begins");
     }
-    replay->base_confirmed = replay->start.lsn.value == 0;
-    return aero_ok();
+    return confirm_base(replay, first->name, 0, out_place);
 }
 
 aero_status aero_replay_open(struct aero_disk disk, bool with_state,

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two directories that share a history up to an LSN that the test chose; the answer must be that LSN. */
+#include "tests/unit/cmocka_setup.h"
+
+#include "tests/unit/ctl/data_bench.h"
+
+static int setup(void **state)
+{
+    *state = ctl_bench_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    ctl_bench_free(*state);
+    return 0;
+}
+
+/* A log of `last` records in segments of 400, equal in all directories that are made so. */
+static struct data_bench *fill(struct ctl_bench *bench, const char *name, enum aero_role role,
+                               uint64_t last)
+{
+    struct data_bench *data = data_begin(bench, name, role, 7);
+    uint8_t nonce = 11;
+    data_incarnation(data, 1);
+    for (uint64_t at = 0; at < last; at += 400) {
+        data_segment(data, nonce++);
+        data_put_to(data, at + 400 < last ? at + 400 : last);
+    }
+    return data;
+}
+
+static void finish(struct data_bench *data)
+{
+    data_prove(data, 2);
+    data_end(data);
+    data_free(data);
+}
+
+#define EXPECT_SAID(bench, text) assert_non_null(strstr((bench)->out, text))
+
+static void test_a_replica_that_is_behind_agrees_as_far_as_it_is(void **state)
+{
+    struct ctl_bench *bench = *state;
+    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 1100));
+    finish(fill(bench, "r", AERO_ROLE_REPLICA, 1030));
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_OK);
+    EXPECT_SAID(bench, "one history and one state up to LSN 1030");
+    EXPECT_SAID(bench, "at LSN 1100");
+    assert_int_equal(CTL_RUN(bench, "compare", "--no-state", "@r", "@p"), AERO_EXIT_OK);
+    EXPECT_SAID(bench, "one history up to LSN 1030");
+}
+
+static void test_the_first_different_lsn_is_named(void **state)
+{
+    struct ctl_bench *bench = *state;
+    const uint64_t forks[] = {1, 400, 401, 777, 1023};
+    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 1100));
+    for (size_t i = 0; i < sizeof forks / sizeof forks[0]; i++) {
+        char name[16];
+        char path[16];
+        char text[64];
+        snprintf(name, sizeof name, "r%zu", i);
+        snprintf(path, sizeof path, "@r%zu", i);
+        struct data_bench *data = fill(bench, name, AERO_ROLE_REPLICA, forks[i] - 1);
+        if (forks[i] % 400 == 1) { /* the next record is the first of a segment */
+            data_segment(data, (uint8_t)(11 + forks[i] / 400));
+        }
+        data_put(data, "another", "value");
+        data_put_to(data, 1050);
+        finish(data);
+        assert_int_equal(CTL_RUN(bench, "compare", "@p", path), AERO_CTL_EXIT_DIFFERENT);
+        snprintf(text, sizeof text, "part at LSN %llu: equal up to %llu",
+                 (unsigned long long)forks[i], (unsigned long long)forks[i] - 1);
+        EXPECT_SAID(bench, text);
+    }
+}
+
+/* What the other has let go cannot be compared; that it differs further on can. */
+static void test_a_fork_below_the_log_is_said_to_be_there(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 300);
+    char first[AERO_DISK_NAME_MAX];
+    memcpy(first, data->segment, sizeof first);
+    data_put(data, "another", "value");
+    data_put_to(data, 400);
+    data_snapshot(data, 51);
+    data_segment(data, 12);
+    data_put_to(data, 500);
+    data_remove(data, first);
+    finish(data);
+    finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_CTL_EXIT_DIFFERENT);
+    EXPECT_SAID(bench, "part at or before LSN 400");
+}
+
+static void test_logs_without_an_lsn_in_common_are_not_called_equal(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 400);
+    char first[AERO_DISK_NAME_MAX];
+    memcpy(first, data->segment, sizeof first);
+    data_snapshot(data, 51);
+    data_segment(data, 12);
+    data_put_to(data, 500);
+    data_remove(data, first);
+    finish(data);
+    finish(fill(bench, "r", AERO_ROLE_REPLICA, 300));
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_FAILURE);
+    EXPECT_SAID(bench, "no LSN in common");
+}
+
+static void test_one_history_and_two_states_differ(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 400);
+    char first[AERO_DISK_NAME_MAX];
+    memcpy(first, data->segment, sizeof first);
+    aero_tree_put(data->tree, aero_slice_text("never"), aero_slice_text("logged"), NULL);
+    data_snapshot(data, 51); /* a wrong state, whole in every checksum */
+    data_segment(data, 12);
+    data_put_to(data, 500);
+    data_remove(data, first);
+    finish(data);
+    finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_CTL_EXIT_DIFFERENT);
+    EXPECT_SAID(bench, "one history, two states: they differ at LSN 400");
+    assert_int_equal(CTL_RUN(bench, "compare", "--json", "@p", "@r"), AERO_CTL_EXIT_DIFFERENT);
+    EXPECT_SAID(bench, "\"same_state\": false");
+}
+
+static void test_clusters_are_told_apart(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct data_bench *data = data_begin(bench, "x", AERO_ROLE_PRIMARY, 8);
+    data_incarnation(data, 1);
+    data_segment(data, 11);
+    finish(data);
+    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 10));
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@x"), AERO_CTL_EXIT_DIFFERENT);
+    EXPECT_SAID(bench, "different clusters");
+}
+
+static void test_damage_is_not_taken_for_an_end(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 1000);
+    data_prove(data, 2);
+    data_end(data);
+    data_flip(data, "wal/0000000000000001-00000001.seg", 9000);
+    data_free(data);
+    finish(fill(bench, "r", AERO_ROLE_REPLICA, 1000));
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_FAILURE);
+    assert_non_null(strstr(bench->err, "0000000000000001-00000001.seg"));
+}
+
+static void test_operands_that_are_nothing_are_usage_errors(void **state)
+{
+    struct ctl_bench *bench = *state;
+    assert_int_equal(CTL_RUN(bench, "compare", "@p"), AERO_EXIT_USAGE);
+    assert_int_equal(CTL_RUN(bench, "compare", "@nothing", "@nothing"), AERO_EXIT_USAGE);
+    assert_int_equal(CTL_RUN(bench, "compare", "127.0.0.1:1", "127.0.0.1:1"),
+                     AERO_CTL_EXIT_UNREACHABLE);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_replica_that_is_behind_agrees_as_far_as_it_is),
+        TEST(test_the_first_different_lsn_is_named),
+        TEST(test_a_fork_below_the_log_is_said_to_be_there),
+        TEST(test_logs_without_an_lsn_in_common_are_not_called_equal),
+        TEST(test_one_history_and_two_states_differ),
+        TEST(test_clusters_are_told_apart),
+        TEST(test_damage_is_not_taken_for_an_end),
+        TEST(test_operands_that_are_nothing_are_usage_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
