@@ -18,8 +18,9 @@
  * connections keep the one that they began with, so a reload touches none of them. */
 struct aero_tls_context;
 
-/* Reads DIRECTORY/ca.crt, node.crt and node.key (may wait). On failure nothing changes and out_text
- * says which file, what is wrong and what to do: the caller keeps its old context. */
+/* Reads DIRECTORY/ca.crt (one authority or several), node.crt and node.key (may wait). On failure
+ * nothing changes and out_text says which file, what is wrong and what to do: the caller keeps its
+ * old context. */
 aero_status aero_tls_context_load(const char *directory, struct aero_tls_context **out_context,
                                   char out_text[AERO_TLS_TEXT_MAX]);
 struct aero_tls_context *aero_tls_context_retain(struct aero_tls_context *context);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loads keys and certificates into a new object, checks them as a peer would, and gives the object
+ * out only when all of it is sound: a caller that keeps its old one on failure loses nothing by a
+ * bad file. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "shipping/tls_priv.h"
+
+#define PATH_BYTES 1024U
+#define AUTHORITIES_MAX 16U
+/* Fast with and without AES instructions, and nothing older than TLS 1.3. */
+#define CIPHERS "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
+struct load {
+    const char *directory;
+    char *text; /* AERO_TLS_TEXT_MAX */
+};
+
+static const char *last_error(void)
+{
+    unsigned long error = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(error);
+    return reason == NULL ? "no reason given" : reason;
+}
+
+static aero_status complain(struct load *load, const char *file, const char *what,
+                            const char *advice)
+{
+    snprintf(load->text, AERO_TLS_TEXT_MAX, "%s/%s: %s; %s", load->directory, file, what, advice);
+    return aero_error(AERO_INVALID);
+}
+
+/* The whole file as PEM; says why not. */
+static aero_status open_file(struct load *load, const char *file, BIO **out_bio)
+{
+    char path[PATH_BYTES];
+    int length = snprintf(path, sizeof path, "%s/%s", load->directory, file);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        return complain(load, file, "the path is too long", "use a shorter directory name");
+    }
+    ERR_clear_error();
+    BIO *bio = BIO_new_file(path, "r");
+    if (bio == NULL) {
+        complain(
+            load, file, last_error(),
+            "make certificates with 'aeroctl certs init' and see that this user may read them");
+        return aero_error(AERO_NOT_FOUND);
+    }
+    *out_bio = bio;
+    return aero_ok();
+}
+
+static aero_status read_certificate(struct load *load, const char *file, X509 **out_certificate)
+{
+    BIO *bio = NULL;
+    AERO_TRY(open_file(load, file, &bio));
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (certificate == NULL) {
+        return complain(load, file, "this is no certificate in PEM",
+                        "it begins with -----BEGIN CERTIFICATE-----");
+    }
+    *out_certificate = certificate;
+    return aero_ok();
+}
+
+static aero_status read_key(struct load *load, const char *file, EVP_PKEY **out_key)
+{
+    BIO *bio = NULL;
+    AERO_TRY(open_file(load, file, &bio));
+    /* An empty passphrase: without one OpenSSL would ask on the terminal. */
+    char none[] = "";
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, none);
+    BIO_free(bio);
+    if (key == NULL) {
+        return complain(load, file, "this is no private key in PEM without a passphrase",
+                        "it begins with -----BEGIN PRIVATE KEY-----");
+    }
+    *out_key = key;
+    return aero_ok();
+}
+
+static bool take_name(const ASN1_STRING *string, char out_name[AERO_TLS_NAME_MAX])
+{
+    int length = ASN1_STRING_length(string);
+    const unsigned char *data = ASN1_STRING_get0_data(string);
+    if (length <= 0 || length >= (int)AERO_TLS_NAME_MAX) {
+        return false;
+    }
+    for (int i = 0; i < length; i++) {
+        if (data[i] <= 0x20 || data[i] >= 0x7f) { /* a NUL inside would make two names of one */
+            return false;
+        }
+    }
+    memcpy(out_name, data, (size_t)length);
+    out_name[length] = '\0';
+    return true;
+}
+
+static bool take_dns_name(X509 *certificate, char out_name[AERO_TLS_NAME_MAX], bool *out_has_any)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    bool taken = false;
+    *out_has_any = false;
+    for (int i = 0; names != NULL && !*out_has_any && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type == GEN_DNS) {
+            *out_has_any = true;
+            taken = take_name(name->d.dNSName, out_name);
+        }
+    }
+    GENERAL_NAMES_free(names);
+    return taken;
+}
+
+bool aero_tls_certificate_name(X509 *certificate, char out_name[AERO_TLS_NAME_MAX])
+{
+    bool has_dns_name;
+    if (take_dns_name(certificate, out_name, &has_dns_name) || has_dns_name) {
+        return out_name[0] != '\0';
+    }
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    return index >= 0 &&
+           take_name(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)), out_name);
+}
+
+static int64_t seconds_of(const ASN1_TIME *when)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(when, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+/* Would a peer with the same CA accept this certificate? */
+static aero_status check_chain(struct load *load, const struct aero_tls_context *context,
+                               X509 *certificate)
+{
+    aero_status status = aero_error(AERO_INVALID);
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    AERO_ASSERT(check != NULL);
+    if (X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context->settings), certificate, NULL) ==
+            1 &&
+        X509_verify_cert(check) == 1) {
+        status = aero_ok();
+    } else {
+        const char *reason = X509_verify_cert_error_string(X509_STORE_CTX_get_error(check));
+        status = complain(load, "node.crt", reason,
+                          "it has to be valid now and signed by ca.crt of the same directory; "
+                          "renew it with 'aeroctl certs init'");
+    }
+    X509_STORE_CTX_free(check);
+    return status;
+}
+
+static bool add_authority(struct aero_tls_context *context, X509 *authority)
+{
+    return X509_check_ca(authority) != 0 &&
+           X509_STORE_add_cert(SSL_CTX_get_cert_store(context->settings), authority) == 1 &&
+           SSL_CTX_add_client_CA(context->settings, authority) == 1;
+}
+
+/* One after the other, so that an authority can be replaced while both count. */
+static aero_status use_authorities(struct load *load, struct aero_tls_context *context)
+{
+    BIO *bio = NULL;
+    AERO_TRY(open_file(load, "ca.crt", &bio));
+    size_t count = 0;
+    bool sound = true;
+    X509 *authority = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    while (authority != NULL) {
+        sound = sound && count < AUTHORITIES_MAX && add_authority(context, authority);
+        count++;
+        X509_free(authority);
+        authority = sound ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    }
+    BIO_free(bio);
+    if (count == 0) {
+        return complain(load, "ca.crt", "this is no certificate in PEM",
+                        "it begins with -----BEGIN CERTIFICATE-----");
+    }
+    return sound ? aero_ok()
+                 : complain(load, "ca.crt", "a certificate in it may not sign others",
+                            "it has to hold authorities only, at most 16");
+}
+
+static aero_status use_certificate(struct load *load, struct aero_tls_context *context)
+{
+    X509 *certificate = NULL;
+    AERO_TRY(read_certificate(load, "node.crt", &certificate));
+    aero_status status = aero_ok();
+    if (!aero_tls_certificate_name(certificate, context->name)) {
+        status = complain(load, "node.crt", "it names no node",
+                          "give it a DNS name of 1 to 63 printable characters");
+    } else if (SSL_CTX_use_certificate(context->settings, certificate) != 1) {
+        status = complain(load, "node.crt", last_error(), "make a new one");
+    } else {
+        context->expires = seconds_of(X509_get0_notAfter(certificate));
+        status = check_chain(load, context, certificate);
+    }
+    X509_free(certificate);
+    return status;
+}
+
+static aero_status use_key(struct load *load, struct aero_tls_context *context)
+{
+    EVP_PKEY *key = NULL;
+    AERO_TRY(read_key(load, "node.key", &key));
+    bool fits = SSL_CTX_use_PrivateKey(context->settings, key) == 1 &&
+                SSL_CTX_check_private_key(context->settings) == 1;
+    EVP_PKEY_free(key);
+    return fits ? aero_ok()
+                : complain(load, "node.key", "it does not belong to node.crt",
+                           "put the two files that were made together");
+}
+
+static aero_status load_all(struct load *load, struct aero_tls_context *context)
+{
+    AERO_TRY(use_authorities(load, context));
+    AERO_TRY(use_certificate(load, context));
+    return use_key(load, context);
+}
+
+/* No memory is the only reason for failure here, and aborts like everywhere. */
+static struct aero_tls_context *context_new(void)
+{
+    struct aero_tls_context *context = aero_calloc(1, sizeof *context);
+    atomic_init(&context->references, 1);
+    context->filter = aero_tls_filter_new();
+    context->settings = SSL_CTX_new(TLS_method());
+    AERO_ASSERT(context->settings != NULL);
+    SSL_CTX *settings = context->settings;
+    long done = SSL_CTX_set_min_proto_version(settings, TLS1_3_VERSION);
+    AERO_ASSERT(done == 1);
+    done = SSL_CTX_set_ciphersuites(settings, CIPHERS);
+    AERO_ASSERT(done == 1);
+    /* Both sides show a certificate; nothing is resumed without one. */
+    SSL_CTX_set_verify(settings, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                       aero_tls_verify);
+    SSL_CTX_set_session_cache_mode(settings, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(settings, 0);
+    return context;
+}
+
+aero_status aero_tls_context_load(const char *directory, struct aero_tls_context **out_context,
+                                  char out_text[AERO_TLS_TEXT_MAX])
+{
+    struct load load = {.directory = directory, .text = out_text};
+    struct aero_tls_context *context = context_new();
+    out_text[0] = '\0';
+    aero_status status = load_all(&load, context);
+    ERR_clear_error();
+    if (!aero_is_ok(status)) {
+        aero_tls_context_release(context);
+        return status;
+    }
+    *out_context = context;
+    return aero_ok();
+}
+
+struct aero_tls_context *aero_tls_context_retain(struct aero_tls_context *context)
+{
+    unsigned before = atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
+    AERO_ASSERT(before > 0);
+    return context;
+}
+
+void aero_tls_context_release(struct aero_tls_context *context)
+{
+    if (context == NULL ||
+        atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    SSL_CTX_free(context->settings);
+    BIO_meth_free(context->filter);
+    free(context);
+}
+
+const char *aero_tls_context_name(const struct aero_tls_context *context)
+{
+    return context->name;
+}
+
+int64_t aero_tls_context_expires(const struct aero_tls_context *context)
+{
+    return context->expires;
+}

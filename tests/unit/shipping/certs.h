@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small authorities and node certificates in a directory of the test's own. */
+#ifndef AERO_TESTS_SHIPPING_CERTS_H
+#define AERO_TESTS_SHIPPING_CERTS_H
+
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/cmocka_setup.h"
+
+struct authority {
+    EVP_PKEY *key;
+    X509 *certificate;
+};
+
+struct node_wish {
+    const char *dns; /* NULL: none */
+    const char *common_name;
+    long begins_s; /* from now */
+    long ends_s;
+};
+
+static inline void certs_sign(X509 *certificate, EVP_PKEY *key, const char *name, long begins_s,
+                              long ends_s)
+{
+    X509_set_version(certificate, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), begins_s);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), ends_s);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                               (const unsigned char *)name, -1, -1, 0);
+    X509_set_pubkey(certificate, key);
+}
+
+static inline void certs_extend(X509 *certificate, int kind, const char *value)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, kind, value);
+    assert_non_null(extension);
+    X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+}
+
+static inline struct authority certs_authority(const char *name)
+{
+    struct authority authority = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
+    certs_sign(authority.certificate, authority.key, name, -60, 3600);
+    X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
+    certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
+    assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
+    return authority;
+}
+
+static inline void certs_authority_free(struct authority *authority)
+{
+    EVP_PKEY_free(authority->key);
+    X509_free(authority->certificate);
+}
+
+static inline FILE *certs_open(const char *directory, const char *file)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    return out;
+}
+
+static inline void certs_write_text(const char *directory, const char *file, const char *text)
+{
+    FILE *out = certs_open(directory, file);
+    fputs(text, out);
+    fclose(out);
+}
+
+static inline void certs_write_certificate(const char *directory, const char *file,
+                                           X509 *certificate)
+{
+    FILE *out = certs_open(directory, file);
+    assert_int_equal(PEM_write_X509(out, certificate), 1);
+    fclose(out);
+}
+
+/* DIRECTORY/ca.crt from `trusts`; node.crt and node.key signed by `signer`. */
+static inline void certs_write_node(const char *directory, const struct authority *trusts,
+                                    const struct authority *signer, struct node_wish wish)
+{
+    mkdir(directory, 0700);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    certs_sign(certificate, key, wish.common_name, wish.begins_s, wish.ends_s);
+    X509_set_issuer_name(certificate, X509_get_subject_name(signer->certificate));
+    if (wish.dns != NULL) {
+        char names[256];
+        snprintf(names, sizeof names, "DNS:%s", wish.dns);
+        certs_extend(certificate, NID_subject_alt_name, names);
+    }
+    assert_true(X509_sign(certificate, signer->key, EVP_sha256()) > 0);
+    certs_write_certificate(directory, "ca.crt", trusts->certificate);
+    certs_write_certificate(directory, "node.crt", certificate);
+    FILE *out = certs_open(directory, "node.key");
+    assert_int_equal(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(out);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+static inline void certs_append_authority(const char *directory, const struct authority *authority)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/ca.crt", directory);
+    FILE *out = fopen(path, "a");
+    assert_non_null(out);
+    assert_int_equal(PEM_write_X509(out, authority->certificate), 1);
+    fclose(out);
+}
+
+#define CERTS_DIRECTORY_BYTES 64
+
+static inline void certs_make_directory(char out_directory[CERTS_DIRECTORY_BYTES])
+{
+    snprintf(out_directory, CERTS_DIRECTORY_BYTES, "/tmp/aero-certs-XXXXXX");
+    assert_non_null(mkdtemp(out_directory));
+}
+
+static inline void certs_remove_directory(const char *directory)
+{
+    static const char *const files[] = {"ca.crt", "node.crt", "node.key"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+        unlink(path);
+    }
+    rmdir(directory);
+}
+
+#endif
