@@ -324,7 +324,9 @@ static void on_prepare_failed(struct aero_wal_log *log,
     }
     undo_prepare(log);
     log->prepare.blocked = true;
-    if (log->control.wanted) {
+    /* While groups are in flight it is too early to say that anything failed: they may still become durable. The
+     * successor asks for its file again once the log is quiet. */
+    if (log->control.wanted && aero_wal_log_is_quiet(log)) {
         fail_successor(log);
     }
 }

@@ -149,7 +149,9 @@ static void on_failure(struct wal_world *world, const struct aero_wal_failure *f
                   (unsigned long long)world->model.floor);
         return;
     }
-    aero_model_cut(&world->model, failure->unknown_through.value);
+    if (failure->last.value > failure->unknown_through.value) { /* those between are NOTWRITTEN */
+        aero_model_cut(&world->model, failure->unknown_through.value);
+    }
     check_rolled_back(world, failure->durable.value);
 }
 
@@ -171,9 +173,9 @@ static void follow_wal(struct wal_world *world)
     while (aero_wal_take_failure(world->wal, &failure)) {
         on_failure(world, &failure);
     }
-    if (aero_wal_is_open(world->wal) && aero_wal_last_lsn(world->wal).value < world->model.top) {
-        VIOLATION(world, "notwritten", "LSN %llu may still be on the disk and is given out again",
-                  (unsigned long long)world->model.top);
+    if (aero_wal_is_open(world->wal)) {
+        /* A cut whose successor failed at first was told UNKNOWN; now that there is one, it is gone (decision 3). */
+        aero_model_cut(&world->model, aero_wal_last_lsn(world->wal).value);
     }
 }
 
@@ -415,9 +417,6 @@ static enum birth recover_once(struct wal_world *world, bool with_faults,
 /* What recovery shows is visible from now on, so it must stay (decision 2). */
 static void accept_recovered(struct wal_world *world, const struct aero_recovered *recovered)
 {
-    if (world->report->verdict.failed) {
-        return;
-    }
     aero_model_promise(&world->model, recovered->end.lsn.value);
     aero_model_cut(&world->model, recovered->end.lsn.value);
 }
@@ -497,6 +496,10 @@ static enum birth be_born(struct wal_world *world, bool with_faults)
         VIOLATION(world, "again", "the same bytes were recovered to LSN %llu and to LSN %llu",
                   (unsigned long long)copy_end.lsn.value,
                   (unsigned long long)recovered.end.lsn.value);
+    }
+    if (world->report->verdict.failed) {
+        aero_recovered_deinit(&recovered);
+        return REFUSED;
     }
     accept_recovered(world, &recovered);
     aero_status status = begin_incarnation(world, &recovered);
