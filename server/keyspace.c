@@ -8,9 +8,9 @@
 
 /* What the log adds to an operation's key and value: kind and two lengths. */
 #define OPERATION_OVERHEAD 16
-/* One batch of deletions by settle: keys are at most 64 KiB and named twice. */
-#define SETTLE_BATCH_BYTES ((size_t)64 * 1024)
-#define SETTLE_ROOM_BYTES (SETTLE_BATCH_BYTES + 4 * AERO_TREE_KEY_MAX)
+/* One batch of deletions of due keys. A batch begins no deletion behind a quarter of it: what one key then adds (its name
+ * twice, 64 KiB each) still fits. */
+#define SETTLE_ROOM_BYTES ((size_t)256 * 1024)
 
 static const struct aero_node_ops *ops_of(const struct aero_server *server)
 {
@@ -287,21 +287,24 @@ static uint32_t delete_due(struct aero_call *call, uint8_t database, uint32_t bu
     return deleted;
 }
 
+static size_t bounded_by_commit(const struct aero_server *server, size_t bytes)
+{
+    size_t bytes_max = ops_of(server)->commit_bytes_max(server->node.self);
+    return bytes < bytes_max ? bytes : bytes_max;
+}
+
 /* Outside an EXEC the deletions are commits of their own, so that their number has no limit. */
 static void settle_in_batches(struct aero_call *call, uint8_t database)
 {
     struct aero_server *server = call->server;
     uint64_t deadline_ms;
-    size_t batch_bytes = ops_of(server)->commit_bytes_max(server->node.self) / 4;
-    if (batch_bytes > SETTLE_BATCH_BYTES) {
-        batch_bytes = SETTLE_BATCH_BYTES;
-    }
+    size_t room_bytes = bounded_by_commit(server, SETTLE_ROOM_BYTES);
     while (next_due(server, database, &deadline_ms)) {
-        if (!ops_of(server)->has_room(server->node.self, SETTLE_ROOM_BYTES)) {
+        if (!ops_of(server)->has_room(server->node.self, room_bytes)) {
             call->outcome = AERO_CALL_NO_ROOM;
             return;
         }
-        delete_due(call, database, UINT32_MAX, batch_bytes);
+        delete_due(call, database, UINT32_MAX, room_bytes / 4);
         AERO_ASSERT(call->outcome == AERO_CALL_FINE);
         aero_commit_finish(call);
     }
@@ -403,16 +406,17 @@ void aero_commit_finish(struct aero_call *call)
 uint32_t aero_server_expire_due(struct aero_server *server, uint32_t budget)
 {
     struct aero_call call = {.server = server};
+    size_t room_bytes = bounded_by_commit(server, SETTLE_ROOM_BYTES);
     uint32_t deleted = 0;
     const char *error;
     if (!is_primary(server) || !ops_of(server)->can_write(server->node.self, &error) ||
-        !ops_of(server)->has_room(server->node.self, SETTLE_ROOM_BYTES)) {
+        !ops_of(server)->has_room(server->node.self, room_bytes)) {
         return 0;
     }
-    call.room_bytes = SETTLE_ROOM_BYTES;
+    call.room_bytes = room_bytes;
     for (unsigned i = 0; i < AERO_DATABASE_COUNT && deleted < budget; i++) {
         uint8_t database = (uint8_t)((server->expire_database + i) % AERO_DATABASE_COUNT);
-        deleted += delete_due(&call, database, budget - deleted, SETTLE_BATCH_BYTES);
+        deleted += delete_due(&call, database, budget - deleted, room_bytes / 4);
     }
     server->expire_database = (uint8_t)((server->expire_database + 1) % AERO_DATABASE_COUNT);
     aero_commit_finish(&call);

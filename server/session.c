@@ -147,6 +147,10 @@ void aero_session_finish_reply(struct aero_session *session, size_t begin, uint6
 {
     struct aero_server *server = session->server;
     if (lsn > server->hold.durable) {
+        /* An LSN that a commit would have had that was taken back, or that a table of touched keys names too high, is
+         * nobody's: the evaluated state is the newest that anybody saw. */
+        uint64_t evaluated = server->node.ops->evaluated(server->node.self).value;
+        lsn = lsn < evaluated ? lsn : evaluated;
         /* The node may know more than it has told us yet; never hold for what is durable. */
         aero_lsn durable = server->node.ops->durable(server->node.self);
         if (durable.value > server->hold.durable) {
