@@ -173,3 +173,26 @@ aero_status aero_apply_commit(struct aero_tree *tree, struct aero_slice payload,
     *out_clock = reader.expiry_clock;
     return aero_ok();
 }
+
+void aero_digest_encode(const struct aero_digest_payload *digest,
+                        uint8_t out_payload[AERO_DIGEST_PAYLOAD_BYTES])
+{
+    aero_store_u64(out_payload, digest->expiry_clock.value);
+    aero_store_u64(out_payload + 8, digest->summary.digest.low);
+    aero_store_u64(out_payload + 16, digest->summary.digest.high);
+    aero_store_u64(out_payload + 24, digest->summary.count);
+}
+
+aero_status aero_digest_decode(struct aero_slice payload, struct aero_digest_payload *out_digest)
+{
+    if (payload.length != AERO_DIGEST_PAYLOAD_BYTES) {
+        return aero_error(AERO_CORRUPT);
+    }
+    *out_digest = (struct aero_digest_payload){
+        .expiry_clock = {.value = aero_load_u64(payload.data)},
+        .summary = {.count = aero_load_u64(payload.data + 24),
+                    .digest = {.low = aero_load_u64(payload.data + 8),
+                               .high = aero_load_u64(payload.data + 16)}},
+    };
+    return aero_ok();
+}

@@ -41,6 +41,17 @@ aero_status aero_commit_open(struct aero_commit_reader *reader, struct aero_slic
 aero_status aero_commit_next(struct aero_commit_reader *reader,
                              struct aero_operation *out_operation);
 
+/* What a DIGEST record carries: the state after the record just before it (decision 20). */
+#define AERO_DIGEST_PAYLOAD_BYTES 32U
+struct aero_digest_payload {
+    aero_wall_ms expiry_clock;
+    struct aero_summary summary;
+};
+void aero_digest_encode(const struct aero_digest_payload *digest,
+                        uint8_t out_payload[AERO_DIGEST_PAYLOAD_BYTES]);
+/* AERO_CORRUPT: another length. */
+aero_status aero_digest_decode(struct aero_slice payload, struct aero_digest_payload *out_digest);
+
 /* Where an operation's pre-images go, so that a commit in flight can be taken back; NULL in replay. */
 struct aero_undo;
 

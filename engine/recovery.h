@@ -10,6 +10,11 @@
  *      clean end, torn tail (set aside in quarantine/), or damage to durable data (refuse);
  *   5. makes the unproven part durable anew (decision 2), on either role, before anything of it is visible.
  *
+ * Before any of that changes a byte the manifest is written anew (nothing irreversible may rest on a slot that only the page
+ * cache has), with the snapshots and segments that were found damaged and, on a primary that has to cut while replicas
+ * are known, the gate that keeps it from taking writes (decision 7). Afterwards leftovers go: temporary files, snapshots
+ * that no manifest names, segments below the floor.
+ *
  * Crashing anywhere in it and running it again gives the same result (FR-3). May wait. */
 #ifndef AERO_ENGINE_RECOVERY_H
 #define AERO_ENGINE_RECOVERY_H
@@ -56,10 +61,12 @@ struct aero_recovered {
     struct aero_manifest manifest;
     struct aero_tree *tree; /* the state after `end` */
     aero_wall_ms expiry_clock;
+    /* The state's position. On a replica whose bootstrap has not caught up the WAL (the last file's end) ends before it:
+     * nothing is served or promoted until it holds `end` (decision 18). */
     struct aero_position end;
-    struct aero_wal_file *files; /* oldest first; the last one may be open */
+    struct aero_wal_file *files; /* oldest first, without a gap; the last one may be open */
     size_t file_count;
-    struct aero_proof proof; /* what was proven before this recovery; generation 0 when none */
+    struct aero_proof proof; /* the newest one that can be read now; generation 0: none */
     uint64_t replayed_records;
     uint64_t replayed_bytes;
 };
@@ -70,7 +77,9 @@ struct aero_recovery_progress {
     void *self;
 };
 
-/* AERO_NOT_FOUND: no manifest and no WAL (an empty directory). AERO_CORRUPT / AERO_MISMATCH: see out_report. */
+/* AERO_NOT_FOUND: no manifest and no WAL (an empty directory). AERO_CORRUPT: durable data is damaged. AERO_MISMATCH: the
+ * parts do not belong together, or to this node. Others: what the disk said while something was read or made durable.
+ * Everything but AERO_NOT_FOUND has its sentence in out_report->text. */
 aero_status aero_recover(struct aero_disk disk, const struct aero_recovery_progress *progress,
                          struct aero_recovered *out_recovered,
                          struct aero_recovery_report *out_report);

@@ -262,6 +262,71 @@ aero_status aero_wal_reader_scan(struct aero_wal_reader *reader, uint64_t offset
     return aero_ok();
 }
 
+/* The end of the record `position` as far as the header at `here` tells; 0: nothing. */
+static uint64_t end_told_by(const struct aero_wal_reader *reader, struct aero_slice here,
+                            uint64_t offset, struct aero_position position)
+{
+    struct aero_record_header header;
+    if (!aero_is_ok(aero_record_decode(here, &header)) || header.segment_nonce != reader->nonce64) {
+        return 0;
+    }
+    if (header.lsn.value == position.lsn.value && header.chain == position.chain) {
+        uint64_t end = offset + aero_record_bytes(header.payload_length);
+        return end <= reader->file_bytes ? end : 0;
+    }
+    bool next = header.lsn.value == position.lsn.value + 1 && header.prev_chain == position.chain;
+    return next ? offset : 0;
+}
+
+aero_status aero_wal_reader_find(struct aero_wal_reader *reader, uint64_t offset,
+                                 struct aero_position position, uint64_t *out_offset)
+{
+    AERO_ASSERT(offset % AERO_RECORD_ALIGN == 0);
+    uint8_t *piece = aero_malloc(WINDOW_BYTES);
+    aero_status status = aero_ok();
+    uint64_t found = 0;
+    while (aero_is_ok(status) && found == 0 && offset < reader->file_bytes) {
+        uint64_t rest = reader->file_bytes - offset;
+        size_t want = rest < WINDOW_BYTES ? (size_t)rest : WINDOW_BYTES;
+        size_t got = 0;
+        bool bad = false;
+        status = read_piece(reader, offset, piece, want, &got, &bad);
+        if (!aero_is_ok(status)) {
+            break;
+        }
+        size_t at = 0;
+        for (; at + AERO_RECORD_HEADER_BYTES <= got && found == 0; at += AERO_RECORD_ALIGN) {
+            found = end_told_by(reader, aero_slice_of(piece + at, got - at), offset + at, position);
+        }
+        bool at_end = bad || got == rest;
+        offset = bad ? ((offset + got) / PAGE_BYTES + 1) * PAGE_BYTES : offset + at;
+        offset = at_end && !bad ? reader->file_bytes : offset;
+    }
+    free(piece);
+    if (aero_is_ok(status) && found == 0) {
+        status = aero_error(AERO_NOT_FOUND);
+    }
+    if (aero_is_ok(status)) {
+        *out_offset = found;
+    }
+    return status;
+}
+
+void aero_wal_reader_seek(struct aero_wal_reader *reader, uint64_t offset,
+                          struct aero_position position)
+{
+    AERO_ASSERT(offset % AERO_RECORD_ALIGN == 0 && offset > AERO_SEGMENT_HEADER_BYTES);
+    AERO_ASSERT(position.lsn.value > reader->header.prev_end.lsn.value);
+    aero_buffer_clear(&reader->window);
+    reader->window_offset = offset;
+    reader->window_cut = false;
+    reader->offset = offset;
+    reader->position = position;
+    reader->prev_chain = position.chain;
+    reader->record_count = position.lsn.value - reader->header.prev_end.lsn.value;
+    reader->stopped = false;
+}
+
 static bool footer_agrees(const struct aero_wal_reader *reader,
                           const struct aero_segment_footer *footer)
 {

@@ -18,6 +18,9 @@
 
 #define POWER_NAMES_MAX 128
 #define POWER_SECTOR 512U
+/* The manifest's hole between its slots is folded away, or thousands of clones would copy nothing but zeros. */
+#define POWER_SLOT ((size_t)4 << 20)
+#define POWER_FOLDED_SLOT ((size_t)128 << 10)
 
 enum power_fate {
     POWER_KEPT, /* the process died, the machine did not */
@@ -26,6 +29,7 @@ enum power_fate {
 };
 
 struct power_file {
+    bool folded;
     struct aero_buffer seen;
     struct aero_buffer durable;
     unsigned references; /* names in either list, open handles */
@@ -148,6 +152,7 @@ static inline aero_status power_open(void *self, const char *name, enum aero_dis
         if (entry == NULL) {
             power_set(&disk->seen, name, aero_calloc(1, sizeof(struct power_file)));
             entry = power_find(&disk->seen, name);
+            entry->file->folded = strncmp(name, "manifest", 8) == 0;
         } else {
             aero_buffer_clear(&entry->file->seen);
         }
@@ -171,23 +176,38 @@ static inline void power_close(void *self, struct aero_disk_file *file)
     }
 }
 
-static inline aero_status power_read(void *self, struct aero_disk_file *file, uint64_t offset,
+/* Where a byte of the file stands in its buffer. */
+static inline size_t power_place(const struct power_file *file, uint64_t offset)
+{
+    if (!file->folded || offset < POWER_FOLDED_SLOT) {
+        return (size_t)offset;
+    }
+    return (size_t)offset - POWER_SLOT + POWER_FOLDED_SLOT;
+}
+
+static inline aero_status power_read(void *self, struct aero_disk_file *handle, uint64_t offset,
                                      void *data, size_t length, size_t *out_read)
 {
     struct power_disk *disk = self;
+    struct power_file *file = handle->file;
     struct power_name *bad = power_find(&disk->seen, disk->bad_name);
     if (disk->crashed) {
         return aero_error(AERO_CRASHED);
     }
-    if (bad != NULL && bad->file == file->file && disk->bad_offset >= offset &&
+    if (bad != NULL && bad->file == file && disk->bad_offset >= offset &&
         disk->bad_offset < offset + length) {
         return aero_error(AERO_IO);
     }
-    size_t size = file->file->seen.length;
-    size_t count = offset >= size ? 0 : size - (size_t)offset;
+    size_t at = power_place(file, offset);
+    size_t count = at >= file->seen.length ? 0 : file->seen.length - at;
     count = count < length ? count : length;
     if (count != 0) {
-        memcpy(data, file->file->seen.data + offset, count);
+        memcpy(data, file->seen.data + at, count);
+    }
+    if (file->folded && offset < POWER_SLOT && count > POWER_FOLDED_SLOT) {
+        AERO_ASSERT(offset == 0 && length <= POWER_SLOT);
+        memset((uint8_t *)data + POWER_FOLDED_SLOT, 0, length - POWER_FOLDED_SLOT);
+        count = length;
     }
     *out_read = count;
     return aero_ok();
@@ -202,18 +222,21 @@ static inline void power_resize(struct aero_buffer *bytes, size_t length)
     bytes->length = length;
 }
 
-static inline aero_status power_write(void *self, struct aero_disk_file *file, uint64_t offset,
+static inline aero_status power_write(void *self, struct aero_disk_file *handle, uint64_t offset,
                                       struct aero_slice bytes, size_t *out_written)
 {
     struct power_disk *disk = self;
+    struct power_file *file = handle->file;
     aero_status status = power_change(disk);
+    size_t at = power_place(file, offset);
     /* A write that crashes has handed over half of its bytes. */
     size_t count = aero_is_ok(status) ? bytes.length : bytes.length / 2;
+    AERO_ASSERT(!file->folded || offset >= POWER_SLOT || count <= POWER_FOLDED_SLOT);
     if (count != 0) {
-        if (file->file->seen.length < offset + count) {
-            power_resize(&file->file->seen, (size_t)offset + count);
+        if (file->seen.length < at + count) {
+            power_resize(&file->seen, at + count);
         }
-        memcpy(file->file->seen.data + offset, bytes.data, count);
+        memcpy(file->seen.data + at, bytes.data, count);
     }
     disk->bytes_written += count;
     *out_written = count;
@@ -237,7 +260,9 @@ static inline aero_status power_truncate(void *self, struct aero_disk_file *file
 static inline aero_status power_size(void *self, struct aero_disk_file *file, uint64_t *out_size)
 {
     (void)self;
-    *out_size = file->file->seen.length;
+    size_t length = file->file->seen.length;
+    bool beyond = file->file->folded && length > POWER_FOLDED_SLOT;
+    *out_size = beyond ? length - POWER_FOLDED_SLOT + POWER_SLOT : length;
     return aero_ok();
 }
 
@@ -375,6 +400,7 @@ static inline struct power_disk *power_disk_clone(struct power_disk *from)
     struct power_disk *disk = power_disk_new();
     for (size_t i = 0; i < from->seen.count; i++) {
         struct power_file *file = aero_calloc(1, sizeof *file);
+        file->folded = from->seen.entry[i].file->folded;
         power_copy(&file->seen, &from->seen.entry[i].file->seen);
         power_copy(&file->durable, &from->seen.entry[i].file->seen);
         power_set(&disk->seen, from->seen.entry[i].name, file);
@@ -439,7 +465,7 @@ static inline void power_disk_return(struct power_disk *disk, enum power_fate fa
     }
 }
 
-/* The bytes of a file that must exist, to look at or to damage. */
+/* The bytes of a file that must exist, to look at or to damage; the manifest's second slot is at POWER_FOLDED_SLOT. */
 static inline struct aero_buffer *power_bytes(struct power_disk *disk, const char *name)
 {
     struct power_name *entry = power_find(&disk->seen, name);

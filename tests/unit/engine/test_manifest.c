@@ -201,7 +201,7 @@ static void test_read_with_one_bad_slot_uses_the_other_and_says_so(void **state)
         struct aero_manifest read;
         struct aero_manifest_found found;
         assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
-        power_bytes(power, "manifest")->data[bad * AERO_MANIFEST_SLOT_BYTES + 60] ^= 1;
+        power_bytes(power, "manifest")->data[bad * POWER_FOLDED_SLOT + 60] ^= 1;
         assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
         assert_false(found.slot_valid[bad]);
         assert_true(found.slot_valid[1 - bad]);
@@ -242,7 +242,7 @@ static void test_read_refuses_a_version_to_come(void **state)
     struct aero_manifest read;
     struct aero_manifest_found found;
     assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
-    uint8_t *slot = power_bytes(power, "manifest")->data + AERO_MANIFEST_SLOT_BYTES;
+    uint8_t *slot = power_bytes(power, "manifest")->data + POWER_FOLDED_SLOT;
     slot[8] = 2;
     uint64_t checksum = aero_checksum64(aero_slice_of(slot, 40));
     memcpy(slot + 40, &checksum, 8);

@@ -1,0 +1,1024 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/cmocka_setup.h"
+
+#include "tests/unit/engine/recovery_world.h"
+
+static struct world primary(void)
+{
+    return world_new(AERO_ROLE_PRIMARY, WORLD_NODE);
+}
+
+static struct world replica(void)
+{
+    return world_new(AERO_ROLE_REPLICA, WORLD_OTHER_NODE);
+}
+
+static void expect_state(struct world *world, struct outcome *outcome)
+{
+    assert_int_equal(outcome->status.code, AERO_OK);
+    assert_true(same_summary(outcome->summary, aero_tree_summary(world->tree)));
+    assert_int_equal(outcome->recovered.end.lsn.value, world->position.lsn.value);
+    assert_int_equal(outcome->recovered.end.chain, world->position.chain);
+    assert_int_equal(outcome->recovered.expiry_clock.value, world->clock.value);
+}
+
+static void expect_clean(struct world *world)
+{
+    struct outcome outcome = recover(world->power);
+    expect_state(world, &outcome);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_CLEAN);
+    outcome_free(&outcome);
+}
+
+static void expect_damage(struct world *world, const char *file, const char *evidence)
+{
+    struct power_disk *before = power_disk_clone(world->power);
+    struct outcome outcome = recover(world->power);
+    assert_int_equal(outcome.status.code, AERO_CORRUPT);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+    assert_string_equal(outcome.report.evidence, evidence);
+    assert_string_equal(outcome.report.file, file);
+    assert_true(strlen(outcome.report.text) > 40);
+    /* A refusal changes nothing. */
+    assert_int_equal(world->power->seen.count, before->seen.count);
+    for (size_t i = 0; i < before->seen.count; i++) {
+        const struct power_name *name = &before->seen.entry[i];
+        assert_true(aero_slice_equal(aero_buffer_slice(&name->file->seen),
+                                     aero_buffer_slice(power_bytes(world->power, name->name))));
+    }
+    power_disk_free(before);
+}
+
+static void expect_refusal(struct world *world, const char *file)
+{
+    struct outcome outcome = recover(world->power);
+    assert_int_equal(outcome.status.code, AERO_MISMATCH);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_REFUSED);
+    assert_string_equal(outcome.report.file, file);
+    assert_true(strlen(outcome.report.text) > 40);
+}
+
+static void flip(struct power_disk *power, const char *name, size_t offset)
+{
+    struct aero_buffer *bytes = power_bytes(power, name);
+    assert_true(offset < bytes->length);
+    bytes->data[offset] ^= 0x40;
+}
+
+/* ---- Beginnings ------------------------------------------------------------------------------------------- */
+
+static void test_recover_of_an_empty_directory_finds_nothing(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct outcome outcome = recover(power);
+    assert_int_equal(outcome.status.code, AERO_NOT_FOUND);
+    power_disk_free(power);
+}
+
+static void test_recover_of_a_new_directory_is_empty_and_clean(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.summary.count, 0);
+    assert_int_equal(outcome.recovered.end.lsn.value, 0);
+    assert_int_equal(outcome.recovered.file_count, 0);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* An empty or wrong directory never silently becomes something. */
+static void test_recover_without_a_manifest_refuses_wal_and_snapshots(void **state)
+{
+    (void)state;
+    const char *const names[] = {"wal/0000000000000001-00000001.seg", "snapshots/x.snap"};
+    for (size_t i = 0; i < 2; i++) {
+        struct power_disk *power = power_disk_new();
+        power_put(power, names[i], aero_slice_text("something"));
+        struct outcome outcome = recover(power);
+        assert_int_equal(outcome.status.code, AERO_MISMATCH);
+        assert_int_equal(outcome.report.verdict, AERO_VERDICT_REFUSED);
+        power_disk_free(power);
+    }
+}
+
+static void test_create_refuses_where_anything_exists(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    assert_int_equal(aero_create(power_disk_port(world.power), &world.manifest).code, AERO_EXISTS);
+    memset(power_bytes(world.power, "manifest")->data, 0xFF, 100);
+    memset(power_bytes(world.power, "manifest")->data + POWER_FOLDED_SLOT, 0xFF, 100);
+    assert_int_equal(aero_create(power_disk_port(world.power), &world.manifest).code, AERO_EXISTS);
+    struct power_disk *power = power_disk_new();
+    power_put(power, "snapshots/x.snap", aero_slice_text("something"));
+    assert_int_equal(aero_create(power_disk_port(power), &world.manifest).code, AERO_EXISTS);
+    power_disk_free(power);
+    world_free(&world);
+}
+
+/* ---- Clean ends ------------------------------------------------------------------------------------------- */
+
+static void test_recover_replays_segments_in_order(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 10);
+    world_digest(&world);
+    world_begin(&world, true);
+    world_begin(&world, true); /* one without a record */
+    world_puts(&world, 10);
+    world_flush(&world);
+    struct outcome outcome = recover(world.power);
+    expect_state(&world, &outcome);
+    assert_int_equal(outcome.recovered.replayed_records, 21);
+    assert_int_equal(outcome.recovered.file_count, 3);
+    const struct aero_wal_file *files = outcome.recovered.files;
+    assert_true(files[0].sealed && files[1].sealed && !files[2].sealed);
+    assert_int_equal(files[0].record_count, 11);
+    assert_int_equal(files[0].end_offset, files[1].header.prev_end_offset);
+    assert_int_equal(files[2].end.lsn.value, 21);
+    assert_int_equal(files[2].end_offset, world.bytes.length);
+    /* The history learnt the segments, for good. */
+    assert_int_equal(outcome.recovered.manifest.history.segment_count, 3);
+    outcome_free(&outcome);
+    outcome = recover(world.power);
+    assert_int_equal(outcome.recovered.manifest.history.segment_count, 3);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* Decision 2: what is not proven is copied to a new file, synced and renamed; what is proven is not, and after one
+ * recovery everything is. */
+static void test_recover_makes_the_unproven_part_durable_anew_once(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 10);
+    world_flush(&world);
+    struct power_file *original = power_find(&world.power->seen, world_segment_name(&world))->file;
+    original->references++;
+    aero_buffer_clear(&original->durable); /* only the page cache has it */
+    expect_clean(&world);
+    struct power_file *copy = power_find(&world.power->seen, world_segment_name(&world))->file;
+    assert_ptr_not_equal(copy, original);
+    assert_true(
+        aero_slice_equal(aero_buffer_slice(&copy->durable), aero_buffer_slice(&original->seen)));
+    expect_clean(&world);
+    assert_ptr_equal(power_find(&world.power->seen, world_segment_name(&world))->file, copy);
+    power_disk_return(world.power, POWER_LOST, 0);
+    expect_clean(&world);
+    power_file_release(original);
+    world_free(&world);
+}
+
+/* Decision 25: a recycled segment must not cry wolf, and decision 3: what stands behind the end that the successor names is
+ * never read again. */
+static void test_recover_reads_a_segment_only_to_the_end_its_successor_names(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 3);
+    struct world lost =
+        world; /* 4 and 5 failed; the log went on in a successor that ends it at 3 */
+    lost.bytes = (struct aero_buffer){0};
+    lost.tree = aero_tree_new();
+    aero_buffer_append_slice(&lost.bytes, aero_buffer_slice(&world.bytes));
+    world_puts(&lost, 2);
+    char first[AERO_DISK_NAME_MAX];
+    snprintf(first, sizeof first, "%s", world_segment_name(&world));
+    world_begin(&world, false);
+    power_put(world.power, first, aero_buffer_slice(&lost.bytes));
+    world_put(&world, "key:4", "again");
+    world_flush(&world);
+    expect_clean(&world);
+    aero_buffer_deinit(&lost.bytes);
+    aero_tree_free(lost.tree);
+    world_free(&world);
+}
+
+static void test_recover_ends_cleanly_before_bytes_of_another_life(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    struct world earlier = primary();
+    world_begin(&earlier, false);
+    world_begin(&earlier, false); /* another nonce */
+    world_puts(&earlier, 30);
+    world_begin(&world, false);
+    world_puts(&world, 4);
+    struct aero_buffer *bytes = &world.bytes;
+    size_t end = bytes->length;
+    aero_buffer_append(bytes, earlier.bytes.data + end, earlier.bytes.length - end);
+    world_flush(&world);
+    bytes->length = end;
+    expect_clean(&world);
+    world_free(&earlier);
+    world_free(&world);
+}
+
+/* ---- Torn tails ------------------------------------------------------------------------------------------- */
+
+static const char *quarantined(struct power_disk *power)
+{
+    for (size_t i = 0; i < power->seen.count; i++) {
+        if (strncmp(power->seen.entry[i].name, "quarantine/", 11) == 0) {
+            return power->seen.entry[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* The log is torn at every offset: recovered is the prefix of whole records, the rest is set aside, byte for byte, and the
+ * next start finds a clean end. */
+static void test_recover_of_a_log_torn_anywhere_keeps_the_prefix(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    uint64_t ends[6] = {world.bytes.length};
+    for (unsigned i = 1; i <= 5; i++) {
+        world_puts(&world, 1);
+        ends[i] = world.bytes.length;
+    }
+    for (size_t length = ends[0]; length < ends[5]; length++) {
+        struct power_disk *power = power_disk_clone(world.power);
+        unsigned whole = 0;
+        while (ends[whole + 1] <= length) {
+            whole++;
+        }
+        power_put(power, world_segment_name(&world), aero_slice_of(world.bytes.data, length));
+        struct outcome outcome = recover(power);
+        assert_int_equal(outcome.status.code, AERO_OK);
+        assert_int_equal(outcome.recovered.end.lsn.value, whole);
+        bool torn = length > ends[whole];
+        assert_int_equal(outcome.report.verdict == AERO_VERDICT_TORN_TAIL, torn);
+        if (torn) {
+            /* Zeros at the very end are nothing to keep. */
+            size_t last = length;
+            while (world.bytes.data[last - 1] == 0) {
+                last--;
+            }
+            const struct aero_buffer *aside = power_bytes(power, outcome.report.quarantine);
+            assert_int_equal(aside->length, last - ends[whole]);
+            assert_memory_equal(aside->data, world.bytes.data + ends[whole], aside->length);
+            assert_int_equal(outcome.report.cut_bytes, aside->length);
+            assert_int_equal(outcome.report.offset, ends[whole]);
+        }
+        assert_int_equal(power_bytes(power, world_segment_name(&world))->length, ends[whole]);
+        outcome_free(&outcome);
+        power_disk_return(power, POWER_LOST, 0);
+        outcome = recover(power);
+        assert_int_equal(outcome.report.verdict, AERO_VERDICT_CLEAN);
+        assert_int_equal(outcome.recovered.end.lsn.value, whole);
+        outcome_free(&outcome);
+        power_disk_free(power);
+    }
+    world_free(&world);
+}
+
+/* Decision 1: a later record is there, an earlier one is not; nothing proves that the earlier one was durable. */
+static void test_recover_of_reordered_sectors_is_a_torn_tail(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    size_t second = world.bytes.length;
+    struct aero_position position = world.position;
+    world_puts(&world, 5);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), second + 70);
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_TORN_TAIL);
+    assert_int_equal(outcome.recovered.end.chain, position.chain);
+    assert_non_null(quarantined(world.power));
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* Decision 7: the gate is up before anything is cut, so that no crash can forget it. */
+static void test_recover_raises_the_gate_before_it_cuts(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 40; at++) {
+        struct world world = primary();
+        world.manifest.pins[0] = (struct aero_pin){.node_name = "beta", .sequence = 1};
+        world.manifest.pin_count = 1;
+        world_write_manifest(&world);
+        world_begin(&world, false);
+        world_puts(&world, 5);
+        aero_buffer_append(&world.bytes, "torn bytes", 10);
+        world_flush(&world);
+        power_disk_crash_at(world.power, at);
+        struct outcome outcome = recover(world.power);
+        outcome_free(&outcome);
+        power_disk_return(world.power, POWER_LOST, 0);
+        outcome = recover(world.power);
+        assert_int_equal(outcome.status.code, AERO_OK);
+        assert_int_equal(outcome.recovered.manifest.gate, AERO_GATE_CUT);
+        assert_true(strlen(outcome.recovered.manifest.gate_reason) > 10);
+        outcome_free(&outcome);
+        world_free(&world);
+    }
+}
+
+/* A rename that was durable and a header that was not: set aside, whatever the file's length. */
+static void test_recover_drops_a_last_file_whose_header_was_never_durable(void **state)
+{
+    (void)state;
+    for (size_t length = 0; length <= AERO_SEGMENT_HEADER_BYTES; length += 2048) {
+        struct world world = primary();
+        uint8_t garbage[AERO_SEGMENT_HEADER_BYTES] = "AEROSEG1";
+        world_begin(&world, false);
+        world_puts(&world, 5);
+        world_flush(&world);
+        power_put(world.power, "wal/0000000000000006-00000002.seg", aero_slice_of(garbage, length));
+        struct outcome outcome = recover(world.power);
+        expect_state(&world, &outcome);
+        assert_int_equal(outcome.report.verdict, AERO_VERDICT_TORN_TAIL);
+        assert_int_equal(outcome.recovered.file_count, 1);
+        assert_int_equal(quarantined(world.power) != NULL, length != 0);
+        outcome_free(&outcome);
+        expect_clean(&world);
+        world_free(&world);
+    }
+}
+
+/* ---- Damage: each kind of evidence ------------------------------------------------------------------------ */
+
+static void test_recover_below_the_proof_is_damage(void **state)
+{
+    (void)state;
+    struct world worlds[] = {primary(), replica()};
+    for (size_t i = 0; i < 2; i++) {
+        struct world *world = &worlds[i];
+        world_begin(world, false);
+        world_puts(world, 10);
+        world_prove(world);
+        flip(world->power, world_segment_name(world), world->bytes.length - 20);
+        expect_damage(world, world_segment_name(world), "the durable file");
+        world_free(world);
+    }
+}
+
+static void test_recover_below_a_later_records_mark_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    size_t sixth = world.bytes.length;
+    world_puts(&world, 3); /* 6, 7, 8 */
+    world.mark = 6;
+    world_puts(&world, 1); /* 9 says that 6 had been durable */
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), sixth + 9);
+    expect_damage(&world, world_segment_name(&world), "a later record's mark");
+    world_free(&world);
+}
+
+/* Decision 5: marks in the primary's records speak of the primary's disk. */
+static void test_recover_of_a_replica_ignores_its_primarys_marks(void **state)
+{
+    (void)state;
+    struct world world = replica();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    size_t sixth = world.bytes.length;
+    world_puts(&world, 3);
+    world.mark = 7;
+    world_puts(&world, 1);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), sixth + 9);
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_TORN_TAIL);
+    assert_int_equal(outcome.recovered.end.lsn.value, 5);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+static void test_recover_before_the_end_that_a_successor_names_is_damage(void **state)
+{
+    (void)state;
+    struct world worlds[] = {primary(), replica()};
+    for (size_t i = 0; i < 2; i++) {
+        struct world *world = &worlds[i];
+        char first[AERO_DISK_NAME_MAX];
+        world_begin(world, false);
+        world_puts(world, 10);
+        snprintf(first, sizeof first, "%s", world_segment_name(world));
+        world_begin(world, true);
+        world_puts(world, 10);
+        world_flush(world);
+        power_bytes(world->power, first)->length -= 200; /* a file that was cut short */
+        expect_damage(world, first, "the successor's header");
+        world_free(world);
+    }
+}
+
+static void test_recover_of_a_footer_without_a_successor_is_damage_on_its_writer_only(void **state)
+{
+    (void)state;
+    struct world mine = primary();
+    struct world theirs = replica();
+    world_begin(&mine, false);
+    world_puts(&mine, 10);
+    world_seal(&mine);
+    world_flush(&mine);
+    expect_damage(&mine, world_segment_name(&mine), "a footer without a successor");
+    world_begin(&theirs, false);
+    world_puts(&theirs, 10);
+    world_seal(&theirs);
+    world_flush(&theirs);
+    struct outcome outcome = recover(theirs.power);
+    expect_state(&theirs, &outcome);
+    assert_true(outcome.recovered.files[0].sealed);
+    outcome_free(&outcome);
+    expect_clean(&theirs);
+    world_free(&mine);
+    world_free(&theirs);
+}
+
+static void test_recover_of_a_log_that_ends_below_a_snapshot_is_damage_on_a_primary(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    size_t end = world.bytes.length;
+    world_puts(&world, 5);
+    world_flush(&world);
+    world_snapshot(&world);
+    power_bytes(world.power, world_segment_name(&world))->length = end;
+    expect_damage(&world, world_segment_name(&world), "a snapshot");
+    world_free(&world);
+}
+
+static void test_recover_without_a_segment_that_the_manifest_knows_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_flush(&world);
+    struct outcome outcome = recover(world.power); /* learns both segments */
+    outcome_free(&outcome);
+    power_forget(&world.power->seen, AERO_PROOF_FILE);
+    power_forget(&world.power->seen, world_segment_name(&world));
+    expect_damage(&world, "wal/0000000000000001-00000001.seg", "the manifest");
+    power_forget(&world.power->seen, "wal/0000000000000001-00000001.seg");
+    expect_damage(&world, "wal", "the manifest");
+    world_free(&world);
+}
+
+static void test_recover_of_a_record_under_a_bad_header_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_begin(&world, false);
+    world_puts(&world, 1);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), 100);
+    expect_damage(&world, world_segment_name(&world), "a record under the bad header");
+    world_free(&world);
+}
+
+static void test_recover_with_a_segment_missing_in_the_middle_names_it(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    for (unsigned i = 0; i < 3; i++) {
+        world_begin(&world, i > 0);
+        world_puts(&world, 5);
+    }
+    world_flush(&world);
+    power_forget(&world.power->seen, "wal/0000000000000006-00000002.seg");
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_CORRUPT);
+    assert_non_null(strstr(outcome.report.text, "Segment 2 is missing"));
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+static void test_recover_of_unreadable_bytes_is_damage_and_not_the_end(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 100);
+    world_prove(&world);
+    snprintf(world.power->bad_name, sizeof world.power->bad_name, "%s", world_segment_name(&world));
+    world.power->bad_offset = 9000;
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+    assert_true(outcome.report.offset > 4096 && outcome.report.offset <= 9000);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* DET-1, decision 20. */
+static void test_recover_to_another_state_than_a_digest_record_names_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    aero_tree_put(world.tree, aero_slice_text("never"), aero_slice_text("logged"), NULL);
+    world_digest(&world);
+    world_flush(&world);
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+    assert_int_equal(outcome.report.lsn.value, 6);
+    assert_string_equal(outcome.report.evidence, "a digest record");
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* ---- Refusals --------------------------------------------------------------------------------------------- */
+
+static void rewrite_header(struct world *world)
+{
+    aero_segment_header_encode(&world->segment, world->bytes.data);
+    world_flush(world);
+}
+
+static void test_recover_refuses_segments_that_are_not_this_nodes(void **state)
+{
+    (void)state;
+    struct world other_cluster = primary();
+    struct world later_epoch = primary();
+    struct world other_history = primary();
+    struct world *worlds[] = {&other_cluster, &later_epoch, &other_history};
+    for (size_t i = 0; i < 3; i++) {
+        world_begin(worlds[i], false);
+    }
+    other_cluster.segment.cluster_id = world_id(0x12);
+    later_epoch.segment.epoch.value = 3;
+    other_history.segment.incarnation = world_id(0x42);
+    for (size_t i = 0; i < 3; i++) {
+        rewrite_header(worlds[i]);
+        expect_refusal(worlds[i], "wal/0000000000000001-00000001.seg");
+        world_free(worlds[i]);
+    }
+}
+
+static void test_recover_refuses_a_segment_put_in_anothers_place(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 1);
+    world_prove(&world);
+    world.segment.nonce = world_id(0x77);
+    world_prove_at(&world, 6, world.bytes.length, world.position);
+    expect_refusal(&world, "wal/0000000000000001-00000001.seg");
+    world_free(&world);
+}
+
+static void test_recover_refuses_a_snapshot_of_a_higher_epoch_or_another_cluster(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct world world = primary();
+        world_begin(&world, false);
+        world_puts(&world, 1);
+        world_flush(&world);
+        const char *name = world_snapshot(&world);
+        if (i == 0) {
+            world.manifest.epoch.value = 1;
+        } else {
+            world.manifest.cluster_id = world_id(0x99);
+        }
+        power_forget(&world.power->seen, world_segment_name(&world));
+        world_write_manifest(&world);
+        expect_refusal(&world, name);
+        world_free(&world);
+    }
+}
+
+static void test_recover_with_one_bad_manifest_slot_rewrites_it(void **state)
+{
+    (void)state;
+    for (unsigned bad = 0; bad < 2; bad++) {
+        struct world world = primary();
+        world_begin(&world, false);
+        world_puts(&world, 3);
+        world_flush(&world);
+        flip(world.power, "manifest", bad * POWER_FOLDED_SLOT + 99);
+        struct outcome outcome = recover(world.power);
+        expect_state(&world, &outcome);
+        assert_true(outcome.report.manifest_slot_rewritten);
+        outcome_free(&outcome);
+        power_disk_return(world.power, POWER_LOST, 0);
+        outcome = recover(world.power);
+        assert_false(outcome.report.manifest_slot_rewritten);
+        outcome_free(&outcome);
+        flip(world.power, "manifest", 99);
+        flip(world.power, "manifest", POWER_FOLDED_SLOT + 99);
+        outcome = recover(world.power);
+        assert_int_equal(outcome.status.code, AERO_CORRUPT);
+        assert_int_equal(outcome.report.verdict, AERO_VERDICT_REFUSED);
+        world_free(&world);
+    }
+}
+
+/* ---- Snapshots -------------------------------------------------------------------------------------------- */
+
+/* Two segments, a snapshot in each, and some records behind. */
+static struct world two_snapshots(enum aero_role role)
+{
+    struct world world = role == AERO_ROLE_PRIMARY ? primary() : replica();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_flush(&world);
+    world_snapshot(&world);
+    world_puts(&world, 5);
+    world_begin(&world, true);
+    world_puts(&world, 5);
+    world_flush(&world);
+    world_snapshot(&world);
+    world_puts(&world, 5);
+    world_prove(&world);
+    return world;
+}
+
+static const char *snapshot_name(struct world *world, unsigned index)
+{
+    static char name[AERO_DISK_NAME_MAX];
+    aero_snapshot_name(&world->manifest.snapshots[index], name);
+    return name;
+}
+
+static void test_recover_replays_only_behind_the_newest_snapshot(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    struct outcome outcome = recover(world.power);
+    expect_state(&world, &outcome);
+    assert_int_equal(outcome.recovered.replayed_records, 5);
+    assert_int_equal(outcome.recovered.file_count, 2);
+    assert_int_equal(outcome.recovered.files[0].end.lsn.value, 10);
+    assert_true(outcome.recovered.files[0].sealed);
+    assert_false(outcome.report.older_snapshot_used);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+static void test_recover_with_a_damaged_snapshot_uses_the_older_and_remembers(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    flip(world.power, snapshot_name(&world, 1), 300);
+    struct outcome outcome = recover(world.power);
+    expect_state(&world, &outcome);
+    assert_true(outcome.report.older_snapshot_used);
+    assert_int_equal(outcome.recovered.replayed_records, 15);
+    assert_true(outcome.recovered.manifest.snapshots[1].damaged);
+    outcome_free(&outcome);
+    outcome = recover(world.power);
+    assert_true(outcome.recovered.manifest.snapshots[1].damaged);
+    assert_non_null(power_find(&world.power->seen, snapshot_name(&world, 1))); /* kept to look at */
+    outcome_free(&outcome);
+    power_forget(&world.power->seen, snapshot_name(&world, 0));
+    outcome = recover(world.power);
+    expect_state(&world, &outcome); /* from the log's beginning */
+    assert_int_equal(outcome.recovered.replayed_records, 20);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* Decision 12: a snapshot of another history is not loaded, however whole it is. */
+static void test_recover_refuses_a_snapshot_whose_chain_is_not_the_logs(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    struct world other = primary();
+    world_begin(&other, false);
+    world_puts(&other, 14);
+    world_put(&other, "key:1", "of another history");
+    other.segment.sequence = 2;
+    world_snapshot(&other);
+    world.manifest.snapshots[1] = other.manifest.snapshots[0];
+    power_put(world.power, snapshot_name(&world, 1),
+              aero_buffer_slice(power_bytes(other.power, snapshot_name(&world, 1))));
+    world_write_manifest(&world);
+    struct outcome outcome = recover(world.power);
+    expect_state(&world, &outcome);
+    assert_true(outcome.report.older_snapshot_used);
+    outcome_free(&outcome);
+    world_free(&other);
+    world_free(&world);
+}
+
+static void test_recover_without_any_way_to_the_state_is_damage(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    world.manifest.wal_floor_sequence = 2;
+    world_write_manifest(&world);
+    flip(world.power, snapshot_name(&world, 0), 300);
+    flip(world.power, snapshot_name(&world, 1), 300);
+    expect_damage(&world, "wal/000000000000000b-00000002.seg", "the manifest");
+    world_free(&world);
+}
+
+/* Decision 12: damage below the loaded snapshot does not stop a start; it is marked, for good, and shown. */
+static void test_recover_with_damage_below_the_snapshot_marks_the_segment(void **state)
+{
+    (void)state;
+    const size_t places[] = {100, 4200, 4500, 4096 + 600};
+    for (size_t i = 0; i < 4; i++) {
+        for (unsigned segment = 0; segment < 2; segment++) {
+            struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+            const char *name =
+                segment == 0 ? "wal/0000000000000001-00000001.seg" : world_segment_name(&world);
+            bool seen = segment == 1 || places[i] == 100; /* records that nobody reads are not */
+            bool harmful = segment == 1 && places[i] != 4200; /* behind the snapshot */
+            if (!harmful) {
+                flip(world.power, name, places[i]);
+                struct outcome outcome = recover(world.power);
+                expect_state(&world, &outcome);
+                assert_int_equal(outcome.recovered.manifest.damaged_count, seen);
+                if (seen) {
+                    assert_int_equal(outcome.recovered.manifest.damaged_segments[0], segment + 1);
+                }
+                if (segment == 1) {
+                    assert_true(outcome.recovered.files[1].damaged);
+                }
+                outcome_free(&outcome);
+                expect_clean(&world);
+            }
+            world_free(&world);
+        }
+    }
+}
+
+/* The log goes on behind the damage where the next record says so, or the snapshot's own, or the proof. */
+static void test_recover_finds_the_snapshots_place_behind_damage(void **state)
+{
+    (void)state;
+    for (unsigned behind = 0; behind < 2; behind++) {
+        for (unsigned damaged = 1; damaged <= 5; damaged++) {
+            struct world world = primary();
+            size_t offset = 0;
+            world_begin(&world, false);
+            for (unsigned i = 1; i <= 5; i++) {
+                offset = i == damaged ? world.bytes.length : offset;
+                world_puts(&world, 1);
+            }
+            world_flush(&world);
+            world_snapshot(&world);
+            world_puts(&world, behind);
+            world_prove(&world);
+            flip(world.power, world_segment_name(&world), offset + 66);
+            expect_clean(&world);
+            flip(world.power, world_segment_name(&world), offset + 66);
+            flip(world.power, world_segment_name(&world), offset + 10);
+            expect_clean(&world);
+            world_free(&world);
+        }
+    }
+}
+
+/* ---- Replicas --------------------------------------------------------------------------------------------- */
+
+/* A bootstrapped replica: the snapshot is ahead of the log that is being fetched, torn at any place. */
+static void test_recover_of_a_replica_whose_log_has_not_caught_up_with_its_snapshot(void **state)
+{
+    (void)state;
+    struct world world = replica();
+    world_begin(&world, false);
+    world_puts(&world, 10);
+    world_snapshot(&world);
+    for (size_t length = AERO_SEGMENT_HEADER_BYTES; length <= world.bytes.length; length += 8) {
+        power_put(world.power, world_segment_name(&world), aero_slice_of(world.bytes.data, length));
+        power_forget(&world.power->seen, AERO_PROOF_FILE);
+        struct outcome outcome = recover(world.power);
+        expect_state(&world, &outcome);
+        const struct aero_wal_file *last = &outcome.recovered.files[0];
+        assert_true(last->end.lsn.value <= 10);
+        assert_true(last->end_offset <= length);
+        assert_int_equal(power_bytes(world.power, last->name)->length, last->end_offset);
+        outcome_free(&outcome);
+    }
+    power_forget(&world.power->seen, world_segment_name(&world));
+    power_forget(&world.power->seen, AERO_PROOF_FILE);
+    struct outcome outcome = recover(world.power);
+    expect_state(&world, &outcome); /* before the first segment came */
+    assert_int_equal(outcome.recovered.file_count, 0);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* ---- Leftovers -------------------------------------------------------------------------------------------- */
+
+static void test_recover_finishes_what_a_crash_left(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    world.manifest.snapshots[0] = world.manifest.snapshots[1];
+    world.manifest.snapshot_count = 1;
+    world.manifest.wal_floor_sequence = 2;
+    world_write_manifest(&world);
+    const char *const leftovers[] = {"manifest.tmp", "wal/prepared-00000003.tmp",
+                                     "snapshots/a.snap.tmp", "quarantine/b.tmp"};
+    for (size_t i = 0; i < 4; i++) {
+        power_put(world.power, leftovers[i], aero_slice_text("left"));
+    }
+    power_put(world.power, "quarantine/kept.torn", aero_slice_text("kept"));
+    expect_clean(&world);
+    for (size_t i = 0; i < 4; i++) {
+        assert_null(power_find(&world.power->seen, leftovers[i]));
+    }
+    assert_null(power_find(&world.power->seen, "wal/0000000000000001-00000001.seg"));
+    assert_non_null(power_find(&world.power->seen, "quarantine/kept.torn"));
+    size_t snapshots = 0;
+    for (size_t i = 0; i < world.power->seen.count; i++) {
+        snapshots += strstr(world.power->seen.entry[i].name, ".snap") != NULL;
+    }
+    assert_int_equal(snapshots, 1);
+    world_free(&world);
+}
+
+/* ---- Everything, everywhere ------------------------------------------------------------------------------- */
+
+/* Long stretches of zeros (of a header, between slots) are sampled. */
+static bool is_amid_zeros(const struct aero_buffer *bytes, size_t at)
+{
+    return at >= 16 && at + 16 < bytes->length &&
+           aero_slice_is_zero(aero_slice_of(bytes->data + at - 16, 32));
+}
+
+/* FM-8.2, FR-1: every byte of a small directory is flipped. Each is either detected or makes no difference at all. */
+static void flip_every_byte(enum aero_role role, unsigned *out_detected)
+{
+    struct world world = two_snapshots(role);
+    struct aero_summary state = aero_tree_summary(world.tree);
+    for (size_t n = 0; n < world.power->seen.count; n++) {
+        const char *name = world.power->seen.entry[n].name;
+        const struct aero_buffer *bytes = power_bytes(world.power, name);
+        for (size_t i = 0; i < bytes->length; i++) {
+            if (is_amid_zeros(bytes, i) && i % 256 != 0) {
+                continue;
+            }
+            struct power_disk *power = power_disk_clone(world.power);
+            flip(power, name, i);
+            struct outcome outcome = recover(power);
+            if (aero_is_ok(outcome.status)) {
+                assert_true(same_summary(outcome.summary, state));
+                assert_int_equal(outcome.recovered.end.lsn.value, 20);
+            } else {
+                assert_true(outcome.report.verdict == AERO_VERDICT_DAMAGE ||
+                            outcome.report.verdict == AERO_VERDICT_REFUSED);
+                (*out_detected)++;
+            }
+            outcome_free(&outcome);
+            power_disk_free(power);
+        }
+    }
+    world_free(&world);
+}
+
+static void test_recover_with_any_byte_flipped_detects_it_or_it_is_harmless(void **state)
+{
+    (void)state;
+    unsigned detected = 0;
+    flip_every_byte(AERO_ROLE_PRIMARY, &detected);
+    assert_true(detected > 300);
+    flip_every_byte(AERO_ROLE_REPLICA, &detected);
+    assert_true(detected > 600);
+}
+
+/* FR-3: recovery crashes at every operation, whatever the disk keeps of it, and is run again: the same state, the same bytes in
+ * quarantine. */
+static void test_recover_crashed_anywhere_and_run_again_gives_the_same(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    struct aero_position end = world.position;
+    struct aero_summary summary = aero_tree_summary(world.tree);
+    power_put(world.power, "wal/prepared-00000003.tmp", aero_slice_text("left"));
+    world_puts(&world, 1);
+    world.bytes.length -= 5; /* torn, beyond the proof */
+    world_flush(&world);
+    bool finished = false;
+    for (uint64_t at = 1; !finished; at++) {
+        for (uint64_t seed = 0; seed < 12; seed++) {
+            struct power_disk *power = power_disk_clone(world.power);
+            power_disk_crash_at(power, at);
+            struct outcome outcome = recover(power);
+            finished = aero_is_ok(outcome.status);
+            assert_true(finished || outcome.status.code == AERO_CRASHED);
+            outcome_free(&outcome);
+            power_disk_return(power, (enum power_fate)(seed % 3), seed);
+            outcome = recover(power);
+            assert_int_equal(outcome.status.code, AERO_OK);
+            assert_true(same_summary(outcome.summary, summary));
+            assert_int_equal(outcome.recovered.end.chain, end.chain);
+            const struct aero_wal_file *last =
+                &outcome.recovered.files[outcome.recovered.file_count - 1];
+            assert_int_equal(power_bytes(power, last->name)->length, last->end_offset);
+            outcome_free(&outcome);
+            power_disk_return(power, POWER_LOST, 0);
+            outcome = recover(power); /* a leftover whose removal was lost goes now */
+            assert_true(same_summary(outcome.summary, summary));
+            outcome_free(&outcome);
+            unsigned torn = 0;
+            for (size_t i = 0; i < power->seen.count; i++) {
+                const char *name = power->seen.entry[i].name;
+                torn += strstr(name, ".torn") != NULL;
+                assert_null(strstr(name, ".tmp"));
+            }
+            assert_int_equal(torn, 1);
+            power_disk_free(power);
+        }
+    }
+    world_free(&world);
+}
+
+/* FM-6.2: any operation of recovery fails with EIO: an error, never a start on ground that is not durable; and the next
+ * start recovers the same. */
+static void test_recover_with_any_operation_failing_refuses_or_is_harmless(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    struct aero_summary summary = aero_tree_summary(world.tree);
+    world_puts(&world, 1);
+    world.bytes.length -= 5;
+    world_flush(&world);
+    for (uint64_t at = 1; at < 25; at++) {
+        struct power_disk *power = power_disk_clone(world.power);
+        power->fail_at = at;
+        struct outcome outcome = recover(power);
+        bool reached = power->changes >= at;
+        if (reached) {
+            assert_int_equal(outcome.status.code, AERO_IO);
+            assert_true(outcome.report.text[0] != '\0');
+        }
+        outcome_free(&outcome);
+        power->fail_at = 0;
+        outcome = recover(power);
+        assert_int_equal(outcome.status.code, AERO_OK);
+        assert_true(same_summary(outcome.summary, summary));
+        outcome_free(&outcome);
+        power_disk_free(power);
+    }
+    world_free(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recover_of_an_empty_directory_finds_nothing),
+        cmocka_unit_test(test_recover_of_a_new_directory_is_empty_and_clean),
+        cmocka_unit_test(test_recover_without_a_manifest_refuses_wal_and_snapshots),
+        cmocka_unit_test(test_create_refuses_where_anything_exists),
+        cmocka_unit_test(test_recover_replays_segments_in_order),
+        cmocka_unit_test(test_recover_makes_the_unproven_part_durable_anew_once),
+        cmocka_unit_test(test_recover_reads_a_segment_only_to_the_end_its_successor_names),
+        cmocka_unit_test(test_recover_ends_cleanly_before_bytes_of_another_life),
+        cmocka_unit_test(test_recover_of_a_log_torn_anywhere_keeps_the_prefix),
+        cmocka_unit_test(test_recover_of_reordered_sectors_is_a_torn_tail),
+        cmocka_unit_test(test_recover_raises_the_gate_before_it_cuts),
+        cmocka_unit_test(test_recover_drops_a_last_file_whose_header_was_never_durable),
+        cmocka_unit_test(test_recover_below_the_proof_is_damage),
+        cmocka_unit_test(test_recover_below_a_later_records_mark_is_damage),
+        cmocka_unit_test(test_recover_of_a_replica_ignores_its_primarys_marks),
+        cmocka_unit_test(test_recover_before_the_end_that_a_successor_names_is_damage),
+        cmocka_unit_test(test_recover_of_a_footer_without_a_successor_is_damage_on_its_writer_only),
+        cmocka_unit_test(test_recover_of_a_log_that_ends_below_a_snapshot_is_damage_on_a_primary),
+        cmocka_unit_test(test_recover_without_a_segment_that_the_manifest_knows_is_damage),
+        cmocka_unit_test(test_recover_of_a_record_under_a_bad_header_is_damage),
+        cmocka_unit_test(test_recover_with_a_segment_missing_in_the_middle_names_it),
+        cmocka_unit_test(test_recover_of_unreadable_bytes_is_damage_and_not_the_end),
+        cmocka_unit_test(test_recover_to_another_state_than_a_digest_record_names_is_damage),
+        cmocka_unit_test(test_recover_refuses_segments_that_are_not_this_nodes),
+        cmocka_unit_test(test_recover_refuses_a_segment_put_in_anothers_place),
+        cmocka_unit_test(test_recover_refuses_a_snapshot_of_a_higher_epoch_or_another_cluster),
+        cmocka_unit_test(test_recover_with_one_bad_manifest_slot_rewrites_it),
+        cmocka_unit_test(test_recover_replays_only_behind_the_newest_snapshot),
+        cmocka_unit_test(test_recover_with_a_damaged_snapshot_uses_the_older_and_remembers),
+        cmocka_unit_test(test_recover_refuses_a_snapshot_whose_chain_is_not_the_logs),
+        cmocka_unit_test(test_recover_without_any_way_to_the_state_is_damage),
+        cmocka_unit_test(test_recover_with_damage_below_the_snapshot_marks_the_segment),
+        cmocka_unit_test(test_recover_finds_the_snapshots_place_behind_damage),
+        cmocka_unit_test(test_recover_of_a_replica_whose_log_has_not_caught_up_with_its_snapshot),
+        cmocka_unit_test(test_recover_finishes_what_a_crash_left),
+        cmocka_unit_test(test_recover_with_any_byte_flipped_detects_it_or_it_is_harmless),
+        cmocka_unit_test(test_recover_crashed_anywhere_and_run_again_gives_the_same),
+        cmocka_unit_test(test_recover_with_any_operation_failing_refuses_or_is_harmless),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
