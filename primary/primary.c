@@ -34,13 +34,12 @@ aero_status aero_primary_begin_incarnation(struct aero_disk disk, struct aero_re
     };
     snprintf(entry.node_name, sizeof entry.node_name, "%s", manifest->node_name);
     AERO_TRY(aero_history_add_incarnation(&manifest->history, &entry));
-    if (report->verdict == AERO_VERDICT_TORN_TAIL && manifest->pin_count > 0 &&
-        manifest->gate == AERO_GATE_OPEN && !open_writes_after_cut) {
-        manifest->gate = AERO_GATE_CUT;
-        snprintf(manifest->gate_reason, sizeof manifest->gate_reason,
-                 "%llu bytes behind LSN %llu were cut and replicas are known",
-                 (unsigned long long)report->cut_bytes,
-                 (unsigned long long)recovered->end.lsn.value);
+    /* Recovery raised the gate before it cut: a crash between the two must not forget it. */
+    AERO_ASSERT(report->verdict != AERO_VERDICT_TORN_TAIL || manifest->pin_count == 0 ||
+                manifest->gate != AERO_GATE_OPEN);
+    if (open_writes_after_cut && manifest->gate == AERO_GATE_CUT) {
+        manifest->gate = AERO_GATE_OPEN;
+        manifest->gate_reason[0] = '\0';
     }
     return aero_manifest_write(disk, manifest);
 }

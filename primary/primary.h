@@ -41,8 +41,8 @@ struct aero_primary_options {
 };
 
 /* The act that makes this start an incarnation of its own (decision 6): adds it to the manifest's
- * history, both slots, synced. Raises the CUT gate when recovery cut bytes while replicas are
- * known (decision 7). May wait; before aero_primary_new. */
+ * history, both slots, synced. `open_writes_after_cut` takes back the gate that recovery raised
+ * when it cut bytes while replicas are known (decision 7). May wait; before aero_primary_new. */
 aero_status aero_primary_begin_incarnation(struct aero_disk disk, struct aero_recovered *recovered,
                                            const struct aero_recovery_report *report,
                                            bool open_writes_after_cut, aero_id incarnation);

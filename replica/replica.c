@@ -56,8 +56,8 @@ struct aero_replica *aero_replica_new(const struct aero_replica_options *options
     replica->tree = recovered->tree;
     recovered->tree = NULL;
     replica->applied = recovered->end;
-    if (recovered->file_count == 0) {
-        replica->snapshot = recovered->end;
+    if (start.end.position.lsn.value < recovered->end.lsn.value) {
+        replica->snapshot = recovered->end; /* the WAL has yet to pass it */
     }
     replica->expiry_clock = recovered->expiry_clock;
     replica->checkpointer = aero_checkpointer_new(&options->checkpoint, recovered);
