@@ -123,8 +123,8 @@ static aero_status set_aside(struct aero_recovery *r, const char *name, uint64_t
     AERO_TRY(r->disk.ops->make_directory(r->disk.self, "quarantine"));
     AERO_TRY(r->disk.ops->sync_directory(r->disk.self, ""));
     AERO_TRY(copy_file(r->disk, &copy));
-    snprintf(final, sizeof final, "quarantine/%.64s-%" PRIu64 "-%016" PRIx64 ".torn", base_name(name),
-             offset, copy.checksum);
+    snprintf(final, sizeof final, "quarantine/%.64s-%" PRIu64 "-%016" PRIx64 ".torn",
+             base_name(name), offset, copy.checksum);
     AERO_TRY(r->disk.ops->rename(r->disk.self, temporary, final));
     AERO_TRY(r->disk.ops->sync_directory(r->disk.self, "quarantine"));
     memcpy(r->report->quarantine, final, sizeof final);

@@ -9,6 +9,8 @@
 #ifndef AERO_TESTS_RECOVERY_WORLD_H
 #define AERO_TESTS_RECOVERY_WORLD_H
 
+#include "tests/unit/cmocka_setup.h"
+
 #include "engine/operation.h"
 #include "engine/record.h"
 #include "engine/recovery.h"
@@ -271,6 +273,93 @@ static inline void outcome_free(struct outcome *outcome)
 static inline bool same_summary(struct aero_summary a, struct aero_summary b)
 {
     return a.count == b.count && aero_u128_equal(a.digest, b.digest);
+}
+
+static inline struct world primary(void)
+{
+    return world_new(AERO_ROLE_PRIMARY, WORLD_NODE);
+}
+
+static inline struct world replica(void)
+{
+    return world_new(AERO_ROLE_REPLICA, WORLD_OTHER_NODE);
+}
+
+static inline void expect_state(struct world *world, struct outcome *outcome)
+{
+    assert_int_equal(outcome->status.code, AERO_OK);
+    assert_true(same_summary(outcome->summary, aero_tree_summary(world->tree)));
+    assert_int_equal(outcome->recovered.end.lsn.value, world->position.lsn.value);
+    assert_int_equal(outcome->recovered.end.chain, world->position.chain);
+    assert_int_equal(outcome->recovered.expiry_clock.value, world->clock.value);
+}
+
+static inline void expect_clean(struct world *world)
+{
+    struct outcome outcome = recover(world->power);
+    expect_state(world, &outcome);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_CLEAN);
+    outcome_free(&outcome);
+}
+
+static inline void expect_damage(struct world *world, const char *file, const char *evidence)
+{
+    struct power_disk *before = power_disk_clone(world->power);
+    struct outcome outcome = recover(world->power);
+    assert_int_equal(outcome.status.code, AERO_CORRUPT);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+    assert_string_equal(outcome.report.evidence, evidence);
+    assert_string_equal(outcome.report.file, file);
+    assert_true(strlen(outcome.report.text) > 40);
+    /* A refusal changes nothing. */
+    assert_int_equal(world->power->seen.count, before->seen.count);
+    for (size_t i = 0; i < before->seen.count; i++) {
+        const struct power_name *name = &before->seen.entry[i];
+        assert_true(aero_slice_equal(aero_buffer_slice(&name->file->seen),
+                                     aero_buffer_slice(power_bytes(world->power, name->name))));
+    }
+    power_disk_free(before);
+}
+
+static inline void expect_refusal(struct world *world, const char *file)
+{
+    struct outcome outcome = recover(world->power);
+    assert_int_equal(outcome.status.code, AERO_MISMATCH);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_REFUSED);
+    assert_string_equal(outcome.report.file, file);
+    assert_true(strlen(outcome.report.text) > 40);
+}
+
+static inline void flip(struct power_disk *power, const char *name, size_t offset)
+{
+    struct aero_buffer *bytes = power_bytes(power, name);
+    assert_true(offset < bytes->length);
+    bytes->data[offset] ^= 0x40;
+}
+
+/* Two segments, a snapshot in each, and some records behind. */
+static inline struct world two_snapshots(enum aero_role role)
+{
+    struct world world = role == AERO_ROLE_PRIMARY ? primary() : replica();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_flush(&world);
+    world_snapshot(&world);
+    world_puts(&world, 5);
+    world_begin(&world, true);
+    world_puts(&world, 5);
+    world_flush(&world);
+    world_snapshot(&world);
+    world_puts(&world, 5);
+    world_prove(&world);
+    return world;
+}
+
+static inline const char *snapshot_name(struct world *world, unsigned index)
+{
+    static char name[AERO_DISK_NAME_MAX];
+    aero_snapshot_name(&world->manifest.snapshots[index], name);
+    return name;
 }
 
 #endif

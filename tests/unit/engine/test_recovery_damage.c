@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/engine/recovery_world.h"
+
+/* ---- Damage: each kind of evidence ------------------------------------------------------------------------ */
+
+static void test_recover_below_the_proof_is_damage(void **state)
+{
+    (void)state;
+    struct world worlds[] = {primary(), replica()};
+    for (size_t i = 0; i < 2; i++) {
+        struct world *world = &worlds[i];
+        world_begin(world, false);
+        world_puts(world, 10);
+        world_prove(world);
+        flip(world->power, world_segment_name(world), world->bytes.length - 20);
+        expect_damage(world, world_segment_name(world), "the durable file");
+        world_free(world);
+    }
+}
+
+static void test_recover_below_a_later_records_mark_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    size_t sixth = world.bytes.length;
+    world_puts(&world, 3); /* 6, 7, 8 */
+    world.mark = 6;
+    world_puts(&world, 1); /* 9 says that 6 had been durable */
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), sixth + 9);
+    expect_damage(&world, world_segment_name(&world), "a later record's mark");
+    world_free(&world);
+}
+
+/* Decision 5: marks in the primary's records speak of the primary's disk. */
+static void test_recover_of_a_replica_ignores_its_primarys_marks(void **state)
+{
+    (void)state;
+    struct world world = replica();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    size_t sixth = world.bytes.length;
+    world_puts(&world, 3);
+    world.mark = 7;
+    world_puts(&world, 1);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), sixth + 9);
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_TORN_TAIL);
+    assert_int_equal(outcome.recovered.end.lsn.value, 5);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+static void test_recover_before_the_end_that_a_successor_names_is_damage(void **state)
+{
+    (void)state;
+    struct world worlds[] = {primary(), replica()};
+    for (size_t i = 0; i < 2; i++) {
+        struct world *world = &worlds[i];
+        char first[AERO_DISK_NAME_MAX];
+        world_begin(world, false);
+        world_puts(world, 10);
+        snprintf(first, sizeof first, "%s", world_segment_name(world));
+        world_begin(world, true);
+        world_puts(world, 10);
+        world_flush(world);
+        power_bytes(world->power, first)->length -= 200; /* a file that was cut short */
+        expect_damage(world, first, "the successor's header");
+        world_free(world);
+    }
+}
+
+static void test_recover_of_a_footer_without_a_successor_is_damage_on_its_writer_only(void **state)
+{
+    (void)state;
+    struct world mine = primary();
+    struct world theirs = replica();
+    world_begin(&mine, false);
+    world_puts(&mine, 10);
+    world_seal(&mine);
+    world_flush(&mine);
+    expect_damage(&mine, world_segment_name(&mine), "a footer without a successor");
+    world_begin(&theirs, false);
+    world_puts(&theirs, 10);
+    world_seal(&theirs);
+    world_flush(&theirs);
+    struct outcome outcome = recover(theirs.power);
+    expect_state(&theirs, &outcome);
+    assert_true(outcome.recovered.files[0].sealed);
+    outcome_free(&outcome);
+    expect_clean(&theirs);
+    world_free(&mine);
+    world_free(&theirs);
+}
+
+static void test_recover_of_a_log_that_ends_below_a_snapshot_is_damage_on_a_primary(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    size_t end = world.bytes.length;
+    world_puts(&world, 5);
+    world_flush(&world);
+    world_snapshot(&world);
+    power_bytes(world.power, world_segment_name(&world))->length = end;
+    expect_damage(&world, world_segment_name(&world), "a snapshot");
+    world_free(&world);
+}
+
+static void test_recover_without_a_segment_that_the_manifest_knows_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_flush(&world);
+    struct outcome outcome = recover(world.power); /* learns both segments */
+    outcome_free(&outcome);
+    power_forget(&world.power->seen, AERO_PROOF_FILE);
+    power_forget(&world.power->seen, world_segment_name(&world));
+    expect_damage(&world, "wal/0000000000000001-00000001.seg", "the manifest");
+    power_forget(&world.power->seen, "wal/0000000000000001-00000001.seg");
+    expect_damage(&world, "wal", "the manifest");
+    world_free(&world);
+}
+
+static void test_recover_of_a_record_under_a_bad_header_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_begin(&world, false);
+    world_puts(&world, 1);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), 100);
+    expect_damage(&world, world_segment_name(&world), "a record under the bad header");
+    world_free(&world);
+}
+
+static void test_recover_with_a_segment_missing_in_the_middle_names_it(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    for (unsigned i = 0; i < 3; i++) {
+        world_begin(&world, i > 0);
+        world_puts(&world, 5);
+    }
+    world_flush(&world);
+    power_forget(&world.power->seen, "wal/0000000000000006-00000002.seg");
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_CORRUPT);
+    assert_non_null(strstr(outcome.report.text, "Segment 2 is missing"));
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+static void test_recover_of_unreadable_bytes_is_damage_and_not_the_end(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 100);
+    world_prove(&world);
+    snprintf(world.power->bad_name, sizeof world.power->bad_name, "%s", world_segment_name(&world));
+    world.power->bad_offset = 9000;
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+    assert_true(outcome.report.offset > 4096 && outcome.report.offset <= 9000);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+/* DET-1, decision 20. */
+static void test_recover_to_another_state_than_a_digest_record_names_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    aero_tree_put(world.tree, aero_slice_text("never"), aero_slice_text("logged"), NULL);
+    world_digest(&world);
+    world_flush(&world);
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+    assert_int_equal(outcome.report.lsn.value, 6);
+    assert_string_equal(outcome.report.evidence, "a digest record");
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
+static void rewrite_header(struct world *world)
+{
+    aero_segment_header_encode(&world->segment, world->bytes.data);
+    world_flush(world);
+}
+
+static void test_recover_refuses_segments_that_are_not_this_nodes(void **state)
+{
+    (void)state;
+    struct world other_cluster = primary();
+    struct world later_epoch = primary();
+    struct world other_history = primary();
+    struct world *worlds[] = {&other_cluster, &later_epoch, &other_history};
+    for (size_t i = 0; i < 3; i++) {
+        world_begin(worlds[i], false);
+    }
+    other_cluster.segment.cluster_id = world_id(0x12);
+    later_epoch.segment.epoch.value = 3;
+    other_history.segment.incarnation = world_id(0x42);
+    for (size_t i = 0; i < 3; i++) {
+        rewrite_header(worlds[i]);
+        expect_refusal(worlds[i], "wal/0000000000000001-00000001.seg");
+        world_free(worlds[i]);
+    }
+}
+
+static void test_recover_refuses_a_segment_put_in_anothers_place(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 1);
+    world_prove(&world);
+    world.segment.nonce = world_id(0x77);
+    world_prove_at(&world, 6, world.bytes.length, world.position);
+    expect_refusal(&world, "wal/0000000000000001-00000001.seg");
+    world_free(&world);
+}
+
+static void test_recover_refuses_a_snapshot_of_a_higher_epoch_or_another_cluster(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct world world = primary();
+        world_begin(&world, false);
+        world_puts(&world, 1);
+        world_flush(&world);
+        const char *name = world_snapshot(&world);
+        if (i == 0) {
+            world.manifest.epoch.value = 1;
+        } else {
+            world.manifest.cluster_id = world_id(0x99);
+        }
+        power_forget(&world.power->seen, world_segment_name(&world));
+        world_write_manifest(&world);
+        expect_refusal(&world, name);
+        world_free(&world);
+    }
+}
+
+static void test_recover_with_one_bad_manifest_slot_rewrites_it(void **state)
+{
+    (void)state;
+    for (unsigned bad = 0; bad < 2; bad++) {
+        struct world world = primary();
+        world_begin(&world, false);
+        world_puts(&world, 3);
+        world_flush(&world);
+        flip(world.power, "manifest", bad * POWER_FOLDED_SLOT + 99);
+        struct outcome outcome = recover(world.power);
+        expect_state(&world, &outcome);
+        assert_true(outcome.report.manifest_slot_rewritten);
+        outcome_free(&outcome);
+        power_disk_return(world.power, POWER_LOST, 0);
+        outcome = recover(world.power);
+        assert_false(outcome.report.manifest_slot_rewritten);
+        outcome_free(&outcome);
+        flip(world.power, "manifest", 99);
+        flip(world.power, "manifest", POWER_FOLDED_SLOT + 99);
+        outcome = recover(world.power);
+        assert_int_equal(outcome.status.code, AERO_CORRUPT);
+        assert_int_equal(outcome.report.verdict, AERO_VERDICT_REFUSED);
+        world_free(&world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_recover_below_the_proof_is_damage),
+        cmocka_unit_test(test_recover_below_a_later_records_mark_is_damage),
+        cmocka_unit_test(test_recover_of_a_replica_ignores_its_primarys_marks),
+        cmocka_unit_test(test_recover_before_the_end_that_a_successor_names_is_damage),
+        cmocka_unit_test(test_recover_of_a_footer_without_a_successor_is_damage_on_its_writer_only),
+        cmocka_unit_test(test_recover_of_a_log_that_ends_below_a_snapshot_is_damage_on_a_primary),
+        cmocka_unit_test(test_recover_without_a_segment_that_the_manifest_knows_is_damage),
+        cmocka_unit_test(test_recover_of_a_record_under_a_bad_header_is_damage),
+        cmocka_unit_test(test_recover_with_a_segment_missing_in_the_middle_names_it),
+        cmocka_unit_test(test_recover_of_unreadable_bytes_is_damage_and_not_the_end),
+        cmocka_unit_test(test_recover_to_another_state_than_a_digest_record_names_is_damage),
+        cmocka_unit_test(test_recover_refuses_segments_that_are_not_this_nodes),
+        cmocka_unit_test(test_recover_refuses_a_segment_put_in_anothers_place),
+        cmocka_unit_test(test_recover_refuses_a_snapshot_of_a_higher_epoch_or_another_cluster),
+        cmocka_unit_test(test_recover_with_one_bad_manifest_slot_rewrites_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
