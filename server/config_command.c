@@ -125,7 +125,7 @@ static bool set_one(struct aero_call *call, size_t i)
 void aero_command_config_set(struct aero_call *call)
 {
     if (call->argument_count % 2 != 0) {
-        aero_call_arity_error(call);
+        aero_call_syntax_error(call);
         return;
     }
     for (size_t i = 2; i < call->argument_count; i += 2) {

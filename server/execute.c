@@ -175,11 +175,11 @@ static bool find_command(struct aero_call *call)
     }
     if (call->command->subcommand_count != 0 && call->argument_count >= 2) {
         const struct aero_command *sub = find_subcommand(call->command, call->arguments[1]);
-        if (sub == NULL && call->command->run == NULL) {
+        if (sub == NULL) {
             refuse_unknown_subcommand(call);
             return false;
         }
-        call->command = sub == NULL ? call->command : sub;
+        call->command = sub;
     }
     if (!aero_command_arity_fits(call->command, call->argument_count)) {
         aero_call_arity_error(call);

@@ -20,8 +20,8 @@ struct aero_expire_option {
     size_t argument;
 };
 
-/* If argument *index is one of the four, the first of them and followed by something, remembers it and moves *index
- * to the number. */
+/* If argument *index is one of the four, followed by something, and none of the other three came before, remembers it
+ * and moves *index to the number. */
 bool aero_expire_option_take(struct aero_call *call, size_t *index,
                              struct aero_expire_option *option);
 /* The deadline that it means, 0 for none. False: the error is written (no number; zero, negative or overflowing). */

@@ -28,11 +28,12 @@ bool aero_expire_option_take(struct aero_call *call, size_t *index,
         {"exat", AERO_EXPIRE_AT_S},
         {"pxat", AERO_EXPIRE_AT_MS},
     };
-    if (option->unit != AERO_EXPIRE_NONE || *index + 1 >= call->argument_count) {
+    if (*index + 1 >= call->argument_count) {
         return false;
     }
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (aero_call_is(call, *index, words[i].word)) {
+        bool fits = option->unit == AERO_EXPIRE_NONE || option->unit == words[i].unit;
+        if (fits && aero_call_is(call, *index, words[i].word)) {
             *option = (struct aero_expire_option){.unit = words[i].unit, .argument = *index + 1};
             *index += 1;
             return true;

@@ -186,7 +186,7 @@ void aero_command_command_info(struct aero_call *call)
         const struct aero_command *container;
         const struct aero_command *command = find_named(call, call->arguments[i], &container);
         if (command == NULL) {
-            aero_resp_null_array(&call->reply);
+            aero_resp_null(&call->reply);
         } else {
             write_info(call, command, container);
         }

@@ -184,10 +184,14 @@ void aero_command_getex(struct aero_call *call)
             return;
         }
     }
-    if (!aero_expire_option_deadline(call, &expire, &deadline_ms) ||
-        reply_get(call, key, &entry) != AERO_FOUND) {
+    enum aero_found found = aero_find_string(call, key, &entry);
+    if (found == AERO_ABSENT) {
+        aero_resp_null(&call->reply);
+    }
+    if (found != AERO_FOUND || !aero_expire_option_deadline(call, &expire, &deadline_ms)) {
         return;
     }
+    reply_entry(call, &entry);
     if (expire.unit != AERO_EXPIRE_NONE && deadline_ms <= aero_expiry_clock(call->server)) {
         aero_remove(call, call->session->database, key, &entry);
     } else if (expire.unit != AERO_EXPIRE_NONE || (persist && entry.deadline_ms != 0)) {

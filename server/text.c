@@ -9,7 +9,7 @@
 #include "base/assert.h"
 
 #define INTEGER_DIGITS_MAX 20
-#define FLOAT_TEXT_MAX 256
+#define FLOAT_TEXT_MAX AERO_LONG_DOUBLE_TEXT
 
 bool aero_parse_u64(struct aero_slice text, uint64_t *out_value)
 {
