@@ -20,6 +20,7 @@ static const struct aero_ctl_command commands[] = {
      aero_ctl_confirm_clock},
     {"verify", "Verify a data directory, without changing a byte.", aero_ctl_verify},
     {"compare", "Do two nodes or directories share a history and a state?", aero_ctl_compare},
+    {"salvage", "Bring records that a primary lost back from a replica.", aero_ctl_salvage},
     {"wal dump", "Print the records of a log.", aero_ctl_wal_dump},
     {"certs init", "Make a development CA and certificates for nodes.", aero_ctl_certs_init},
     {"certs show", "Show certificates and how long they are good for.", aero_ctl_certs_show},
