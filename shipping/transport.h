@@ -37,7 +37,8 @@ struct aero_transport_events {
     void (*on_bytes)(void *self, struct aero_connection *connection, struct aero_slice plaintext);
     /* There is room for output again, after a write that was not taken whole. */
     void (*on_room)(void *self, struct aero_connection *connection);
-    /* Told once for each connection that on_open or a dial gave; it is freed afterwards. */
+    /* Told once for each connection, also of a listener's that never opened (its user word is NULL
+     * then); it is freed afterwards. */
     void (*on_close)(void *self, struct aero_connection *connection, enum aero_close_reason reason,
                      const char *text);
     void *self;
@@ -59,7 +60,9 @@ aero_status aero_listener_new(struct event_base *base, const char *address, uint
 /* Closes its connections too, telling on_close for each. */
 void aero_listener_free(struct aero_listener *listener);
 uint16_t aero_listener_port(const struct aero_listener *listener); /* useful when 0 was asked for */
+/* For connections that are accepted from now on. */
 void aero_listener_set_context(struct aero_listener *listener, struct aero_tls_context *context);
+void aero_listener_set_allow(struct aero_listener *listener, const struct aero_tls_allow *allow);
 
 /* Begins to connect to a name or an address. A failure is told by on_close, later. Resolving a name
  * that is not an address may wait on the resolver. */
@@ -72,6 +75,8 @@ struct aero_connection *aero_connection_dial(struct event_base *base, const char
 
 /* Takes as much plaintext as there is room for and returns how much; 0 when not open. */
 size_t aero_connection_write(struct aero_connection *connection, struct aero_slice plaintext);
+/* False: reads no more, so that the peer has to wait; true: goes on. For owners without room. */
+void aero_connection_set_reading(struct aero_connection *connection, bool reading);
 /* Sends what was taken, says goodbye, closes; on_close comes later, from the event loop. */
 void aero_connection_close(struct aero_connection *connection);
 const char *aero_connection_peer_name(const struct aero_connection *connection);

@@ -41,7 +41,7 @@ ANY_WORLD = DRIVERS + HOSTS + MAINS + ["ctl/*"]
 # Header pattern -> the files that may include it. Tests are free.
 HEADERS = {
     "openssl/*": ["shipping/tls*.[ch]", "ctl/cert*.[ch]"],
-    "event2/*": ["shipping/transport_libevent.[ch]"] + HOSTS + MAINS,
+    "event2/*": ["shipping/*_libevent.[ch]"] + HOSTS + MAINS,
     "*.pb-c.h": ["proto/message*.c"],
     "protobuf-c/*": ["proto/message*.c"],
     "xxhash.h": ["base/checksum.c"],

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Real sockets on loopback, two ends on one event base. */
+#include <event2/event.h>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "shipping/transport.h"
+#include "tests/unit/shipping/certs.h"
+
+struct end {
+    struct aero_connection *connection;
+    struct aero_buffer got;
+    char name[AERO_TLS_NAME_MAX];
+    unsigned opened;
+    unsigned closed;
+    unsigned gulps;
+    size_t gulp_max;
+    enum aero_close_reason reason;
+    char text[AERO_TLS_TEXT_MAX];
+    const uint8_t *sends; /* what is still to be written */
+    size_t to_send;
+    bool closes_when_sent;
+    bool echoes;
+};
+
+struct world {
+    struct event_base *base;
+    struct authority authority;
+    char directory[2][CERTS_DIRECTORY_BYTES];
+    struct aero_tls_context *context[2];
+    struct aero_listener *listener;
+    struct end server;
+    struct end client;
+};
+
+static void push(struct end *end)
+{
+    while (end->to_send > 0) {
+        size_t taken =
+            aero_connection_write(end->connection, aero_slice_of(end->sends, end->to_send));
+        end->sends += taken;
+        end->to_send -= taken;
+        if (taken == 0) {
+            return;
+        }
+    }
+    if (end->closes_when_sent) {
+        aero_connection_close(end->connection);
+    }
+}
+
+static void on_open(void *self, struct aero_connection *connection)
+{
+    struct end *end = self;
+    end->connection = connection;
+    end->opened++;
+    snprintf(end->name, sizeof end->name, "%s", aero_connection_peer_name(connection));
+    push(end);
+}
+
+static void on_bytes(void *self, struct aero_connection *connection, struct aero_slice plaintext)
+{
+    struct end *end = self;
+    end->gulps++;
+    end->gulp_max = plaintext.length > end->gulp_max ? plaintext.length : end->gulp_max;
+    aero_buffer_append_slice(&end->got, plaintext);
+    if (end->echoes) {
+        assert_int_equal(aero_connection_write(connection, plaintext), plaintext.length);
+    }
+}
+
+static void on_room(void *self, struct aero_connection *connection)
+{
+    (void)connection;
+    push(self);
+}
+
+static void on_close(void *self, struct aero_connection *connection, enum aero_close_reason reason,
+                     const char *text)
+{
+    (void)connection;
+    struct end *end = self;
+    end->closed++;
+    end->reason = reason;
+    end->connection = NULL;
+    snprintf(end->text, sizeof end->text, "%s", text);
+}
+
+static struct aero_transport_events events_of(struct end *end)
+{
+    return (struct aero_transport_events){.on_open = on_open,
+                                          .on_bytes = on_bytes,
+                                          .on_room = on_room,
+                                          .on_close = on_close,
+                                          .self = end};
+}
+
+static void write_certs(struct world *world, unsigned index, const char *name)
+{
+    struct node_wish wish = {.dns = name, .common_name = "unused", .begins_s = -60, .ends_s = 3000};
+    certs_write_node(world->directory[index], &world->authority, &world->authority, wish);
+    char text[AERO_TLS_TEXT_MAX];
+    aero_tls_context_release(world->context[index]);
+    world->context[index] = NULL;
+    aero_status status =
+        aero_tls_context_load(world->directory[index], &world->context[index], text);
+    assert_true(aero_is_ok(status));
+}
+
+static struct world *world_new(const struct aero_transport_options *options,
+                               const struct aero_tls_allow *allow)
+{
+    struct world *world = aero_calloc(1, sizeof *world);
+    world->base = event_base_new();
+    world->authority = certs_authority("authority");
+    certs_make_directory(world->directory[0]);
+    certs_make_directory(world->directory[1]);
+    write_certs(world, 0, "primary");
+    write_certs(world, 1, "replica-1");
+    struct aero_transport_events events = events_of(&world->server);
+    aero_status status = aero_listener_new(world->base, "127.0.0.1", 0, options, world->context[0],
+                                           allow, &events, &world->listener);
+    assert_true(aero_is_ok(status));
+    assert_int_not_equal(aero_listener_port(world->listener), 0);
+    return world;
+}
+
+static void dial(struct world *world, const struct aero_transport_options *options)
+{
+    struct aero_transport_events events = events_of(&world->client);
+    world->client.connection =
+        aero_connection_dial(world->base, "127.0.0.1", aero_listener_port(world->listener), options,
+                             world->context[1], NULL, &events);
+}
+
+/* Turns the loop until `*count` is `wanted`; fails when that takes long. */
+static void run_until(struct world *world, const unsigned *count, unsigned wanted)
+{
+    for (unsigned turn = 0; turn < 100000 && *count < wanted; turn++) {
+        struct timeval soon = {.tv_sec = 5};
+        event_base_loopexit(world->base, &soon);
+        event_base_loop(world->base, EVLOOP_ONCE);
+    }
+    assert_int_equal(*count, wanted);
+}
+
+static void run_until_got(struct world *world, const struct end *end, size_t wanted)
+{
+    for (unsigned turn = 0; turn < 100000 && end->got.length < wanted; turn++) {
+        event_base_loop(world->base, EVLOOP_ONCE);
+    }
+    assert_int_equal(end->got.length, wanted);
+}
+
+static void world_free(struct world *world)
+{
+    if (world->client.connection != NULL) {
+        aero_connection_close(world->client.connection);
+        run_until(world, &world->client.closed, world->client.closed + 1);
+    }
+    aero_listener_free(world->listener);
+    for (unsigned i = 0; i < 2; i++) {
+        aero_tls_context_release(world->context[i]);
+        certs_remove_directory(world->directory[i]);
+    }
+    certs_authority_free(&world->authority);
+    aero_buffer_deinit(&world->server.got);
+    aero_buffer_deinit(&world->client.got);
+    event_base_free(world->base);
+    free(world);
+}
+
+static const struct aero_transport_options defaults = {.output_bytes = 0};
+
+static void test_both_ends_open_with_proven_names(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    dial(world, &defaults);
+    run_until(world, &world->server.opened, 1);
+    run_until(world, &world->client.opened, 1);
+    assert_string_equal(world->server.name, "replica-1");
+    assert_string_equal(world->client.name, "primary");
+    world_free(world);
+}
+
+static void test_many_bytes_arrive_whole_in_large_gulps_within_bounds(void **state)
+{
+    (void)state;
+    size_t length = (size_t)20 << 20;
+    uint8_t *bytes = aero_malloc(length);
+    for (size_t i = 0; i < length; i++) {
+        bytes[i] = (uint8_t)(i * 31 + i / 1021);
+    }
+    struct aero_transport_options options = {.gulp_bytes = (size_t)512 << 10,
+                                             .output_bytes = (size_t)300 << 10};
+    struct world *world = world_new(&options, NULL);
+    world->server.sends = bytes;
+    world->server.to_send = length;
+    world->server.closes_when_sent = true;
+    dial(world, &options);
+    run_until(world, &world->client.closed, 1);
+    assert_int_equal(world->client.reason, AERO_CLOSE_PEER);
+    assert_int_equal(world->client.got.length, length);
+    assert_memory_equal(world->client.got.data, bytes, length);
+    /* One read of the socket past the bound at most. */
+    assert_in_range(world->client.gulp_max, (size_t)64 << 10, (size_t)(512 + 256 + 16) << 10);
+    run_until(world, &world->server.closed, 1);
+    assert_int_equal(world->server.reason, AERO_CLOSE_REQUESTED);
+    free(bytes);
+    world_free(world);
+}
+
+static void test_write_takes_no_more_than_there_is_room(void **state)
+{
+    (void)state;
+    struct aero_transport_options options = {.output_bytes = 100000};
+    struct world *world = world_new(&options, NULL);
+    dial(world, &options);
+    run_until(world, &world->server.opened, 1);
+    uint8_t *bytes = aero_calloc(1, 1000000);
+    assert_in_range(aero_connection_write(world->server.connection, aero_slice_of(bytes, 1000000)),
+                    1, 100000);
+    free(bytes);
+    world_free(world);
+}
+
+/* A write inside on_bytes fills the bound, the socket takes it all at once: the owner is still told
+ * of the room. */
+static void test_room_is_told_after_a_write_inside_a_callback(void **state)
+{
+    (void)state;
+    struct aero_transport_options options = {.output_bytes = 1000};
+    struct world *world = world_new(&options, NULL);
+    static const uint8_t bytes[50000];
+    world->client.sends = bytes; /* pushed from on_open, which runs inside on_readable */
+    world->client.to_send = sizeof bytes;
+    dial(world, &options);
+    run_until_got(world, &world->server, sizeof bytes);
+    world_free(world);
+}
+
+static void test_reading_can_be_held_and_let_go(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    dial(world, &defaults);
+    run_until(world, &world->server.opened, 1);
+    run_until(world, &world->client.opened, 1);
+    aero_connection_set_reading(world->client.connection, false);
+    assert_int_equal(aero_connection_write(world->server.connection, aero_slice_text("held")), 4);
+    for (unsigned turn = 0; turn < 20; turn++) {
+        event_base_loop(world->base, EVLOOP_NONBLOCK);
+    }
+    assert_int_equal(world->client.got.length, 0);
+    aero_connection_set_reading(world->client.connection, true);
+    run_until_got(world, &world->client, 4);
+    world_free(world);
+}
+
+static void test_echo_inside_the_callback_comes_back(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    world->server.echoes = true;
+    dial(world, &defaults);
+    run_until(world, &world->client.opened, 1);
+    assert_int_equal(aero_connection_write(world->client.connection, aero_slice_text("hello")), 5);
+    run_until_got(world, &world->client, 5);
+    assert_memory_equal(world->client.got.data, "hello", 5);
+    world_free(world);
+}
+
+static void test_name_outside_the_list_never_opens_and_both_are_told(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"replica-2"};
+    struct aero_tls_allow allow = {.names = names, .count = 1};
+    struct world *world = world_new(&defaults, &allow);
+    dial(world, &defaults);
+    run_until(world, &world->server.closed, 1);
+    run_until(world, &world->client.closed, 1);
+    assert_int_equal(world->server.opened, 0);
+    assert_int_equal(world->server.reason, AERO_CLOSE_TLS);
+    assert_non_null(strstr(world->server.text, "'replica-1' is not in the allow list"));
+    assert_int_equal(world->client.reason, AERO_CLOSE_TLS);
+
+    static const char *const more[] = {"replica-2", "replica-1"};
+    struct aero_tls_allow wider = {.names = more, .count = 2};
+    aero_listener_set_allow(world->listener, &wider);
+    dial(world, &defaults);
+    run_until(world, &world->server.opened, 1);
+    world_free(world);
+}
+
+static void test_nobody_listening_is_told_with_the_address(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    uint16_t port = aero_listener_port(world->listener);
+    aero_listener_free(world->listener);
+    world->listener = NULL;
+    struct aero_transport_events events = events_of(&world->client);
+    world->client.connection = aero_connection_dial(world->base, "127.0.0.1", port, &defaults,
+                                                    world->context[1], NULL, &events);
+    run_until(world, &world->client.closed, 1);
+    assert_int_equal(world->client.reason, AERO_CLOSE_CONNECT);
+    assert_non_null(strstr(world->client.text, "127.0.0.1"));
+    world_free(world);
+}
+
+/* Somebody connects and says nothing, or something else than TLS. */
+static void test_silent_and_foreign_peers_are_dropped(void **state)
+{
+    (void)state;
+    struct aero_transport_options options = {.handshake_timeout_ms = 100};
+    struct world *world = world_new(&options, NULL);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(aero_listener_port(world->listener)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (unsigned i = 0; i < 2; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+        if (i == 1) {
+            assert_int_equal(write(fd, "PING\r\nPING\r\n", 12), 12);
+        }
+        run_until(world, &world->server.closed, i + 1);
+        assert_int_equal(world->server.reason, i == 0 ? AERO_CLOSE_TIMEOUT : AERO_CLOSE_TLS);
+        close(fd);
+    }
+    assert_int_equal(world->server.opened, 0);
+    world_free(world);
+}
+
+static void test_connections_beyond_the_limit_are_closed(void **state)
+{
+    (void)state;
+    struct aero_transport_options options = {.connections_max = 1};
+    struct world *world = world_new(&options, NULL);
+    dial(world, &defaults);
+    run_until(world, &world->server.opened, 1);
+    run_until(world, &world->client.opened, 1);
+    struct end second = {.opened = 0};
+    struct aero_transport_events events = events_of(&second);
+    aero_connection_dial(world->base, "127.0.0.1", aero_listener_port(world->listener), &defaults,
+                         world->context[1], NULL, &events);
+    run_until(world, &second.closed, 1);
+    assert_int_equal(second.opened, 0);
+    assert_int_equal(second.reason, AERO_CLOSE_LOST);
+    assert_int_equal(world->client.closed, 0);
+    world_free(world);
+}
+
+static void test_port_in_use_is_said(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    struct aero_listener *second = NULL;
+    struct aero_transport_events events = events_of(&world->server);
+    aero_status status =
+        aero_listener_new(world->base, "127.0.0.1", aero_listener_port(world->listener), &defaults,
+                          world->context[0], NULL, &events, &second);
+    assert_int_equal(status.code, AERO_BUSY);
+    assert_null(second);
+    world_free(world);
+}
+
+static void test_new_certificates_count_for_the_next_connection(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    dial(world, &defaults);
+    run_until(world, &world->client.opened, 1);
+    write_certs(world, 0, "renamed");
+    aero_listener_set_context(world->listener, world->context[0]);
+    assert_string_equal(aero_connection_peer_name(world->client.connection), "primary");
+    aero_connection_close(world->client.connection);
+    run_until(world, &world->client.closed, 1);
+    dial(world, &defaults);
+    run_until(world, &world->client.opened, 2);
+    assert_string_equal(world->client.name, "renamed");
+    world_free(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_ends_open_with_proven_names),
+        cmocka_unit_test(test_many_bytes_arrive_whole_in_large_gulps_within_bounds),
+        cmocka_unit_test(test_write_takes_no_more_than_there_is_room),
+        cmocka_unit_test(test_room_is_told_after_a_write_inside_a_callback),
+        cmocka_unit_test(test_reading_can_be_held_and_let_go),
+        cmocka_unit_test(test_echo_inside_the_callback_comes_back),
+        cmocka_unit_test(test_name_outside_the_list_never_opens_and_both_are_told),
+        cmocka_unit_test(test_nobody_listening_is_told_with_the_address),
+        cmocka_unit_test(test_silent_and_foreign_peers_are_dropped),
+        cmocka_unit_test(test_connections_beyond_the_limit_are_closed),
+        cmocka_unit_test(test_port_in_use_is_said),
+        cmocka_unit_test(test_new_certificates_count_for_the_next_connection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
