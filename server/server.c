@@ -29,21 +29,21 @@ void aero_server_options_default(struct aero_server_options *out_options)
     };
 }
 
-/* FNV-1a over the lower-case name: names are short and the table is filled once. */
-static uint32_t hash_name(const char *lower_name)
+/* FNV-1a; bit 5 makes letters of both cases one, and what else it merges the comparison tells apart. */
+static uint32_t hash_name(struct aero_slice name)
 {
     uint32_t hash = 2166136261U;
-    for (; *lower_name != '\0'; lower_name++) {
-        hash = (hash ^ (uint8_t)*lower_name) * 16777619U;
+    for (size_t i = 0; i < name.length; i++) {
+        hash = (hash ^ (name.data[i] | 0x20)) * 16777619U;
     }
-    return hash;
+    return hash % AERO_COMMAND_SLOTS;
 }
 
 static void index_commands(struct aero_server *server)
 {
     AERO_ASSERT(aero_command_count < AERO_COMMAND_SLOTS / 2);
     for (size_t i = 0; i < aero_command_count; i++) {
-        uint32_t slot = hash_name(aero_commands[i].name) % AERO_COMMAND_SLOTS;
+        uint32_t slot = hash_name(aero_slice_text(aero_commands[i].name));
         while (server->command_slots[slot] != 0) {
             slot = (slot + 1) % AERO_COMMAND_SLOTS;
         }
@@ -54,15 +54,13 @@ static void index_commands(struct aero_server *server)
 const struct aero_command *aero_server_find_command(const struct aero_server *server,
                                                     struct aero_slice name)
 {
-    char lower_name[AERO_COMMAND_NAME_MAX];
-    if (!aero_text_lower(name, lower_name, sizeof lower_name) ||
-        strlen(lower_name) != name.length) {
+    if (name.length >= AERO_COMMAND_NAME_MAX) {
         return NULL;
     }
-    uint32_t slot = hash_name(lower_name) % AERO_COMMAND_SLOTS;
+    uint32_t slot = hash_name(name);
     while (server->command_slots[slot] != 0) {
         const struct aero_command *command = &aero_commands[server->command_slots[slot] - 1];
-        if (strcmp(command->name, lower_name) == 0) {
+        if (aero_text_is(name, command->name)) {
             return command;
         }
         slot = (slot + 1) % AERO_COMMAND_SLOTS;
