@@ -98,6 +98,26 @@ static void test_wait_of_a_caller_whose_last_write_failed_gets_that_error(void *
     conversation_ask(&talk, a, "WAIT 0 0", ":0");
 }
 
+/* A later failure of somebody else's write says nothing about this caller's. */
+static void test_kind_of_failure_stays_with_the_write_that_had_it(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    struct aero_session *b = conversation_open(&talk);
+    conversation_send(a, "SET k v");
+    fake_node_fail(&talk.node);
+    aero_server_on_failure(talk.server, aero_lsn_of(0), aero_lsn_of(0), aero_lsn_of(1));
+    conversation_send(b, "SET k v");
+    fake_node_fail(&talk.node);
+    aero_server_on_failure(talk.server, aero_lsn_of(0), aero_lsn_of(1), aero_lsn_of(1));
+    assert_memory_equal(aero_session_output(a).data, "-NOTWRITTEN ", 12);
+    aero_session_sent(a, aero_session_output(a).length);
+    conversation_send(a, "WAIT 0 0");
+    assert_memory_equal(aero_session_output(a).data, "-NOTWRITTEN ", 12);
+    conversation_send(b, "WAIT 0 0");
+    assert_memory_equal(aero_session_output(b).data, "-UNKNOWN ", 9);
+}
+
 static void test_wait_arguments_and_roles(void **state)
 {
     (void)state;
@@ -259,6 +279,7 @@ int main(void)
         TEST(test_wait_first_waits_for_local_durability),
         TEST(test_wait_timeout_returns_the_count),
         TEST(test_wait_of_a_caller_whose_last_write_failed_gets_that_error),
+        TEST(test_kind_of_failure_stays_with_the_write_that_had_it),
         TEST(test_wait_arguments_and_roles),
         TEST(test_token_names_the_last_commit_and_is_held_for_it),
         TEST(test_waitlsn_reached_ahead_lost),

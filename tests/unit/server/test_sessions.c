@@ -438,6 +438,40 @@ static void test_scan_returns_what_stayed_under_changes(void **state)
     assert_non_null(strstr((const char *)aero_session_output(a).data, "$0\r\n\r\n"));
 }
 
+/* One key a step, each once, in as many steps as there are keys; and a cursor asked again answers again. */
+static void test_scan_in_steps_of_one(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    char line[64];
+    char again[64];
+    char expected[96];
+    unsigned long long cursor = 0;
+    conversation_ask(&talk, a, "MSET '' 0 a 1 aa 2 b 3 b\\x00 4", "+OK");
+    for (int step = 0; step < 5; step++) {
+        snprintf(line, sizeof line, "SCAN %llu COUNT 1", cursor);
+        conversation_send(a, line);
+        struct aero_slice reply = aero_session_output(a);
+        assert_in_range(reply.length, 1, sizeof expected - 1);
+        memcpy(expected, reply.data, reply.length);
+        expected[reply.length] = '\0';
+        assert_int_equal(sscanf(expected, "*2\r\n$%*d\r\n%llu\r\n*1\r\n", &cursor), 1);
+        aero_session_sent(a, reply.length);
+        if (step != 0 && cursor != 0) {
+            /* The answer was lost on the way: the same cursor again, and again with one key. */
+            snprintf(again, sizeof again, "%s", strstr(expected, "*1\r\n"));
+            conversation_send(a, line);
+            reply = aero_session_output(a);
+            memcpy(expected, reply.data, reply.length);
+            expected[reply.length] = '\0';
+            assert_string_equal(strstr(expected, "*1\r\n"), again);
+            assert_int_equal(sscanf(expected, "*2\r\n$%*d\r\n%llu\r\n*1\r\n", &cursor), 1);
+            aero_session_sent(a, reply.length);
+        }
+        assert_int_equal(cursor == 0, step == 4);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
@@ -464,6 +498,7 @@ int main(void)
         TEST(test_memory_limit_refuses_what_may_add),
         TEST(test_configure_with_its_own_options_keeps_them),
         TEST(test_scan_returns_what_stayed_under_changes),
+        TEST(test_scan_in_steps_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
