@@ -165,13 +165,14 @@ const struct aero_disk_request *aero_bootstrap_next_request(struct aero_bootstra
         !aero_is_ok(bootstrap->status)) {
         return NULL;
     }
-    bool enough = bootstrap->filling.length >= FILL_BYTES / 4 || bootstrap->finishing;
     bootstrap->request = (struct aero_disk_request){
         .id = ++bootstrap->next_id,
         .domain = AERO_DOMAIN_SNAPSHOT,
         .ops = bootstrap->ops,
     };
-    if (bootstrap->filling.length > 0 && enough) {
+    /* Whatever has arrived, while the next bytes arrive: waiting for more would be waiting for a
+     * credit that only a finished write gives back. */
+    if (bootstrap->filling.length > 0) {
         add_beginning(bootstrap);
         add_write(bootstrap);
         if (bootstrap->unsynced_bytes >= SYNC_EVERY_BYTES) {

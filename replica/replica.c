@@ -139,6 +139,17 @@ bool aero_replica_wants_close(const struct aero_replica *replica)
            aero_receiver_output(replica->receiver).length == 0;
 }
 
+/* The start of the segment that holds what follows the newest snapshot: proof of where a node stands that has no WAL yet,
+ * when its primary may have dropped that snapshot since. NULL: that segment was not begun when it was taken. */
+static const struct aero_segment_start *start_of_snapshot(const struct aero_manifest *manifest)
+{
+    return manifest->snapshot_count == 0
+               ? NULL
+               : aero_history_find_segment(
+                     &manifest->history,
+                     manifest->snapshots[manifest->snapshot_count - 1].sequence);
+}
+
 /* What this node holds, as decision 18 wants it told: the end of its own durable WAL, nothing that
  * waits to be synced. */
 static void build_hello(struct aero_replica *replica, struct aero_buffer *history,
@@ -166,6 +177,13 @@ static void build_hello(struct aero_replica *replica, struct aero_buffer *histor
     }
     out_hello->cluster_id = manifest->cluster_id;
     out_hello->end = replica->applied;
+    const struct aero_segment_start *start = start_of_snapshot(manifest);
+    if (end.sequence == 0 && start != NULL) {
+        out_hello->segment_sequence = start->sequence;
+        out_hello->segment_before = start->before;
+        out_hello->segment_nonce = start->nonce;
+        out_hello->segment_incarnation = start->incarnation;
+    }
     if (end.sequence != 0) {
         out_hello->end_sequence = end.sequence;
         out_hello->end_offset = end.offset;
@@ -290,10 +308,48 @@ bool aero_replica_wants_reopen(const struct aero_replica *replica)
            aero_wal_follower_is_idle(replica->follower);
 }
 
+/* The snapshot's own words about where it comes from: an empty replica knows of no cluster and no
+ * history yet, and its next Hello must name both (decision 8). */
+static aero_status adopt_snapshot(struct aero_disk disk, const struct aero_snapshot_entry *entry,
+                                  struct aero_manifest *manifest)
+{
+    char name[AERO_DISK_NAME_MAX];
+    struct aero_snapshot_header header;
+    aero_snapshot_name(entry, name);
+    AERO_TRY(aero_snapshot_read_header(disk, name, &header));
+    aero_status status = aero_ok();
+    for (size_t i = 0; i < header.history.incarnation_count && aero_is_ok(status); i++) {
+        const struct aero_incarnation *incarnation = &header.history.incarnations[i];
+        if (aero_history_find(&manifest->history, incarnation->nonce) == NULL) {
+            status = aero_history_add_incarnation(&manifest->history, incarnation);
+        }
+    }
+    uint64_t known = 0;
+    if (manifest->history.segment_count > 0) {
+        known = manifest->history.segments[manifest->history.segment_count - 1].sequence;
+    }
+    for (size_t i = 0; i < header.history.segment_count && aero_is_ok(status); i++) {
+        if (header.history.segments[i].sequence > known) {
+            aero_history_add_segment(&manifest->history, &header.history.segments[i]);
+        }
+    }
+    if (aero_id_is_none(manifest->cluster_id)) {
+        manifest->cluster_id = header.cluster_id;
+    }
+    if (header.epoch.value > manifest->epoch.value) {
+        manifest->epoch = header.epoch;
+    }
+    aero_snapshot_header_deinit(&header);
+    return status;
+}
+
 aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk disk)
 {
+    /* With the edits that no request carries yet: the cluster and the history may have come in the
+     * same breath as the snapshot. */
+    uint64_t edit;
     struct aero_manifest manifest;
-    aero_manifest_copy(&manifest, aero_checkpointer_manifest(replica->checkpointer));
+    aero_manifest_copy(&manifest, aero_checkpointer_edit(replica->checkpointer, &edit));
     if (!replica->wants_reopen) {
         manifest.halt_reason[0] = '\0';
         aero_status written = aero_manifest_write(disk, &manifest);
@@ -306,7 +362,10 @@ aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk 
     manifest.snapshot_count = 1;
     manifest.wal_floor_sequence = manifest.snapshots[0].sequence;
     manifest.damaged_count = 0;
-    aero_status status = aero_manifest_write(disk, &manifest);
+    aero_status status = adopt_snapshot(disk, &manifest.snapshots[0], &manifest);
+    if (aero_is_ok(status)) {
+        status = aero_manifest_write(disk, &manifest);
+    }
     aero_manifest_deinit(&manifest);
     return status;
 }

@@ -91,20 +91,20 @@ static void append_other(struct aero_sim_client *client)
     while (length < 4 && words[length] != NULL) {
         length++;
     }
-    aero_resp_append_command(&client->output, length, words);
+    aero_sim_resp_append_command(&client->output, length, words);
 }
 
 static void append_pair(struct aero_sim_client *client, uint32_t key, struct aero_slice value)
 {
     const char *name = client->world->ack.keys[key].name;
     char half[2][32];
-    aero_resp_append_command(&client->output, 1, (const char *const[]){"MULTI"});
+    aero_sim_resp_append_command(&client->output, 1, (const char *const[]){"MULTI"});
     for (int i = 0; i < 2; i++) {
         snprintf(half[i], sizeof half[i], "%s%c", name, 'a' + i);
-        aero_resp_append_command_with(&client->output, 2, (const char *const[]){"SET", half[i]},
-                                      value);
+        aero_sim_resp_append_command_with(&client->output, 2, (const char *const[]){"SET", half[i]},
+                                          value);
     }
-    aero_resp_append_command(&client->output, 1, (const char *const[]){"EXEC"});
+    aero_sim_resp_append_command(&client->output, 1, (const char *const[]){"EXEC"});
 }
 
 static void append_write(struct aero_sim_client *client, struct request *request)
@@ -115,22 +115,22 @@ static void append_write(struct aero_sim_client *client, struct request *request
     const char *name = client->world->ack.keys[request->key].name;
     switch (request->wish) {
     case WISH_SET:
-        aero_resp_append_command_with(&client->output, 2, (const char *const[]){"SET", name},
-                                      value);
+        aero_sim_resp_append_command_with(&client->output, 2, (const char *const[]){"SET", name},
+                                          value);
         break;
     case WISH_DELETE:
-        aero_resp_append_command(&client->output, 2, (const char *const[]){"DEL", name});
+        aero_sim_resp_append_command(&client->output, 2, (const char *const[]){"DEL", name});
         break;
     case WISH_PAIR:
         request->replies_left = 4;
         append_pair(client, request->key, value);
         break;
     case WISH_INCREMENT:
-        aero_resp_append_command(&client->output, 2, (const char *const[]){"INCR", name});
+        aero_sim_resp_append_command(&client->output, 2, (const char *const[]){"INCR", name});
         break;
     case WISH_EXPIRING:
-        aero_resp_append_command_with(&client->output, 3,
-                                      (const char *const[]){"PSETEX", name, "300"}, value);
+        aero_sim_resp_append_command_with(&client->output, 3,
+                                          (const char *const[]){"PSETEX", name, "300"}, value);
         break;
     default:
         AERO_ASSERT(false);
@@ -144,8 +144,8 @@ static void append_lock(struct aero_sim_client *client, struct request *request)
     struct aero_slice value = aero_check_ack_value(request->key, request->write, bytes);
     bytes[value.length] = '\0';
     const char *name = client->world->ack.keys[request->key].name;
-    aero_resp_append_command(&client->output, 4,
-                             (const char *const[]){"SET", name, (const char *)bytes, "NX"});
+    aero_sim_resp_append_command(&client->output, 4,
+                                 (const char *const[]){"SET", name, (const char *)bytes, "NX"});
 }
 
 static void append_get(struct aero_sim_client *client, struct request *request)
@@ -164,10 +164,10 @@ static void append_get(struct aero_sim_client *client, struct request *request)
         request->wish = WISH_GET_PAIR;
         snprintf(half[0], sizeof half[0], "%sa", key->name);
         snprintf(half[1], sizeof half[1], "%sb", key->name);
-        aero_resp_append_command(&client->output, 3,
-                                 (const char *const[]){"MGET", half[0], half[1]});
+        aero_sim_resp_append_command(&client->output, 3,
+                                     (const char *const[]){"MGET", half[0], half[1]});
     } else {
-        aero_resp_append_command(&client->output, 2, (const char *const[]){"GET", key->name});
+        aero_sim_resp_append_command(&client->output, 2, (const char *const[]){"GET", key->name});
     }
 }
 
@@ -234,7 +234,7 @@ static bool is_without_effect(struct aero_slice reply)
     static const char *const codes[] = {"NOTWRITTEN", "MISCONF",   "OOM",    "LOADING",
                                         "READONLY",   "EXECABORT", "NOAUTH", "ERR"};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (aero_resp_is_error(reply, codes[i])) {
+        if (aero_sim_resp_is_error(reply, codes[i])) {
             return true;
         }
     }
@@ -249,7 +249,7 @@ static void hear_write(struct aero_sim_client *client, const struct request *req
     if (reply.data[0] == '-') {
         if (is_without_effect(reply)) {
             aero_check_ack_notwritten(world, request->key, request->write);
-        } else if (!aero_resp_is_error(reply, "UNKNOWN")) {
+        } else if (!aero_sim_resp_is_error(reply, "UNKNOWN")) {
             AERO_SIM_VIOLATION(world, "ack", "an error of no known kind: %.*s",
                                (int)(reply.length < 100 ? reply.length : 100),
                                (const char *)reply.data);
@@ -261,7 +261,7 @@ static void hear_write(struct aero_sim_client *client, const struct request *req
         aero_check_ack_lock_held(world, request->key);
         return;
     }
-    aero_resp_integer(reply, &number);
+    aero_sim_resp_integer(reply, &number);
     aero_check_ack_done(world, request->key, request->write, (uint64_t)number);
 }
 
@@ -273,11 +273,11 @@ static void hear_read(struct aero_sim_client *client, const struct request *requ
     }
     if (request->wish == WISH_GET_PAIR) {
         aero_check_ack_seen_pair(client->world, request->key, client->node_index, request->floor,
-                                 aero_resp_bulk(aero_resp_element(reply, 0)),
-                                 aero_resp_bulk(aero_resp_element(reply, 1)));
+                                 aero_sim_resp_bulk(aero_sim_resp_element(reply, 0)),
+                                 aero_sim_resp_bulk(aero_sim_resp_element(reply, 1)));
     } else {
         aero_check_ack_seen(client->world, request->key, client->node_index, request->floor,
-                            aero_resp_bulk(reply));
+                            aero_sim_resp_bulk(reply));
     }
 }
 
@@ -400,7 +400,7 @@ static size_t on_bytes(void *self, struct aero_sim_end end, struct aero_slice by
     for (;;) {
         struct aero_slice rest =
             aero_slice_of(client->input.data + done, client->input.length - done);
-        size_t length = rest.length == 0 ? 0 : aero_resp_length(rest);
+        size_t length = rest.length == 0 ? 0 : aero_sim_resp_length(rest);
         if (length == SIZE_MAX) {
             AERO_SIM_VIOLATION(client->world, "ack", "%s hears what is not RESP", client->name);
             length = 0;

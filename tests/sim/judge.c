@@ -14,7 +14,7 @@ static bool ask(struct aero_sim_world *world, struct aero_session *session, cons
 {
     struct aero_buffer request = {0};
     const char *words[] = {"GET", name};
-    aero_resp_append_command(&request, 2, words);
+    aero_sim_resp_append_command(&request, 2, words);
     aero_session_on_input(session, aero_buffer_slice(&request));
     aero_buffer_deinit(&request);
     aero_buffer_clear(reply);
@@ -42,10 +42,10 @@ static void judge_key(struct aero_sim_world *world, struct aero_session *session
         answered = ask(world, session, name, &replies[half]);
     }
     if (answered) {
-        struct aero_slice a = aero_resp_bulk(aero_buffer_slice(&replies[0]));
+        struct aero_slice a = aero_sim_resp_bulk(aero_buffer_slice(&replies[0]));
         if (is_pair) {
             aero_check_ack_seen_pair(world, index, node_index, key->floor, a,
-                                     aero_resp_bulk(aero_buffer_slice(&replies[1])));
+                                     aero_sim_resp_bulk(aero_buffer_slice(&replies[1])));
         } else {
             aero_check_ack_seen(world, index, node_index, key->floor, a);
         }

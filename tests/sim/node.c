@@ -517,6 +517,8 @@ struct aero_sim_node *aero_sim_node_new(struct aero_sim_world *world, uint32_t i
     node->worker = aero_sim_worker_new(&world->swarm.worker, aero_sim_disk_port(node->disk),
                                        &world->scheduler, &world->choice, &events, node);
     aero_sim_clock_init(&node->clock, &world->scheduler);
+    aero_sim_net_up(world->net, node->name, &net_events, node); /* its name is known, */
+    aero_sim_net_down(world->net, node->name);                  /* nobody is there yet */
     aero_logger_init(&node->logger, (struct aero_log_sink){.write = log_line, .self = node},
                      (struct aero_clock){.wall = log_wall}, AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     return node;

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 
+#include "primary/primary.h"
+#include "shipping/view.h"
 #include "tests/sim/node.h"
+#include "tests/sim/resp_lite.h"
 
 #define DOWN_MAX_NS 2000000000U
 #define CLOG_MAX_NS 1000000000U
+#define NUDGE_NS 200000000U
 
 static bool happens(struct aero_sim_world *world, uint32_t per_mille)
 {
@@ -148,6 +152,45 @@ void aero_sim_operator_begin(struct aero_sim_world *world)
     aero_sim_after(&world->scheduler, world->swarm.look_ns, look, world, 1);
 }
 
+/* The last write of the history. Without tail streaming the segment before it is only shipped because of it. */
+static void write_once(struct aero_sim_node *primary)
+{
+    struct aero_session *session = aero_session_open(
+        aero_sim_node_server(primary), &(struct aero_session_options){.peer_address = "operator",
+                                                                      .local_address = "here",
+                                                                      .trusted = true});
+    struct aero_buffer request = {0};
+    aero_sim_resp_append_command(&request, 3, (const char *const[]){"SET", "calm", "1"});
+    aero_session_on_input(session, aero_buffer_slice(&request));
+    aero_session_close(session);
+    aero_buffer_deinit(&request);
+    aero_sim_node_wake(primary);
+}
+
+static uint64_t end_of_complete_segments(const struct aero_sim_node *primary)
+{
+    const struct aero_shipping_source *source =
+        aero_shipping_view_source(aero_primary_shipping_view(primary->primary));
+    return source->files[source->file_count - 1].header.prev_end.lsn.value;
+}
+
+static void nudge(void *self, uint64_t before)
+{
+    struct aero_sim_world *world = self;
+    struct aero_sim_node *primary = world->nodes[0];
+    if (primary->alive) {
+        uint64_t durable = aero_primary_durable_lsn(primary->primary).value;
+        if (before != 0 && durable >= before) {
+            world->must_reach =
+                world->swarm.tail_streaming ? durable : end_of_complete_segments(primary);
+            return;
+        }
+        write_once(primary);
+        before = durable + 1;
+    }
+    aero_sim_after(&world->scheduler, NUDGE_NS, nudge, world, before);
+}
+
 void aero_sim_operator_calm(struct aero_sim_world *world)
 {
     world->calm = true;
@@ -160,4 +203,6 @@ void aero_sim_operator_calm(struct aero_sim_world *world)
         aero_sim_disk_set_capacity(node->disk, 0);
         aero_sim_node_crash(node, AERO_SIM_KILL, 1000000);
     }
+    world->must_reach = UINT64_MAX;
+    aero_sim_after(&world->scheduler, NUDGE_NS, nudge, world, 0);
 }

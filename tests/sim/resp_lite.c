@@ -20,8 +20,8 @@ static void append_head(struct aero_buffer *out_bytes, size_t count)
     aero_buffer_append(out_bytes, head, (size_t)length);
 }
 
-void aero_resp_append_command(struct aero_buffer *out_bytes, size_t count,
-                              const char *const words[])
+void aero_sim_resp_append_command(struct aero_buffer *out_bytes, size_t count,
+                                  const char *const words[])
 {
     append_head(out_bytes, count);
     for (size_t i = 0; i < count; i++) {
@@ -29,8 +29,8 @@ void aero_resp_append_command(struct aero_buffer *out_bytes, size_t count,
     }
 }
 
-void aero_resp_append_command_with(struct aero_buffer *out_bytes, size_t count,
-                                   const char *const words[], struct aero_slice last)
+void aero_sim_resp_append_command_with(struct aero_buffer *out_bytes, size_t count,
+                                       const char *const words[], struct aero_slice last)
 {
     append_head(out_bytes, count + 1);
     for (size_t i = 0; i < count; i++) {
@@ -61,7 +61,7 @@ static struct aero_slice behind(struct aero_slice bytes, size_t skip)
     return aero_slice_of(bytes.data + skip, bytes.length - skip);
 }
 
-size_t aero_resp_length(struct aero_slice bytes)
+size_t aero_sim_resp_length(struct aero_slice bytes)
 {
     long long number = 0;
     size_t line = read_line(bytes, &number);
@@ -80,7 +80,7 @@ size_t aero_resp_length(struct aero_slice bytes)
     case '*': {
         size_t total = line;
         for (long long i = 0; i < number; i++) {
-            size_t element = aero_resp_length(behind(bytes, total));
+            size_t element = aero_sim_resp_length(behind(bytes, total));
             if (element == 0 || element == SIZE_MAX) {
                 return element;
             }
@@ -93,7 +93,7 @@ size_t aero_resp_length(struct aero_slice bytes)
     }
 }
 
-struct aero_slice aero_resp_bulk(struct aero_slice reply)
+struct aero_slice aero_sim_resp_bulk(struct aero_slice reply)
 {
     long long number = 0;
     size_t line = read_line(reply, &number);
@@ -103,7 +103,7 @@ struct aero_slice aero_resp_bulk(struct aero_slice reply)
     return aero_slice_of(reply.data + line, (size_t)number);
 }
 
-struct aero_slice aero_resp_element(struct aero_slice reply, size_t index)
+struct aero_slice aero_sim_resp_element(struct aero_slice reply, size_t index)
 {
     long long number = 0;
     size_t at = read_line(reply, &number);
@@ -111,18 +111,18 @@ struct aero_slice aero_resp_element(struct aero_slice reply, size_t index)
         return aero_slice_of(NULL, 0);
     }
     for (size_t i = 0; i < index; i++) {
-        at += aero_resp_length(behind(reply, at));
+        at += aero_sim_resp_length(behind(reply, at));
     }
     struct aero_slice rest = behind(reply, at);
-    return aero_slice_of(rest.data, aero_resp_length(rest));
+    return aero_slice_of(rest.data, aero_sim_resp_length(rest));
 }
 
-bool aero_resp_integer(struct aero_slice reply, long long *out_value)
+bool aero_sim_resp_integer(struct aero_slice reply, long long *out_value)
 {
     return reply.length > 0 && reply.data[0] == ':' && read_line(reply, out_value) > 0;
 }
 
-bool aero_resp_is_error(struct aero_slice reply, const char *code)
+bool aero_sim_resp_is_error(struct aero_slice reply, const char *code)
 {
     size_t length = strlen(code);
     return reply.length > length && reply.data[0] == '-' &&

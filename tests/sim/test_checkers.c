@@ -322,18 +322,18 @@ static void test_replies_are_parsed_whole_or_not_at_all(void **state)
     const char *reply = "*3\r\n$2\r\nab\r\n$-1\r\n:12\r\n+next";
     size_t whole = strlen(reply) - 5;
     struct aero_slice bytes = aero_slice_text(reply);
-    assert_int_equal(aero_resp_length(bytes), whole);
+    assert_int_equal(aero_sim_resp_length(bytes), whole);
     for (size_t length = 0; length < whole; length++) {
-        assert_int_equal(aero_resp_length(aero_slice_of(reply, length)), 0);
+        assert_int_equal(aero_sim_resp_length(aero_slice_of(reply, length)), 0);
     }
-    struct aero_slice first = aero_resp_bulk(aero_resp_element(bytes, 0));
+    struct aero_slice first = aero_sim_resp_bulk(aero_sim_resp_element(bytes, 0));
     assert_true(aero_slice_equal(first, aero_slice_text("ab")));
-    assert_null(aero_resp_bulk(aero_resp_element(bytes, 1)).data);
+    assert_null(aero_sim_resp_bulk(aero_sim_resp_element(bytes, 1)).data);
     long long number = 0;
-    assert_true(aero_resp_integer(aero_resp_element(bytes, 2), &number));
+    assert_true(aero_sim_resp_integer(aero_sim_resp_element(bytes, 2), &number));
     assert_int_equal(number, 12);
-    assert_int_equal(aero_resp_length(aero_slice_text("rubbish\r\n")), SIZE_MAX);
-    assert_true(aero_resp_is_error(aero_slice_text("-UNKNOWN x\r\n"), "UNKNOWN"));
+    assert_int_equal(aero_sim_resp_length(aero_slice_text("rubbish\r\n")), SIZE_MAX);
+    assert_true(aero_sim_resp_is_error(aero_slice_text("-UNKNOWN x\r\n"), "UNKNOWN"));
 }
 
 int main(void)

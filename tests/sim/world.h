@@ -56,7 +56,8 @@ struct aero_sim_world {
     uint32_t node_count;
     struct aero_sim_client *clients[AERO_SIM_CLIENTS_MAX];
     uint32_t client_count;
-    bool calm; /* faults have stopped */
+    bool calm;           /* faults have stopped */
+    uint64_t must_reach; /* then: the LSN that every replica has to reach */
     struct aero_check_ack ack;
     struct aero_check_digest digest;
     struct aero_check_prefix prefix;
