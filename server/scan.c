@@ -9,6 +9,8 @@
 
 #define SCAN_COUNT_DEFAULT 10
 #define SCAN_COUNT_MAX 1000000
+/* COUNT is a hint: a step ends here whatever it says, so that its reply is bounded by this and one key. */
+#define SCAN_REPLY_BYTES_MAX ((size_t)1 << 20)
 #define COUNT_DIGITS 10
 #define RANDOM_TRIES 100
 
@@ -177,7 +179,8 @@ void aero_command_scan(struct aero_call *call)
     walk_begin(&walk, call,
                options.has_pattern ? literal_prefix(options.pattern) : (struct aero_slice){0},
                aero_buffer_slice(position));
-    while ((more = walk_next(&walk)) && visited < options.count) {
+    while ((more = walk_next(&walk)) && visited < options.count &&
+           keys.out->length < SCAN_REPLY_BYTES_MAX) {
         if (scan_shows(call, &options, &walk)) {
             aero_resp_bulk(&keys, walk.key);
             shown++;

@@ -73,8 +73,12 @@ static aero_wall_ms expiry_clock(void *self)
 
 static bool has_room(void *self, size_t bytes)
 {
-    AERO_ASSERT(bytes <= self_of(self)->commit_bytes_max * 4);
-    return !self_of(self)->full;
+    struct fake_node *node = self;
+    AERO_ASSERT(bytes <= node->commit_bytes_max);
+    if (!node->full && bytes > node->room_granted) {
+        node->room_granted = bytes;
+    }
+    return !node->full;
 }
 
 static size_t commit_bytes_max(void *self)
@@ -140,7 +144,9 @@ static aero_lsn commit(void *self)
 {
     struct fake_node *node = self;
     AERO_ASSERT(node->open);
+    AERO_ASSERT(node->pending_bytes <= node->room_granted);
     node->open = false;
+    node->room_granted = 0;
     if (node->pending_changes == 0) {
         return aero_lsn_of(0);
     }
