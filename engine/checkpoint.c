@@ -48,6 +48,7 @@ struct aero_checkpointer {
     enum state state;
     struct aero_view *view;
     struct aero_snapshot_writer *writer;
+    bool writer_in_flight;
     struct aero_snapshot_entry entry;
     uint64_t naming_edit;
     bool result_pending;
@@ -72,8 +73,7 @@ struct aero_checkpointer {
     size_t leaving_doomed;
 };
 
-/* ---- Files
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Files -------------------------------------------------------------------------------------------------- */
 
 static struct aero_wal_file *files_of(const struct aero_checkpointer *checkpointer)
 {
@@ -132,14 +132,13 @@ void aero_checkpointer_on_durable(struct aero_checkpointer *checkpointer, uint64
             checkpointer->bytes_since += offset - file->end_offset;
             file->end_offset = offset;
             file->end = position;
+            file->record_count = position.lsn.value - file->header.prev_end.lsn.value;
             return;
         }
     }
 }
 
-/* ---- Life
- * -----------------------------------------------------------------------------------------------
- * */
+/* ---- Life --------------------------------------------------------------------------------------------------- */
 
 struct aero_checkpointer *aero_checkpointer_new(const struct aero_checkpoint_options *options,
                                                 struct aero_recovered *recovered)
@@ -202,9 +201,7 @@ bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer, aero
     return checkpointer->failed;
 }
 
-/* ---- Pins
- * -----------------------------------------------------------------------------------------------
- * */
+/* ---- Pins --------------------------------------------------------------------------------------------------- */
 
 aero_status aero_checkpointer_pin(struct aero_checkpointer *checkpointer, const char *node_name,
                                   uint64_t sequence, aero_lsn durable)
@@ -232,8 +229,7 @@ aero_status aero_checkpointer_pin(struct aero_checkpointer *checkpointer, const 
     return aero_ok();
 }
 
-/* ---- Checkpoints
- * ---------------------------------------------------------------------------------------- */
+/* ---- Checkpoints -------------------------------------------------------------------------------------------- */
 
 bool aero_checkpointer_due(const struct aero_checkpointer *checkpointer)
 {
@@ -245,6 +241,49 @@ bool aero_checkpointer_due(const struct aero_checkpointer *checkpointer)
 bool aero_checkpointer_busy(const struct aero_checkpointer *checkpointer)
 {
     return checkpointer->state != STATE_IDLE || checkpointer->own_in_flight;
+}
+
+static void finish(struct aero_checkpointer *checkpointer, aero_status status)
+{
+    checkpointer->state = STATE_IDLE;
+    checkpointer->result_pending = true;
+    checkpointer->result = status;
+}
+
+static void drop_snapshot(struct aero_checkpointer *checkpointer)
+{
+    aero_snapshot_writer_free(checkpointer->writer);
+    checkpointer->writer = NULL;
+    if (checkpointer->view != NULL) {
+        aero_view_close(checkpointer->view);
+        checkpointer->view = NULL;
+    }
+}
+
+/* Closed: whoever waits for the checkpoint is told, as soon as no worker reads the view any more. */
+static void give_up_if_failed(struct aero_checkpointer *checkpointer)
+{
+    if (checkpointer->failed && checkpointer->state != STATE_IDLE &&
+        !checkpointer->writer_in_flight) {
+        drop_snapshot(checkpointer);
+        finish(checkpointer, checkpointer->failure);
+    }
+}
+
+/* What led to `position`: a replica knows its primary's newer incarnations before it has a record of them. The arrays
+ * are borrowed. */
+static struct aero_history history_to(const struct aero_history *history, aero_lsn position)
+{
+    struct aero_history part = *history;
+    while (part.incarnation_count > 0 &&
+           part.incarnations[part.incarnation_count - 1].start.lsn.value > position.value) {
+        part.incarnation_count--;
+    }
+    while (part.segment_count > 0 &&
+           part.segments[part.segment_count - 1].before.lsn.value > position.value) {
+        part.segment_count--;
+    }
+    return part;
 }
 
 void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
@@ -259,19 +298,14 @@ void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
         .position = position,
         .sequence = sequence,
         .expiry_clock = expiry_clock,
-        .history = checkpointer->manifest.history,
+        .history = history_to(&checkpointer->manifest.history, position.lsn),
     };
+    checkpointer->entry = (struct aero_snapshot_entry){.id = id, .position = position};
     checkpointer->view = view;
     checkpointer->writer = aero_snapshot_writer_new(&header, view);
     checkpointer->state = STATE_SNAPSHOT;
     checkpointer->bytes_since = 0;
-}
-
-static void finish(struct aero_checkpointer *checkpointer, aero_status status)
-{
-    checkpointer->state = STATE_IDLE;
-    checkpointer->result_pending = true;
-    checkpointer->result = status;
+    give_up_if_failed(checkpointer);
 }
 
 bool aero_checkpointer_take_result(struct aero_checkpointer *checkpointer, aero_status *out_status,
@@ -296,31 +330,44 @@ static bool doom(struct aero_checkpointer *checkpointer, const char *name)
     return true;
 }
 
-/* The new one counts; of the whole ones the newest `snapshots_kept` stay. A damaged one stays
- * until an operator looks. */
+/* The oldest that may leave: beyond the number of whole ones that stay and not on its way to a replica; with every place
+ * taken, the oldest damaged one (they stay until an operator looks, or until then), else the oldest. Returns
+ * snapshot_count when all stay. */
+static size_t find_leaving(const struct aero_manifest *manifest, size_t kept_count)
+{
+    size_t whole = 0;
+    size_t damaged = manifest->snapshot_count;
+    size_t spare = manifest->snapshot_count;
+    for (size_t i = manifest->snapshot_count; i > 0; i--) {
+        const struct aero_snapshot_entry *snapshot = &manifest->snapshots[i - 1];
+        if (snapshot->damaged) {
+            damaged = i - 1;
+        } else if (++whole > kept_count && !aero_retention_is_being_sent(manifest, snapshot)) {
+            spare = i - 1;
+        }
+    }
+    if (spare != manifest->snapshot_count || manifest->snapshot_count < AERO_SNAPSHOTS_MAX) {
+        return spare;
+    }
+    return damaged != manifest->snapshot_count ? damaged : 0;
+}
+
+/* The new one counts, the others make room for it, and the floor is what the rest needs: one edit. */
 static void name_snapshot(struct aero_checkpointer *checkpointer)
 {
     struct aero_manifest *next = aero_checkpointer_edit(checkpointer, &checkpointer->naming_edit);
-    size_t whole = 0;
-    for (size_t i = 0; i < next->snapshot_count; i++) {
-        whole += !next->snapshots[i].damaged;
+    size_t kept_besides = checkpointer->options.snapshots_kept - 1;
+    size_t leaving;
+    while ((leaving = find_leaving(next, kept_besides)) != next->snapshot_count) {
+        char name[AERO_DISK_NAME_MAX];
+        aero_snapshot_name(&next->snapshots[leaving], name);
+        (void)doom(checkpointer, name);
+        next->snapshot_count--;
+        memmove(&next->snapshots[leaving], &next->snapshots[leaving + 1],
+                (next->snapshot_count - leaving) * sizeof next->snapshots[0]);
     }
-    size_t kept = 0;
-    for (size_t i = 0; i < next->snapshot_count; i++) {
-        bool full = next->snapshot_count - (i - kept) >= AERO_SNAPSHOTS_MAX;
-        bool leaves =
-            next->snapshots[i].damaged ? full : whole-- >= checkpointer->options.snapshots_kept;
-        if (leaves) {
-            char name[AERO_DISK_NAME_MAX];
-            aero_snapshot_name(&next->snapshots[i], name);
-            (void)doom(checkpointer, name);
-        } else {
-            next->snapshots[kept++] = next->snapshots[i];
-        }
-    }
-    AERO_ASSERT(kept < AERO_SNAPSHOTS_MAX);
-    next->snapshots[kept++] = checkpointer->entry;
-    next->snapshot_count = kept;
+    AERO_ASSERT(next->snapshot_count < AERO_SNAPSHOTS_MAX);
+    next->snapshots[next->snapshot_count++] = checkpointer->entry;
     next->wal_floor_sequence =
         aero_retention_decide(next, files_of(checkpointer), file_count_of(checkpointer),
                               checkpointer->options.retention_cap_bytes)
@@ -331,19 +378,17 @@ static void name_snapshot(struct aero_checkpointer *checkpointer)
 static void end_snapshot(struct aero_checkpointer *checkpointer)
 {
     aero_status status = aero_snapshot_writer_result(checkpointer->writer, &checkpointer->entry);
-    aero_snapshot_writer_free(checkpointer->writer);
-    checkpointer->writer = NULL;
-    aero_view_close(checkpointer->view);
-    checkpointer->view = NULL;
-    if (aero_is_ok(status)) {
+    drop_snapshot(checkpointer);
+    if (checkpointer->failed) {
+        finish(checkpointer, checkpointer->failure);
+    } else if (aero_is_ok(status)) {
         name_snapshot(checkpointer);
     } else {
         finish(checkpointer, status);
     }
 }
 
-/* ---- Truncation
- * ----------------------------------------------------------------------------------------- */
+/* ---- Truncation --------------------------------------------------------------------------------------------- */
 
 static struct aero_disk_op *add_op(struct aero_checkpointer *checkpointer,
                                    enum aero_disk_op_kind kind, const char *name)
@@ -436,8 +481,7 @@ void aero_checkpointer_discard(struct aero_checkpointer *checkpointer, const cha
     (void)doom(checkpointer, name);
 }
 
-/* ---- Requests
- * ------------------------------------------------------------------------------------------- */
+/* ---- Requests ----------------------------------------------------------------------------------------------- */
 
 static const struct aero_disk_request *give_own(struct aero_checkpointer *checkpointer,
                                                 enum aero_disk_domain domain)
@@ -495,7 +539,10 @@ aero_checkpointer_next_request(struct aero_checkpointer *checkpointer)
             return own;
         }
     }
-    return checkpointer->writer != NULL ? aero_snapshot_writer_next(checkpointer->writer) : NULL;
+    const struct aero_disk_request *piece =
+        checkpointer->writer != NULL ? aero_snapshot_writer_next(checkpointer->writer) : NULL;
+    checkpointer->writer_in_flight = checkpointer->writer_in_flight || piece != NULL;
+    return piece;
 }
 
 static void on_manifest_written(struct aero_checkpointer *checkpointer)
@@ -525,6 +572,7 @@ static void on_own_completion(struct aero_checkpointer *checkpointer,
                           completion->status) == AERO_DISK_CLOSE) {
         checkpointer->failed = true;
         checkpointer->failure = completion->status;
+        give_up_if_failed(checkpointer);
     } else if (checkpointer->own.domain == AERO_DOMAIN_MANIFEST) {
         on_manifest_written(checkpointer);
     } else {
@@ -540,9 +588,11 @@ void aero_checkpointer_on_completion(struct aero_checkpointer *checkpointer,
         on_own_completion(checkpointer, completion);
     } else {
         AERO_ASSERT(checkpointer->writer != NULL);
+        checkpointer->writer_in_flight = false;
         aero_snapshot_writer_on_completion(checkpointer->writer, completion);
         if (aero_snapshot_writer_done(checkpointer->writer)) {
             end_snapshot(checkpointer);
         }
+        give_up_if_failed(checkpointer);
     }
 }

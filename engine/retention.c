@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* From the newest segment down: each one below what snapshots need is kept while a pin claims it and the cap has room. */
 #include "engine/retention.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -14,13 +15,29 @@ static uint64_t lowest_pin(const struct aero_manifest *manifest, uint64_t floor)
     return floor;
 }
 
-static uint64_t lowest_snapshot(const struct aero_manifest *manifest, uint64_t newest_file)
+/* Returns how many there are. */
+static size_t find_lowest_snapshot(const struct aero_manifest *manifest, uint64_t *floor)
 {
-    uint64_t floor = newest_file;
+    size_t whole = 0;
     for (size_t i = 0; i < manifest->snapshot_count; i++) {
-        floor = least(floor, manifest->snapshots[i].sequence);
+        if (!manifest->snapshots[i].damaged) {
+            *floor = least(*floor, manifest->snapshots[i].sequence);
+            whole++;
+        }
     }
-    return floor;
+    return whole;
+}
+
+bool aero_retention_is_being_sent(const struct aero_manifest *manifest,
+                                  const struct aero_snapshot_entry *snapshot)
+{
+    for (size_t i = 0; i < manifest->pin_count; i++) {
+        if (manifest->pins[i].sequence == snapshot->sequence &&
+            manifest->pins[i].durable.value < snapshot->position.lsn.value) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct aero_retention aero_retention_decide(const struct aero_manifest *manifest,
@@ -28,10 +45,13 @@ struct aero_retention aero_retention_decide(const struct aero_manifest *manifest
                                             uint64_t cap_bytes)
 {
     struct aero_retention decision = {.floor_sequence = manifest->wal_floor_sequence};
-    if (file_count == 0 || manifest->snapshot_count == 0) {
+    if (file_count == 0) {
         return decision;
     }
-    uint64_t needed = lowest_snapshot(manifest, files[file_count - 1].header.sequence);
+    uint64_t needed = files[file_count - 1].header.sequence;
+    if (find_lowest_snapshot(manifest, &needed) < 2) {
+        return decision;
+    }
     uint64_t pinned = lowest_pin(manifest, needed);
     uint64_t kept_bytes = 0;
     uint64_t floor = needed;

@@ -74,6 +74,23 @@ static void test_recover_before_the_end_that_a_successor_names_is_damage(void **
     }
 }
 
+/* A successor that was begun behind another history has the right offset and LSN, and not the chain. */
+static void test_recover_with_a_successor_of_another_chain_is_damage(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    char first[AERO_DISK_NAME_MAX];
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    snprintf(first, sizeof first, "%s", world_segment_name(&world));
+    world.position.chain ^= 1;
+    world_begin(&world, false);
+    world_puts(&world, 1);
+    world_flush(&world);
+    expect_damage(&world, first, "the successor's header");
+    world_free(&world);
+}
+
 static void test_recover_of_a_footer_without_a_successor_is_damage_on_its_writer_only(void **state)
 {
     (void)state;
@@ -289,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_recover_below_a_later_records_mark_is_damage),
         cmocka_unit_test(test_recover_of_a_replica_ignores_its_primarys_marks),
         cmocka_unit_test(test_recover_before_the_end_that_a_successor_names_is_damage),
+        cmocka_unit_test(test_recover_with_a_successor_of_another_chain_is_damage),
         cmocka_unit_test(test_recover_of_a_footer_without_a_successor_is_damage_on_its_writer_only),
         cmocka_unit_test(test_recover_of_a_log_that_ends_below_a_snapshot_is_damage_on_a_primary),
         cmocka_unit_test(test_recover_without_a_segment_that_the_manifest_knows_is_damage),
