@@ -95,8 +95,10 @@ aero_wall_ms aero_pipeline_clock(const struct aero_pipeline *pipeline)
 
 bool aero_pipeline_has_room(const struct aero_pipeline *pipeline, size_t bytes)
 {
-    /* The commit and the digest record that may have to stand before it. */
-    return aero_wal_has_room(pipeline->wal, bytes + aero_record_bytes(DIGEST_PAYLOAD_BYTES));
+    /* The commit and the digest record that may have to stand before it. A log that awaits the fate of a cut takes
+     * nothing and has told nobody yet: whoever wants to write waits. */
+    return aero_wal_is_open(pipeline->wal) &&
+           aero_wal_has_room(pipeline->wal, bytes + aero_record_bytes(DIGEST_PAYLOAD_BYTES));
 }
 
 size_t aero_pipeline_commit_max(const struct aero_pipeline *pipeline)

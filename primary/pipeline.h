@@ -35,7 +35,8 @@ aero_lsn aero_pipeline_touched(const struct aero_pipeline *pipeline, struct aero
 void aero_pipeline_set_clock(struct aero_pipeline *pipeline, aero_wall_ms wall);
 aero_wall_ms aero_pipeline_clock(const struct aero_pipeline *pipeline);
 
-/* One commit at a time. Room for a commit of `bytes` of operations must have been checked. */
+/* One commit at a time. Room for a commit of `bytes` of operations must have been checked: there is none while the log
+ * is not open. */
 bool aero_pipeline_has_room(const struct aero_pipeline *pipeline, size_t bytes);
 size_t aero_pipeline_commit_max(const struct aero_pipeline *pipeline);
 void aero_pipeline_begin(struct aero_pipeline *pipeline);

@@ -98,7 +98,7 @@ void aero_sim_disk_fail_often(struct aero_sim_disk *disk, enum aero_sim_call cal
 void aero_sim_disk_fail_writeback(struct aero_sim_disk *disk);
 /* The nth write from now on succeeds and is a lie. */
 void aero_sim_disk_lie_at(struct aero_sim_disk *disk, enum aero_sim_lie lie, uint64_t nth);
-/* Takes back all faults above that have not happened yet. */
+/* Takes back all faults above that have not happened yet, and errors that nobody has been told of yet. */
 void aero_sim_disk_heal(struct aero_sim_disk *disk);
 void aero_sim_disk_set_capacity(struct aero_sim_disk *disk, uint64_t capacity_bytes);
 

@@ -269,6 +269,9 @@ void aero_sim_disk_heal(struct aero_sim_disk *disk)
     memset(disk->faults, 0, sizeof disk->faults);
     memset(disk->often, 0, sizeof disk->often);
     disk->lie_countdown = 0;
+    for (size_t i = 0; i < disk->inode_count; i++) {
+        disk->inodes[i]->error_unseen = false;
+    }
 }
 
 void aero_sim_disk_set_capacity(struct aero_sim_disk *disk, uint64_t capacity_bytes)
