@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/config_text.h"
-#include "base/le.h"
 #include "ctl/directory.h"
 #include "ctl/files.h"
 #include "ctl/json.h"
@@ -14,7 +13,6 @@
 #include "engine/wal_reader.h"
 
 #define WORDS "wal dump"
-#define DIGEST_PAYLOAD_BYTES 32U
 
 struct dump {
     const struct aero_ctl *ctl;
@@ -82,6 +80,7 @@ static void print_operations(const struct dump *dump, struct aero_slice payload)
 static void print_record(const struct dump *dump, const struct aero_wal_record *record)
 {
     FILE *out = dump->ctl->out;
+    struct aero_digest_payload digest;
     fprintf(out,
             "%12" PRIu64 " %-6s offset=%" PRIu64 " bytes=%zu mark=%" PRIu64 " chain=%016" PRIx64,
             record->header.lsn.value, type_text(record->header.type), record->offset,
@@ -91,10 +90,9 @@ static void print_record(const struct dump *dump, const struct aero_wal_record *
         if (dump->keys) {
             print_operations(dump, record->payload);
         }
-    } else if (record->payload.length >= DIGEST_PAYLOAD_BYTES) {
-        const uint8_t *bytes = record->payload.data;
+    } else if (aero_is_ok(aero_digest_decode(record->payload, &digest))) {
         fprintf(out, " digest=%016" PRIx64 "%016" PRIx64 " entries=%" PRIu64 "\n",
-                aero_load_u64(bytes + 16), aero_load_u64(bytes + 8), aero_load_u64(bytes + 24));
+                digest.summary.digest.high, digest.summary.digest.low, digest.summary.count);
     } else {
         fputc('\n', out);
     }

@@ -5,11 +5,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "base/le.h"
 #include "engine/operation.h"
 #include "engine/snapshot.h"
-
-#define DIGEST_PAYLOAD_BYTES 32U
 
 struct aero_replay {
     struct aero_disk disk;
@@ -75,14 +72,11 @@ aero_status aero_replay_load_base(struct aero_disk disk, const struct aero_manif
 
 static aero_status compare_digest(struct aero_tree *tree, struct aero_slice payload)
 {
-    if (payload.length != DIGEST_PAYLOAD_BYTES) {
-        return aero_error(AERO_CORRUPT);
-    }
+    struct aero_digest_payload digest;
+    AERO_TRY(aero_digest_decode(payload, &digest));
     struct aero_summary summary = aero_tree_summary(tree);
-    struct aero_u128 digest = {.low = aero_load_u64(payload.data + 8),
-                               .high = aero_load_u64(payload.data + 16)};
-    bool agrees = aero_u128_equal(digest, summary.digest) &&
-                  aero_load_u64(payload.data + 24) == summary.count;
+    bool agrees = aero_u128_equal(digest.summary.digest, summary.digest) &&
+                  digest.summary.count == summary.count;
     return agrees ? aero_ok() : aero_error(AERO_MISMATCH);
 }
 
