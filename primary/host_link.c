@@ -116,7 +116,7 @@ static void say_goodbye(struct aero_primary_link *link)
     for (unsigned i = 0; i < link->replicas_max; i++) {
         aero_link_say_bye(&link->replicas[i], AERO_BYE_SHUTDOWN, "the primary is being stopped");
     }
-    event_base_loop(link->base, EVLOOP_NONBLOCK);
+    event_base_loop(link->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     for (size_t i = 0; i < link->listener_count; i++) {
         aero_listener_free(link->listeners[i]);
     }
@@ -129,7 +129,7 @@ static void *run_link(void *argument)
     while (!link->stopping) {
         aero_host_wake_arm(&link->wake);
         bool busy = aero_mailbox_has_news(&link->mailbox);
-        event_base_loop(link->base, busy ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+        event_base_loop(link->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
         aero_host_wake_disarm(&link->wake);
         take_news(link);
     }

@@ -296,7 +296,8 @@ static void sleep_until_ready(struct aero_host *host)
     bool busy = host->core->ops->has_idle_work(host->core->self) ||
                 aero_host_clients_has_work(host->clients) || aero_host_disk_has_done(host->disk) ||
                 (host->link->ops != NULL && host->link->ops->has_work(host->link->self));
-    event_base_loop(host->base, busy ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+    /* Without ONCE, NONBLOCK would call back again and again while a socket is readable. */
+    event_base_loop(host->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
     aero_host_wake_disarm(&host->wake);
 }
 

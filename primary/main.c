@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* aerodb-primary: recovers, begins an incarnation of its own, serves.
+ *
+ * Crash points: a kill before the incarnation is durable leaves the directory
+ * as recovery made it; behind that, the new incarnation holds no record yet.
+ * Either way the next start does the same again. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "primary/host_link.h"
+#include "primary/primary.h"
+#include "server/config_keys.h"
+#include "server/host_loop.h"
+#include "server/host_start.h"
+
+#define NS_PER_MS 1000000U
+
+static const struct aero_option options[] = {
+    AERO_OPTIONS_DAEMON,
+    {.name = "init",
+     .help = "Create a new history in an empty directory and serve it. Refuses "
+             "where data exists."},
+};
+
+static const struct aero_program program = {
+    .name = "aerodb-primary",
+    .summary = "Serve writes and reads over the Redis protocol, each write "
+               "durable before its "
+               "reply, and ship the WAL to replicas.",
+    .more_help = AERO_HOST_EXIT_CODES_HELP,
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+};
+
+static void core_tick(void *self, aero_mono_ns mono, aero_wall_ms wall)
+{
+    aero_primary_tick(self, mono, wall);
+}
+
+static void core_end_turn(void *self)
+{
+    aero_primary_end_turn(self);
+}
+
+static bool core_has_idle_work(const void *self)
+{
+    return aero_primary_has_idle_work(self);
+}
+
+static bool core_wants_entropy(const void *self)
+{
+    return aero_primary_wants_entropy(self);
+}
+
+static void core_give_entropy(void *self, aero_id id)
+{
+    aero_primary_give_entropy(self, id);
+}
+
+static bool core_next_request(void *self, struct aero_core_request *out_request)
+{
+    return aero_primary_next_request(self, out_request);
+}
+
+static void core_on_completion(void *self, enum aero_core_owner owner,
+                               const struct aero_disk_completion *completion)
+{
+    aero_primary_on_completion(self, owner, completion);
+}
+
+static void core_begin_stop(void *self)
+{
+    aero_primary_begin_stop(self);
+}
+
+static bool core_is_stopped(const void *self)
+{
+    return aero_primary_is_stopped(self);
+}
+
+static bool core_has_failed(const void *self)
+{
+    return aero_primary_has_failed(self);
+}
+
+static const struct aero_host_core_ops core_ops = {
+    .tick = core_tick,
+    .end_turn = core_end_turn,
+    .has_idle_work = core_has_idle_work,
+    .wants_entropy = core_wants_entropy,
+    .give_entropy = core_give_entropy,
+    .next_request = core_next_request,
+    .on_completion = core_on_completion,
+    .begin_stop = core_begin_stop,
+    .is_stopped = core_is_stopped,
+    .has_failed = core_has_failed,
+};
+
+static aero_id new_id(void)
+{
+    struct aero_entropy entropy = aero_entropy_posix();
+    return entropy.id(entropy.self);
+}
+
+/* From what recovery found to a core that may serve. */
+static struct aero_primary *begin(struct aero_host_start *start, struct aero_recovered *recovered,
+                                  const struct aero_recovery_report *report)
+{
+    struct aero_primary_options core_options = {
+        .server_config = aero_host_config_port(start->host_config),
+        .expiry_jump_max_ms = aero_config_duration_ns(start->config, "expiry_jump_max") / NS_PER_MS,
+        .open_writes_after_cut = aero_config_bool(start->config, "open_writes_after_cut"),
+    };
+    aero_host_start_wal_options(start, &core_options.wal);
+    aero_host_start_checkpoint_options(start, &core_options.checkpoint);
+    aero_host_config_server_options(start->host_config, &core_options.server);
+    aero_status status = aero_primary_begin_incarnation(
+        start->port, recovered, report, core_options.open_writes_after_cut, new_id());
+    if (!aero_is_ok(status)) {
+        aero_log_event(&start->logger, AERO_LOG_FATAL, "incarnation_not_begun",
+                       AERO_LOG_STATUS("error", status),
+                       AERO_LOG_STR("advice", "the manifest could not be written: check the disk"));
+        return NULL;
+    }
+    struct aero_primary *primary =
+        aero_primary_new(&core_options, recovered, new_id(), &start->logger);
+    aero_host_config_attach(start->host_config, aero_primary_server(primary));
+    return primary;
+}
+
+/* False: replicas are wanted and cannot be served. */
+static bool open_link(struct aero_host_start *start, struct aero_primary *primary,
+                      struct aero_host *host, struct aero_primary_link **out_link)
+{
+    *out_link = NULL;
+    if (aero_config_port(start->config, "replication_port") == 0) {
+        aero_log_event(&start->logger, AERO_LOG_INFO, "replication_off",
+                       AERO_LOG_STR("reason", "replication_port is 0"));
+        return true;
+    }
+    return aero_is_ok(aero_primary_link_new(
+        &(struct aero_primary_link_options){
+            .config = start->config,
+            .logger = &start->logger,
+            .disk = start->port,
+            .primary = primary,
+            .loop_wake = aero_host_wake(host),
+        },
+        out_link));
+}
+
+static int serve(struct aero_host_start *start, struct aero_recovered *recovered,
+                 const struct aero_recovery_report *report)
+{
+    int exit_code = AERO_EXIT_FAILURE;
+    struct aero_host *host = NULL;
+    struct aero_primary *primary = NULL;
+    struct aero_primary_link *link = NULL;
+    const struct aero_host_options host_options = {
+        .config = start->config,
+        .host_config = start->host_config,
+        .command_line = start->command_line,
+        .table = start->table,
+        .logger = &start->logger,
+    };
+    if (!aero_is_ok(aero_host_new(&host_options, &host))) {
+        goto out;
+    }
+    primary = begin(start, recovered, report);
+    if (primary == NULL || !open_link(start, primary, host, &link)) {
+        goto out;
+    }
+    const struct aero_host_core core = {
+        .ops = &core_ops, .self = primary, .server = aero_primary_server(primary)};
+    const struct aero_host_link link_port = aero_primary_link_port(link);
+    enum aero_host_end end = aero_host_run(host, &core, &link_port, start->port);
+    if (end == AERO_HOST_ABRUPT) {
+        _exit(AERO_EXIT_FAILURE);
+    }
+    exit_code = end == AERO_HOST_STOPPED ? AERO_EXIT_OK : AERO_EXIT_FAILURE;
+
+out:
+    aero_primary_link_free(link);
+    aero_primary_free(primary);
+    aero_host_free(host);
+    return exit_code;
+}
+
+static int run(struct aero_host_start *start)
+{
+    int exit_code = AERO_EXIT_FAILURE;
+    bool init = aero_options_has(start->command_line, "init");
+    bool is_empty = false;
+    struct aero_recovered recovered;
+    struct aero_recovery_report report;
+    if (!aero_host_start_open(start, init, &exit_code)) {
+        return exit_code;
+    }
+    if (init && !aero_host_start_create(start, AERO_ROLE_PRIMARY, &exit_code)) {
+        return exit_code;
+    }
+    if (!aero_host_start_recover(start, AERO_ROLE_PRIMARY, &recovered, &report, &is_empty,
+                                 &exit_code)) {
+        if (is_empty) {
+            aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused",
+                           AERO_LOG_STR("reason", "the directory holds no data"),
+                           AERO_LOG_STR("advice", "--init creates a new history in it; if there "
+                                                  "should be data, look for the right directory"));
+        }
+        return exit_code;
+    }
+    exit_code = serve(start, &recovered, &report);
+    aero_recovered_deinit(&recovered);
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    struct aero_options command_line;
+    struct aero_host_start start = {.config = NULL};
+    int exit_code = AERO_EXIT_FAILURE;
+    if (!aero_options_parse(&program, argc, argv, stdout, stderr, &command_line, &exit_code)) {
+        return exit_code;
+    }
+    if (aero_host_start_begin(&start, &command_line, aero_config_keys_primary(), &exit_code)) {
+        exit_code = run(&start);
+        aero_log_event(&start.logger, exit_code == AERO_EXIT_OK ? AERO_LOG_INFO : AERO_LOG_FATAL,
+                       "stopped", AERO_LOG_I64("exit_code", exit_code));
+    }
+    aero_host_start_end(&start);
+    return exit_code;
+}
