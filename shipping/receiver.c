@@ -365,9 +365,7 @@ void aero_receiver_on_closed(struct aero_receiver *receiver)
     if (receiver->state == AERO_RECEIVER_ENDING) {
         receiver->state = AERO_RECEIVER_OFFLINE;
     }
-    aero_frame_reader_reset(&receiver->frames);
     aero_outbox_clear(&receiver->out);
-    aero_buffer_clear(&receiver->partial);
 }
 
 void aero_receiver_report_mismatch(struct aero_receiver *receiver,

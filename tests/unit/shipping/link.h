@@ -327,6 +327,10 @@ static inline void link_lose(struct link *link)
 {
     aero_receiver_on_closed(link->receiver);
     link_take_actions(link);
+    assert_int_equal(aero_receiver_output(link->receiver).length, 0);
+    struct aero_receiver_status status;
+    aero_receiver_status(link->receiver, &status);
+    assert_int_equal(status.held_bytes, 0);
     aero_sender_free(link->sender);
     link->sender = NULL;
     link->cut_after = UINT64_MAX;

@@ -519,6 +519,14 @@ static void test_loss_is_proven_only_by_the_record_that_chains(void **state)
         assert_false(aero_handshake_loss_proven(&self, &t->verdict, header, record));
         raw[at + i] ^= 0x10;
     }
+    /* The right chain under another number. */
+    struct aero_record_header forged;
+    assert_true(aero_is_ok(aero_record_decode(record, &forged)));
+    forged.lsn.value += 1;
+    uint8_t forged_raw[AERO_RECORD_HEADER_BYTES] = {0};
+    aero_record_encode(&forged, forged_raw);
+    assert_false(aero_handshake_loss_proven(&self, &t->verdict, header,
+                                            aero_slice_of(forged_raw, sizeof forged_raw)));
     struct aero_handshake_verdict other_end = t->verdict;
     other_end.fork.chain ^= 1;
     assert_false(aero_handshake_loss_proven(&self, &other_end, header, record));
