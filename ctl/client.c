@@ -15,8 +15,8 @@
 #include "base/config_text.h"
 #include "proto/resp_reply.h"
 
-#define DEFAULT_TIMEOUT_NS 5000000000U
-#define TIMEOUT_MAX_NS (24U * 3600U * 1000000000U)
+#define DEFAULT_TIMEOUT_NS ((uint64_t)5 * 1000000000)
+#define TIMEOUT_MAX_NS ((uint64_t)24 * 3600 * 1000000000)
 #define READ_BYTES ((size_t)64 << 10)
 
 struct call {
@@ -68,7 +68,7 @@ static bool set_timeout(const char *text, struct aero_ctl_target *target)
 {
     uint64_t timeout_ns = DEFAULT_TIMEOUT_NS;
     if (text != NULL && (!aero_text_to_duration_ns(text, &timeout_ns) || timeout_ns < 1000000 ||
-                         timeout_ns > (uint64_t)TIMEOUT_MAX_NS)) {
+                         timeout_ns > TIMEOUT_MAX_NS)) {
         return false;
     }
     target->timeout_ms = (int)(timeout_ns / 1000000);

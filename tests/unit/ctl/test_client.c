@@ -155,6 +155,20 @@ static void test_silence_is_unreachable_after_the_timeout(void **state)
     node_stop(node);
 }
 
+/* A checkpoint takes longer than an answer may: its own limit of an hour must be one that is taken. */
+static void test_a_checkpoint_is_waited_for(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct fake_node *node = node_start("+OK\r\n", NULL);
+    assert_int_equal(CTL_RUN(bench, "checkpoint", "--port", node->port), AERO_EXIT_OK);
+    assert_non_null(strstr(node->heard, "AERO.CHECKPOINT"));
+    node_stop(node);
+    node = node_start("+OK\r\n", NULL);
+    assert_int_equal(CTL_RUN(bench, "checkpoint", "--port", node->port, "--timeout", "24h"),
+                     AERO_EXIT_OK);
+    node_stop(node);
+}
+
 static void test_another_protocol_is_not_waited_for(void **state)
 {
     struct ctl_bench *bench = *state;
@@ -205,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody_there_is_unreachable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_is_unreachable_after_the_timeout, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_checkpoint_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_protocol_is_not_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replicas_are_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_command_lines_are_told_apart, setup, teardown),
