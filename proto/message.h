@@ -18,7 +18,7 @@
 
 #define AERO_PROTOCOL_VERSION 1U
 #define AERO_MESSAGE_NAME_MAX 64  /* with the NUL: AERO_NODE_NAME_MAX of the engine */
-#define AERO_MESSAGE_TEXT_MAX 512 /* with the NUL; longer ones are cut when encoded */
+#define AERO_MESSAGE_TEXT_MAX 512 /* with the NUL */
 
 /* What a replica is and holds. Its owner fills it; the history is encoded by aero_history_encode
  * and holds incarnations only (segment_count 0). */

@@ -89,6 +89,7 @@ static void forget_connection(struct aero_receiver *receiver)
     receiver->verdict = (struct aero_message){0};
     receiver->arrived_bytes = 0;
     receiver->granted_bytes = 0;
+    receiver->held_bytes = 0;
 }
 
 void aero_receiver_on_connected(struct aero_receiver *receiver,

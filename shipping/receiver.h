@@ -48,8 +48,8 @@ void aero_receiver_free(struct aero_receiver *receiver);
 
 /* Authenticated and connected: sends the Hello. Copied, its history too.
  *   segment: the header of the segment that hello->end_sequence names, for verifying what follows
- *   in it; NULL when
- *            end_sequence is 0. */
+ *   in
+ *            it; NULL when end_sequence is 0. */
 void aero_receiver_on_connected(struct aero_receiver *receiver,
                                 const struct aero_message_hello *hello,
                                 const struct aero_segment_header *segment, aero_mono_ns now);
@@ -63,7 +63,9 @@ void aero_receiver_on_closed(struct aero_receiver *receiver);
 void aero_receiver_on_durable(struct aero_receiver *receiver, struct aero_wal_place place);
 void aero_receiver_on_applied(struct aero_receiver *receiver, aero_lsn lsn);
 /* The owner holds `count` bytes of RECORDS or SNAPSHOT_BYTES less than before: the primary may send
- * as many more. Whoever forgets to call this sees the stream stop after window_bytes. */
+ * as many more. Whoever forgets to call this sees the stream stop after window_bytes. Each
+ * connection begins with nothing held, so an action that was dropped with the last one needs no
+ * release. */
 void aero_receiver_release(struct aero_receiver *receiver, size_t count);
 void aero_receiver_tick(struct aero_receiver *receiver, aero_mono_ns now);
 aero_mono_ns aero_receiver_deadline(const struct aero_receiver *receiver);

@@ -591,7 +591,7 @@ void aero_sender_status(const struct aero_sender *sender, struct aero_sender_sta
         .received = sender->ack.received,
         .durable = sender->ack.durable,
         .applied = sender->ack.applied,
-        .in_flight_bytes = aero_outbox_length(&sender->out),
+        .queued_bytes = aero_outbox_length(&sender->out),
         .shipped_bytes = sender->shipped_bytes,
         .snapshot_sent_bytes = seeding ? sender->snapshot_offset : 0,
         .snapshot_size_bytes = seeding ? sender->verdict.snapshot.size_bytes : 0,

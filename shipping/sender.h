@@ -121,7 +121,7 @@ struct aero_sender_status {
     aero_lsn received;
     aero_lsn durable;
     aero_lsn applied;
-    uint64_t in_flight_bytes;
+    uint64_t queued_bytes; /* of output */
     uint64_t shipped_bytes;
     uint64_t snapshot_sent_bytes;
     uint64_t snapshot_size_bytes;

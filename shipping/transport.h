@@ -5,9 +5,10 @@
  * plaintext. Everything happens on the thread of the event base that was given. Callbacks go to the
  * owner, who may call back into the connection that it is told of, aero_connection_close included.
  *
- *     dial / accept --> TLS handshake --on_open--> open --on_close--> gone (the connection is freed
- *     when on_close returns)
+ *     dial / accept --> TLS handshake --on_open--> open --on_close--> gone
  *                             +--------------------------on_close-------^
+ *
+ * A connection is freed when on_close returns.
  *
  * Bounds: at most output_bytes of ciphertext wait for the socket; at most gulp_bytes are read
  * before they are delivered; a listener holds at most connections_max connections, of which those

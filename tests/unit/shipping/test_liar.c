@@ -389,7 +389,8 @@ static void test_segment_inside_a_record_halts_as_gap(void **state)
     link_free(link);
 }
 
-/* A sound segment under an incarnation that nobody told of: the connection is at fault, the data is not. */
+/* A sound segment under an incarnation that nobody told of: the connection is at fault, the data is
+ * not. */
 static void test_segment_of_an_untold_incarnation_is_a_fault(void **state)
 {
     (void)state;

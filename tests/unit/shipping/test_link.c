@@ -239,6 +239,35 @@ static void test_window_bounds_what_the_replica_holds(void **state)
     link_free(link);
 }
 
+/* Actions that an owner dropped with a connection do not eat up the window for good. */
+static void test_window_is_whole_again_on_each_connection(void **state)
+{
+    (void)state;
+    struct link *link = link_new();
+    struct aero_receiver_options options = {.window_bytes = 10000};
+    aero_receiver_free(link->receiver);
+    link->receiver = aero_receiver_new(&options);
+    fake_log_start(&link->primary, 100, 1);
+    fake_log_begin(&link->primary, 201);
+    fake_log_append_many(&link->primary, 100, 1000);
+    link->keeps = true;
+    for (unsigned i = 1; i <= 5; i++) {
+        link_connect(link);
+        link_run(link);
+        assert_in_range(link->end.position.lsn.value, i * 8, i * 10);
+        aero_receiver_on_closed(link->receiver);
+        link_take_actions(link);
+        aero_sender_free(link->sender);
+        link->sender = NULL;
+    }
+    aero_receiver_release(link->receiver, link->kept_bytes);
+    link->keeps = false;
+    link_connect(link);
+    link_run(link);
+    link_assert_equal(link);
+    link_free(link);
+}
+
 static void test_record_larger_than_the_window_becomes_whole(void **state)
 {
     (void)state;
@@ -586,6 +615,7 @@ int main(void)
         cmocka_unit_test(test_without_tail_streaming_only_complete_segments_are_shipped),
         cmocka_unit_test(test_new_incarnation_is_told_before_its_segment),
         cmocka_unit_test(test_window_bounds_what_the_replica_holds),
+        cmocka_unit_test(test_window_is_whole_again_on_each_connection),
         cmocka_unit_test(test_record_larger_than_the_window_becomes_whole),
         cmocka_unit_test(test_output_stays_bounded_while_the_replica_does_not_read),
         cmocka_unit_test(test_gulp_is_taken_as_one_action_and_acknowledged_once),
