@@ -129,6 +129,18 @@ aero_status aero_recovery_find_segments(struct aero_recovery *r)
 
 /* ---- Snapshots --------------------------------------------------------------------------------------------- */
 
+/* A replica's snapshot is durable under its name before the manifest names it, and with it the cluster and the epoch: a crash
+ * in between leaves a file that nobody counts on, and which the next transfer replaces. */
+static bool is_unfinished_bootstrap(const struct aero_manifest *manifest, aero_id id)
+{
+    for (size_t i = 0; i < manifest->snapshot_count; i++) {
+        if (aero_id_equal(manifest->snapshots[i].id, id)) {
+            return false;
+        }
+    }
+    return manifest->role == AERO_ROLE_REPLICA;
+}
+
 static aero_status check_snapshot(struct aero_recovery *r, const char *base_name)
 {
     char name[AERO_DISK_NAME_MAX];
@@ -142,6 +154,10 @@ static aero_status check_snapshot(struct aero_recovery *r, const char *base_name
     if (!aero_is_ok(status)) {
         /* Damage is found where it matters: when the snapshot is loaded. */
         return status.code == AERO_CRASHED ? status : aero_ok();
+    }
+    if (is_unfinished_bootstrap(&r->manifest, header.id)) {
+        aero_snapshot_header_deinit(&header);
+        return aero_ok();
     }
     bool other_cluster = !aero_id_equal(header.cluster_id, r->manifest.cluster_id);
     bool newer = header.epoch.value > r->manifest.epoch.value;

@@ -108,7 +108,8 @@ bool aero_wal_follower_has_room(const struct aero_wal_follower *follower, size_t
 {
     return aero_wal_follower_is_open(follower) &&
            follower->rotation_count < AERO_WAL_FOLLOWER_ROTATIONS_MAX &&
-           follower->log.queue.bytes + bytes <= follower->log.options.queue_bytes;
+           (follower->log.queue.bytes == 0 ||
+            follower->log.queue.bytes + bytes <= follower->log.options.queue_bytes);
 }
 
 /* Whether what was received ends with a footer that is on disk. */

@@ -37,6 +37,8 @@ struct aero_wal_follower *aero_wal_follower_new(const struct aero_wal_options *o
 void aero_wal_follower_free(struct aero_wal_follower *follower);
 
 /* Asked before begin (with its 4096 bytes) and append. False as well when the follower is not open. */
+/* One gulp of any size is taken when nothing is queued: how large a record is is the primary's to say, whose queue may be
+ * larger than this one's. */
 bool aero_wal_follower_has_room(const struct aero_wal_follower *follower, size_t bytes);
 /* Takes bytes, and no failure waits to be taken. */
 bool aero_wal_follower_is_open(const struct aero_wal_follower *follower);

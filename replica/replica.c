@@ -163,7 +163,9 @@ static void build_hello(struct aero_replica *replica, struct aero_buffer *histor
         .node_id = manifest->node_id,
         .epoch = manifest->epoch,
         .history = aero_buffer_slice(history),
-        .holds_nothing = replica->applied.lsn.value == 0 && end.sequence == 0,
+        /* A snapshot of the empty state at LSN 0 is something: asking for it again would get it again. */
+        .holds_nothing =
+            replica->applied.lsn.value == 0 && end.sequence == 0 && manifest->snapshot_count == 0,
         .tail_streaming = replica->options.tail_streaming,
     };
     snprintf(out_hello->node_name, sizeof out_hello->node_name, "%s", manifest->node_name);
@@ -222,10 +224,10 @@ void aero_replica_on_link_closed(struct aero_replica *replica, const char *reaso
                    AERO_LOG_U64("retry_ms", delay_ns / 1000000));
     snprintf(replica->link_text, sizeof replica->link_text, "%s", why);
     replica->link = AERO_LINK_DOWN;
-    replica->has_waiting = false;
     replica->wants_evidence = false;
     replica->attempts++;
     replica->dial_at.value = replica->now.value + delay_ns;
+    /* What was verified before stays in order, the action that waits for room first of all. */
     aero_receiver_on_closed(replica->receiver);
 }
 

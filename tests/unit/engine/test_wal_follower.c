@@ -340,7 +340,8 @@ static void test_follower_bounds_what_is_queued(void **state)
     harness_free(p->replica);
     p->replica = new_replica(&options);
     struct aero_wal_follower *follower = p->replica->follower;
-    assert_false(aero_wal_follower_has_room(follower, 4097));
+    assert_true(
+        aero_wal_follower_has_room(follower, 4097)); /* one gulp, or it would wait for ever */
     unsigned steps = 0;
     while (feed_step(p->writer, p->replica, 4)) { /* without letting the disk work */
         steps++;
