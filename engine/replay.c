@@ -196,6 +196,27 @@ aero_status aero_replay_next(struct aero_replay *replay, struct aero_wal_record 
 
 /* ---- Life --------------------------------------------------------------------------------------------------- */
 
+/* A log without a segment ends where it begins: at the snapshot that a replica was given, else before everything. */
+static aero_status find_start(struct aero_replay *replay, struct aero_replay_place *out_place)
+{
+    const struct aero_manifest *manifest = &replay->manifest;
+    if (replay->list.count == 0) {
+        for (size_t i = 0; i < manifest->snapshot_count; i++) {
+            if (!manifest->snapshots[i].damaged) {
+                replay->start = manifest->snapshots[i].position;
+            }
+        }
+        return aero_ok();
+    }
+    const struct aero_wal_listed *first = &replay->list.segments[0];
+    if (!aero_is_ok(first->header_status)) {
+        return refuse(out_place, first->header_status, first->name, 0, first->named_lsn,
+                      "the first segment's header does not verify");
+    }
+    replay->start = first->header.prev_end;
+    return aero_ok();
+}
+
 static aero_status start(struct aero_replay *replay, bool with_state,
                          struct aero_replay_place *out_place)
 {
@@ -209,16 +230,7 @@ static aero_status start(struct aero_replay *replay, bool with_state,
     if (!aero_is_ok(status)) {
         return refuse(out_place, status, "wal", 0, aero_lsn_of(0), "it cannot be listed");
     }
-    if (replay->list.count == 0) {
-        return refuse(out_place, aero_error(AERO_NOT_FOUND), "wal", 0, aero_lsn_of(0),
-                      "there is no segment");
-    }
-    const struct aero_wal_listed *first = &replay->list.segments[0];
-    if (!aero_is_ok(first->header_status)) {
-        return refuse(out_place, first->header_status, first->name, 0, first->named_lsn,
-                      "the first segment's header does not verify");
-    }
-    replay->start = first->header.prev_end;
+    AERO_TRY(find_start(replay, out_place));
     replay->position = replay->start;
     if (!with_state) {
         return aero_ok();
@@ -229,7 +241,7 @@ static aero_status start(struct aero_replay *replay, bool with_state,
         return refuse(out_place, aero_error(AERO_CORRUPT), "snapshots", 0, replay->start.lsn,
                       "no whole snapshot stands where the log begins");
     }
-    return confirm_base(replay, first->name, 0, out_place);
+    return confirm_base(replay, "wal", 0, out_place);
 }
 
 aero_status aero_replay_open(struct aero_disk disk, bool with_state,

@@ -22,7 +22,7 @@ struct aero_replay_place {
 
 struct aero_replay;
 
-/* Errors: AERO_NOT_FOUND: no manifest, or nothing to replay; AERO_CORRUPT: no base can be had; what the disk said.
+/* Errors: AERO_NOT_FOUND: no manifest; AERO_CORRUPT: no base can be had; what the disk said.
  * *out_place is set with each of them. */
 aero_status aero_replay_open(struct aero_disk disk, bool with_state,
                              struct aero_replay **out_replay, struct aero_replay_place *out_place);

@@ -130,6 +130,27 @@ static void test_one_history_and_two_states_differ(void **state)
     EXPECT_SAID(bench, "\"same_state\": false");
 }
 
+/* A replica that has received nothing yet, or only its snapshot. */
+static void test_a_replica_without_a_log_agrees_as_far_as_it_is(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct data_bench *primary = fill(bench, "p", AERO_ROLE_PRIMARY, 400);
+    struct data_bench *data = data_begin(bench, "r", AERO_ROLE_REPLICA, 7);
+    data_end(data);
+    data_free(data);
+    data = fill(bench, "s", AERO_ROLE_REPLICA, 400);
+    data_snapshot(data, 51);
+    data_remove(data, data->segment);
+    data_end(data);
+    data_free(data);
+    data_put_to(primary, 450);
+    finish(primary);
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_OK);
+    EXPECT_SAID(bench, "one history and one state up to LSN 0");
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@s"), AERO_EXIT_OK);
+    EXPECT_SAID(bench, "one history and one state up to LSN 400");
+}
+
 static void test_clusters_are_told_apart(void **state)
 {
     struct ctl_bench *bench = *state;
@@ -174,6 +195,7 @@ int main(void)
         TEST(test_a_fork_below_the_log_is_said_to_be_there),
         TEST(test_logs_without_an_lsn_in_common_are_not_called_equal),
         TEST(test_one_history_and_two_states_differ),
+        TEST(test_a_replica_without_a_log_agrees_as_far_as_it_is),
         TEST(test_clusters_are_told_apart),
         TEST(test_damage_is_not_taken_for_an_end),
         TEST(test_operands_that_are_nothing_are_usage_errors),

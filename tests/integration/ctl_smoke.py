@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""aeroctl against real daemons and the directories that they leave: what it says must be so, exit statuses included."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+
+from daemon_case import DaemonCase, Primary, Replica, binary, make_certs, wait_for
+
+OK, FAILURE, USAGE, UNREACHABLE, ATTENTION, DAMAGE, DIFFERENT, IN_USE = range(8)
+
+
+class Ctl(DaemonCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.certs = make_certs()
+        cls.addClassCleanup(shutil.rmtree, os.path.dirname(cls.certs), ignore_errors=True)
+
+    def ctl(self, code, *arguments, **environment):
+        done = subprocess.run([binary("aeroctl"), *map(str, arguments)], capture_output=True,
+                              text=True, timeout=120, env={**os.environ, **environment})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def pair(self, settings=()):
+        primary = self.start(Primary(certs=self.certs, settings=settings))
+        return primary, self.start(Replica(primary))
+
+    def fill(self, primary, count, start=0):
+        commands = "".join(f"SET key:{i} value:{i}\r\n" for i in range(start, start + count))
+        subprocess.run(["redis-cli", "-p", str(primary.port), "--pipe"], input=commands, text=True,
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def status(self, server):
+        done = subprocess.run([binary("aeroctl"), "status", "--json", "--port", str(server.port)],
+                              capture_output=True, text=True, timeout=60)
+        return json.loads(done.stdout or "{}")
+
+    def wait_until_equal(self, primary, replica):
+        wait_for(lambda: self.status(replica).get("applied_lsn") ==
+                 self.status(primary)["durable_lsn"], "the replica to catch up", 60)
+
+    def data(self, server):
+        return os.path.join(server.directory, "data")
+
+    def test_a_healthy_pair_is_said_to_be_one(self):
+        primary, replica = self.pair()
+        self.fill(primary, 3000)
+        self.wait_until_equal(primary, replica)
+        ports = [("--port", primary.port), ("--port", replica.port)]
+        self.assertIn("serving", self.ctl(OK, "status", *ports[0]))
+        self.assertIn("FOLLOWING", self.ctl(OK, "status", *ports[1]))
+        self.assertIn("replica1", self.ctl(OK, "replicas", *ports[0]))
+        said = self.status(primary)
+        self.assertTrue(said["healthy"])
+        self.assertGreaterEqual(said["durable_lsn"], 3000)
+        self.assertEqual(said["digest"], self.status(replica)["digest"])
+        self.assertIn("one history and one state",
+                      self.ctl(OK, "compare", f"127.0.0.1:{primary.port}",
+                               f"127.0.0.1:{replica.port}"))
+        for port in ports:
+            self.ctl(OK, "checkpoint", *port)
+        self.assertEqual(self.status(primary)["snapshots"], 1)
+        self.ctl(OK, "reconnect", *ports[1])
+        self.ctl(OK, "confirm-clock", *ports[0])
+        self.assertIn("not waiting", self.ctl(FAILURE, "open-writes", *ports[0]))
+        self.ctl(FAILURE, "reconnect", *ports[0])
+        self.ctl(IN_USE, "verify", self.data(primary))
+        self.assertIn("moving", self.ctl(OK, "verify", "--in-use", self.data(primary)))
+        self.assertIn("one history and one state",
+                      self.ctl(OK, "compare", f"127.0.0.1:{primary.port}", self.data(replica)))
+
+    def test_what_is_left_behind_verifies_after_a_kill(self):
+        primary, replica = self.pair(settings=["checkpoint_wal_bytes=100kb", "segment_bytes=1mb"])
+        for life in range(3):
+            self.fill(primary, 5000, life * 5000)
+            primary.stop(signal.SIGKILL)
+            replica.stop(signal.SIGKILL)
+            self.ctl(OK, "verify", self.data(primary))
+            self.ctl(OK, "verify", self.data(replica))
+            self.ctl(OK, "compare", self.data(primary), self.data(replica))
+            primary.start()
+            replica.start()
+            self.wait_until_equal(primary, replica)
+        self.ctl(UNREACHABLE, "status", "--port", "1")
+
+    def test_a_password_is_asked_for_and_taken(self):
+        primary = self.primary()
+        self.cli(primary, "CONFIG", "SET", "requirepass", "secret")
+        self.assertIn("AEROCTL_PASSWORD", self.ctl(FAILURE, "status", "--port", primary.port))
+        self.ctl(OK, "status", "--port", primary.port, AEROCTL_PASSWORD="secret")
+        self.ctl(FAILURE, "status", "--port", primary.port, AEROCTL_PASSWORD="wrong")
+
+    def test_a_log_is_dumped_as_it_was_written(self):
+        primary = self.primary()
+        self.cli(primary, "SET", "first", "1")
+        self.cli(primary, "DEL", "first")
+        primary.stop()
+        lines = [json.loads(line) for line in
+                 self.ctl(OK, "wal", "dump", "--json", "--keys", self.data(primary)).splitlines()]
+        records = [line for line in lines if "lsn" in line]
+        self.assertEqual([record["lsn"] for record in records], [1, 2])
+        self.assertEqual([record["operations"][0]["kind"] for record in records],
+                         ["put", "delete"])
+        self.assertTrue(records[0]["operations"][0]["key"].endswith("first"))
+        segment = os.path.join(self.data(primary), "wal", os.path.basename(lines[0]["file"]))
+        self.assertIn(" 2 commit", self.ctl(OK, "wal", "dump", "--from", 2, segment))
+
+    def lose_records(self, primary):
+        """Cuts durable records off the log, with all that proves them: rot that no single node can see."""
+        text = self.ctl(OK, "wal", "dump", self.data(primary))
+        offset = int(re.findall(r"offset=(\d+)", text)[-50])
+        segment = re.findall(r"^wal/\S+$", text, re.MULTILINE)[-1]
+        os.truncate(os.path.join(self.data(primary), segment), offset)
+        os.remove(os.path.join(self.data(primary), "durable"))
+
+    def test_lost_records_come_back_from_the_replica(self):
+        """Decision 7, with real daemons: the primary finds that it lost records, stops writes, and gets them back."""
+        primary, replica = self.pair()
+        self.fill(primary, 500)
+        self.wait_until_equal(primary, replica)
+        before = self.status(replica)
+        primary.stop()
+        replica.stop()
+        self.lose_records(primary)
+        primary.start()
+        replica.start()
+        wait_for(lambda: self.status(primary).get("writes") == "primary_lost", "the verdict", 60)
+        self.assertIn("salvage", self.ctl(ATTENTION, "status", "--port", primary.port))
+        wait_for(lambda: self.status(replica).get("state") == "HALTED", "the replica to halt", 60)
+        self.ctl(ATTENTION, "status", "--port", replica.port)
+        self.assertTrue(primary.ask("SET", "a", "1").startswith(b"-"))
+        salvage = ["salvage", "--primary-dir", self.data(primary), "--replica-dir",
+                   self.data(replica)]
+        self.ctl(IN_USE, *salvage, "--yes")
+        primary.stop()
+        replica.stop()
+        self.assertIn("Nothing was changed", self.ctl(OK, *salvage))
+        self.assertIn("verifies", self.ctl(OK, *salvage, "--yes"))
+        self.assertIn("Nothing to bring back", self.ctl(OK, *salvage))
+        primary.start()
+        replica.start()
+        self.ctl(OK, "reconnect", "--port", replica.port)
+        wait_for(lambda: self.status(replica).get("state") == "FOLLOWING", "the replica", 60)
+        self.assertEqual(self.status(primary)["digest"], before["digest"])
+        self.cli(primary, "SET", "after", "1")
+        self.wait_until_equal(primary, replica)
+        primary.stop()
+        replica.stop()
+        self.ctl(OK, "verify", self.data(primary))
+        self.ctl(OK, "compare", self.data(primary), self.data(replica))
+
+    def test_damage_is_found_where_it_is(self):
+        primary = self.primary()
+        self.fill(primary, 100)
+        primary.stop()
+        text = self.ctl(OK, "wal", "dump", self.data(primary))
+        offset = int(re.search(r"^ +50 commit offset=(\d+)", text, re.MULTILINE).group(1))
+        segment = os.path.join(self.data(primary), re.search(r"^wal/\S+$", text, re.MULTILINE)[0])
+        with open(segment, "r+b") as file:
+            file.seek(offset + 70)
+            file.write(b"\xff")
+        self.assertIn(f"offset {offset} LSN 50:", self.ctl(DAMAGE, "verify", self.data(primary)))
+        refused = self.run_daemon("primary", "--data", self.data(primary), "--port", "0",
+                                  "--set", "unixsocket=" + self.path("socket"))
+        self.assertNotEqual(refused.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
