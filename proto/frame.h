@@ -64,8 +64,8 @@ void aero_frame_append_chunk(struct aero_buffer *out, enum aero_frame_type type,
                              uint64_t second, struct aero_slice bytes);
 
 /* The frame at the beginning of `bytes`.
- *   AERO_INCOMPLETE: a valid beginning; out_needed says how many bytes the header or the frame take
- *   in all. AERO_CORRUPT: no frame of ours. */
+ *   Errors: AERO_INCOMPLETE: a valid beginning; out_needed says how many bytes the header or the frame
+ *           take in all. AERO_CORRUPT: no frame of ours. */
 aero_status aero_frame_decode(struct aero_slice bytes, struct aero_frame *out_frame,
                               size_t *out_bytes, size_t *out_needed);
 /* Splits a data frame's payload. AERO_CORRUPT: too short. */

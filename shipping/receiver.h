@@ -47,9 +47,8 @@ struct aero_receiver *aero_receiver_new(const struct aero_receiver_options *opti
 void aero_receiver_free(struct aero_receiver *receiver);
 
 /* Authenticated and connected: sends the Hello. Copied, its history too.
- *   segment: the header of the segment that hello->end_sequence names, for verifying what follows
- *   in
- *            it; NULL when end_sequence is 0. */
+ *   segment: the header of the segment that hello->end_sequence names, for verifying the records
+ *            that follow in it; NULL when end_sequence is 0. */
 void aero_receiver_on_connected(struct aero_receiver *receiver,
                                 const struct aero_message_hello *hello,
                                 const struct aero_segment_header *segment, aero_mono_ns now);

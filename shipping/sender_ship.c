@@ -24,6 +24,9 @@ void aero_sender_plan_read(struct aero_sender *sender, enum aero_sender_purpose 
     AERO_ASSERT(!sender->read_is_out);
     AERO_ASSERT(sender->ready_at == sender->ready_end);
     aero_buffer_clear(&sender->bytes);
+    if (length <= AERO_SENDER_READ_BYTES && sender->bytes.capacity > 2 * AERO_SENDER_READ_BYTES) {
+        aero_buffer_deinit(&sender->bytes); /* a record of 32 MiB is behind us */
+    }
     sender->purpose = purpose;
     sender->read = (struct aero_sender_read){
         .offset = offset, .length = length, .into = aero_buffer_reserve(&sender->bytes, length)};
