@@ -210,7 +210,7 @@ void aero_message_append(struct aero_buffer *out, const struct aero_message *mes
     case AERO_FRAME_SNAPSHOT_END:
         break;
     }
-    AERO_ASSERT(!"a data frame is no message");
+    AERO_UNREACHABLE("a data frame is no message");
 }
 
 /* ---- Decoding ---- */
@@ -443,7 +443,7 @@ static void take_fields(struct taker *taker, const ProtobufCMessage *pb, struct 
     case AERO_FRAME_SNAPSHOT_END:
         break;
     }
-    AERO_ASSERT(!"a data frame is no message");
+    AERO_UNREACHABLE("a data frame is no message");
 }
 
 /* Memory is not the world's to refuse (malloc failure aborts), so that unpack fails for bad bytes

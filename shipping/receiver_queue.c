@@ -48,8 +48,10 @@ void aero_receiver_push(struct aero_receiver *receiver, const struct aero_receiv
     aero_buffer_append(&receiver->items, &added, sizeof added);
 }
 
-static void end_with(struct aero_receiver *receiver, enum aero_receiver_state state,
-                     enum aero_receiver_action_kind kind, const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void end_with(struct aero_receiver *receiver,
+                                                           enum aero_receiver_state state,
+                                                           enum aero_receiver_action_kind kind,
+                                                           const char *format, va_list arguments)
 {
     receiver->state = state;
     receiver->last_kind = kind;

@@ -48,7 +48,7 @@ static aero_status open_file(struct load *load, const char *file, BIO **out_bio)
     ERR_clear_error();
     BIO *bio = BIO_new_file(path, "r");
     if (bio == NULL) {
-        complain(
+        (void)complain(
             load, file, last_error(),
             "make certificates with 'aeroctl certs init' and see that this user may read them");
         return aero_error(AERO_NOT_FOUND);

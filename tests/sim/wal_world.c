@@ -431,7 +431,7 @@ static aero_status begin_incarnation(struct wal_world *world, struct aero_recove
         .start = recovered->end,
     };
     memcpy(entry.node_name, manifest->node_name, sizeof entry.node_name);
-    aero_history_add_incarnation(&manifest->history, &entry);
+    AERO_TRY(aero_history_add_incarnation(&manifest->history, &entry));
     return aero_manifest_write(aero_sim_disk_port(world->disk), manifest);
 }
 
