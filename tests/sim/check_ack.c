@@ -127,9 +127,11 @@ void aero_check_ack_lock_held(struct aero_sim_world *world, uint32_t index)
     world->ack.keys[index].lock_held = true;
 }
 
-uint32_t aero_check_ack_floor(const struct aero_sim_world *world, uint32_t key)
+uint32_t aero_check_ack_floor(const struct aero_sim_world *world, uint32_t index,
+                              uint32_t node_index)
 {
-    return world->ack.keys[key].floor;
+    const struct aero_ack_key *key = &world->ack.keys[index];
+    return node_index == 0 ? key->floor : key->seen_on[node_index];
 }
 
 /* ---- What was read ------------------------------------------------------------------------------------------- */
@@ -169,15 +171,19 @@ static const char *node_name(uint32_t node_index, char out_text[24])
     return out_text;
 }
 
+static void see_on(struct aero_ack_key *key, uint32_t node_index, uint32_t seen)
+{
+    if (seen > key->seen_on[node_index]) {
+        key->seen_on[node_index] = seen;
+    }
+}
+
 static void seen_register(struct aero_sim_world *world, uint32_t index, uint32_t node_index,
                           uint32_t floor, struct aero_slice value)
 {
     struct aero_ack_key *key = &world->ack.keys[index];
     char text[24];
     const char *node = node_name(node_index, text);
-    if (node_index != 0) {
-        floor = key->seen_on[node_index];
-    }
     if (value.data == NULL && key->kind == AERO_ACK_EXPIRING) {
         return;
     }
@@ -195,8 +201,7 @@ static void seen_register(struct aero_sim_world *world, uint32_t index, uint32_t
                            key->name, write, floor);
     } else {
         raise_floor(key, write);
-        key->seen_on[node_index] =
-            write > key->seen_on[node_index] ? write : key->seen_on[node_index];
+        see_on(key, node_index, write);
     }
 }
 
@@ -216,14 +221,13 @@ static void seen_counter(struct aero_sim_world *world, uint32_t index, uint32_t 
     for (uint32_t i = 1; i < key->write_count; i++) {
         most += key->writes[i].state != AERO_ACK_NOTWRITTEN;
     }
-    floor = node_index != 0 ? key->seen_on[node_index] : floor;
     if (found < floor || found > most) {
         AERO_SIM_VIOLATION(world, "ack", "%s: %s is %u, must be between %u and %u",
                            node_name(node_index, text), key->name, found, floor, most);
         return;
     }
     raise_floor(key, found);
-    key->seen_on[node_index] = found;
+    see_on(key, node_index, found);
 }
 
 static void seen_lock(struct aero_sim_world *world, uint32_t index, uint32_t node_index,
@@ -233,8 +237,7 @@ static void seen_lock(struct aero_sim_world *world, uint32_t index, uint32_t nod
     char text[24];
     const char *node = node_name(node_index, text);
     if (value.data == NULL) {
-        bool must_be_there = node_index == 0 ? floor != 0 : key->seen_on[node_index] != 0;
-        if (must_be_there) {
+        if (floor != 0) {
             AERO_SIM_VIOLATION(world, "ack", "%s: %s is free, write %u held it", node, key->name,
                                key->floor);
         }
@@ -249,7 +252,7 @@ static void seen_lock(struct aero_sim_world *world, uint32_t index, uint32_t nod
     }
     key->floor = write;
     key->lock_held = true;
-    key->seen_on[node_index] = write;
+    see_on(key, node_index, write);
 }
 
 void aero_check_ack_seen(struct aero_sim_world *world, uint32_t index, uint32_t node_index,

@@ -79,8 +79,10 @@ void aero_check_ack_notwritten(struct aero_sim_world *world, uint32_t key, uint3
 /* SET NX was told nil. */
 void aero_check_ack_lock_held(struct aero_sim_world *world, uint32_t key);
 
-/* What a read of the primary that begins now must not fall behind. */
-uint32_t aero_check_ack_floor(const struct aero_sim_world *world, uint32_t key);
+/* What a read from this node that begins now must not fall behind: on the primary, all that anybody was told or saw; on a
+ * replica, what was seen there. */
+uint32_t aero_check_ack_floor(const struct aero_sim_world *world, uint32_t key,
+                              uint32_t node_index);
 /* A read from node `node_index` (0: the primary) said `value`; NULL data: no such key. `floor` is from when it was sent. */
 void aero_check_ack_seen(struct aero_sim_world *world, uint32_t key, uint32_t node_index,
                          uint32_t floor, struct aero_slice value);

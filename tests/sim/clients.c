@@ -157,7 +157,7 @@ static void append_get(struct aero_sim_client *client, struct request *request)
         return;
     }
     request->key = (uint32_t)aero_choice_below(&world->choice, world->ack.count);
-    request->floor = aero_check_ack_floor(world, request->key);
+    request->floor = aero_check_ack_floor(world, request->key, client->node_index);
     const struct aero_ack_key *key = &world->ack.keys[request->key];
     if (key->kind == AERO_ACK_PAIR) {
         char half[2][32];

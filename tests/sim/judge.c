@@ -63,7 +63,6 @@ void aero_sim_judge(struct aero_sim_world *world, uint32_t node_index, struct ae
         struct aero_ack_key *key = &world->ack.keys[i];
         if (key->kind != AERO_ACK_EXPIRING) {
             /* Everybody has caught up by now: a replica must show what the primary must. */
-            key->seen_on[node_index] = key->floor;
             judge_key(world, session, node_index, i);
         }
         if (key->kind == AERO_ACK_LOCK && key->lock_held && key->floor == 0) {

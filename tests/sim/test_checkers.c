@@ -47,7 +47,7 @@ static void see_write(struct aero_sim_world *world, uint32_t key, uint32_t node,
     uint8_t bytes[AERO_ACK_VALUE_MAX];
     struct aero_slice value =
         write == 0 ? aero_slice_of(NULL, 0) : aero_check_ack_value(key, write, bytes);
-    aero_check_ack_seen(world, key, node, aero_check_ack_floor(world, key), value);
+    aero_check_ack_seen(world, key, node, aero_check_ack_floor(world, key, node), value);
 }
 
 static void test_register_that_loses_an_acknowledged_write_is_found(void **state)
