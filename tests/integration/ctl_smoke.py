@@ -75,6 +75,8 @@ class Ctl(DaemonCase):
 
     def test_what_is_left_behind_verifies_after_a_kill(self):
         primary, replica = self.pair(settings=["checkpoint_wal_bytes=100kb", "segment_bytes=1mb"])
+        self.fill(primary, 10)
+        self.wait_until_equal(primary, replica)  # a replica that was never there has nothing to compare
         for life in range(3):
             self.fill(primary, 5000, life * 5000)
             primary.stop(signal.SIGKILL)
