@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lane is a ring of requests under a mutex, and a thread. Submitting makes a system call only
- * when the worker sleeps; a worker makes one at completion only when the loop sleeps
- * (host_wake.h). A worker that polls before it sleeps looks at an atomic count and takes no lock.
+/* A lane is a ring with one writer (the loop) and one reader (its worker), and a word that says
+ * whether the worker sleeps: submitting takes no lock, and makes a system call only when it does.
+ * A worker makes one at completion only when the loop sleeps (host_wake.h).
+ *
+ *     worker: state = SLEEPING; looks at `queued` again; futex_wait(state, SLEEPING)
+ *     loop:   queued = queued + 1; if state was SLEEPING: state = AWAKE, futex_wake
+ *
+ * Both sequentially consistent, so either the worker sees the request or the loop sees it asleep.
  *
  * Nothing here survives a crash or needs to: a request that a kill interrupts is a crash point of
- * its owner. */
+ * its owner. Source: futex(2). */
 #include "server/host_disk.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/ports.h"
@@ -19,19 +27,19 @@
 
 #define DONE_MAX ((size_t)AERO_OWNER_COUNT * AERO_HOST_DISK_LANES_MAX * AERO_HOST_DISK_QUEUE_MAX)
 
+enum { AWAKE, SLEEPING };
+
 struct lane {
     struct aero_host_disk *disk;
+    uint64_t busy_poll_ns;
     pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t arrived;
     struct aero_core_request queue[AERO_HOST_DISK_QUEUE_MAX];
-    uint64_t taken_count;        /* by the worker */
-    atomic_uint_fast64_t queued; /* by the loop: requests ever submitted */
-    bool sleeping;
+    atomic_uint_fast64_t queued; /* requests ever submitted */
+    atomic_uint_fast64_t taken;  /* of them, by the worker */
+    _Atomic uint32_t state;      /* the futex */
     atomic_bool stopping;
     bool started;   /* the loop's */
     size_t pending; /* the loop's: submitted and not yet taken back */
-    uint64_t busy_poll_ns;
 };
 
 struct done {
@@ -49,40 +57,55 @@ struct aero_host_disk {
     struct done done[DONE_MAX];
 };
 
+static void futex(struct lane *lane, int operation, uint32_t value)
+{
+    /* EAGAIN and EINTR are answers like any other: the caller looks again. */
+    (void)syscall(SYS_futex, &lane->state, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+static bool has_request(struct lane *lane)
+{
+    return atomic_load(&lane->queued) != atomic_load_explicit(&lane->taken, memory_order_relaxed);
+}
+
 /* Yields between looks: on a machine with few processors the loop may be who needs this one. */
 static void poll_for_work(struct lane *lane)
 {
-    if (lane->busy_poll_ns == 0) {
-        return;
-    }
     struct aero_clock clock = aero_clock_posix();
     uint64_t end_ns = clock.mono(clock.self).value + lane->busy_poll_ns;
-    do {
-        if (atomic_load_explicit(&lane->queued, memory_order_acquire) != lane->taken_count ||
-            atomic_load_explicit(&lane->stopping, memory_order_relaxed)) {
-            return;
-        }
+    while (!has_request(lane) && !atomic_load(&lane->stopping) &&
+           clock.mono(clock.self).value < end_ns) {
         sched_yield();
-    } while (clock.mono(clock.self).value < end_ns);
+    }
 }
 
 /* False: stopping, and nothing is left. */
 static bool take_request(struct lane *lane, struct aero_core_request *out_request)
 {
-    poll_for_work(lane);
-    pthread_mutex_lock(&lane->mutex);
-    while (atomic_load(&lane->queued) == lane->taken_count && !atomic_load(&lane->stopping)) {
-        lane->sleeping = true;
-        pthread_cond_wait(&lane->arrived, &lane->mutex);
+    if (lane->busy_poll_ns != 0) {
+        poll_for_work(lane);
     }
-    lane->sleeping = false;
-    bool found = atomic_load(&lane->queued) != lane->taken_count;
-    if (found) {
-        *out_request = lane->queue[lane->taken_count % AERO_HOST_DISK_QUEUE_MAX];
-        lane->taken_count++;
+    while (!has_request(lane)) {
+        if (atomic_load(&lane->stopping)) {
+            return false;
+        }
+        atomic_store(&lane->state, SLEEPING);
+        if (!has_request(lane) && !atomic_load(&lane->stopping)) {
+            futex(lane, FUTEX_WAIT, SLEEPING);
+        }
+        atomic_store(&lane->state, AWAKE);
     }
-    pthread_mutex_unlock(&lane->mutex);
-    return found;
+    uint64_t taken = atomic_load_explicit(&lane->taken, memory_order_relaxed);
+    *out_request = lane->queue[taken % AERO_HOST_DISK_QUEUE_MAX];
+    atomic_store_explicit(&lane->taken, taken + 1, memory_order_release);
+    return true;
+}
+
+static void wake_worker(struct lane *lane)
+{
+    if (atomic_load(&lane->state) == SLEEPING && atomic_exchange(&lane->state, AWAKE) == SLEEPING) {
+        futex(lane, FUTEX_WAKE, 1);
+    }
 }
 
 static void leave_done(struct lane *lane, const struct aero_host_done *result)
@@ -140,8 +163,6 @@ struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *o
             struct lane *lane = &disk->lanes[owner][i];
             lane->disk = disk;
             lane->busy_poll_ns = owner == AERO_OWNER_WAL ? options->busy_poll_ns : 0;
-            pthread_mutex_init(&lane->mutex, NULL);
-            pthread_cond_init(&lane->arrived, NULL);
         }
     }
     return disk;
@@ -150,14 +171,10 @@ struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *o
 static void stop_lane(struct lane *lane)
 {
     if (lane->started) {
-        pthread_mutex_lock(&lane->mutex);
         atomic_store(&lane->stopping, true);
-        pthread_cond_signal(&lane->arrived);
-        pthread_mutex_unlock(&lane->mutex);
+        wake_worker(lane);
         pthread_join(lane->thread, NULL);
     }
-    pthread_mutex_destroy(&lane->mutex);
-    pthread_cond_destroy(&lane->arrived);
 }
 
 void aero_host_disk_free(struct aero_host_disk *disk)
@@ -197,16 +214,12 @@ static bool is_plain_proof(const struct aero_disk_request *request)
 
 static void queue_request(struct lane *lane, const struct aero_core_request *request)
 {
-    pthread_mutex_lock(&lane->mutex);
     uint64_t queued = atomic_load_explicit(&lane->queued, memory_order_relaxed);
-    AERO_ASSERT(queued - lane->taken_count < AERO_HOST_DISK_QUEUE_MAX);
+    uint64_t taken = atomic_load_explicit(&lane->taken, memory_order_acquire);
+    AERO_ASSERT(queued - taken < AERO_HOST_DISK_QUEUE_MAX);
     lane->queue[queued % AERO_HOST_DISK_QUEUE_MAX] = *request;
-    atomic_store_explicit(&lane->queued, queued + 1, memory_order_release);
-    bool wake = lane->sleeping;
-    pthread_mutex_unlock(&lane->mutex);
-    if (wake) {
-        pthread_cond_signal(&lane->arrived);
-    }
+    atomic_store(&lane->queued, queued + 1);
+    wake_worker(lane);
 }
 
 bool aero_host_disk_submit(struct aero_host_disk *disk, const struct aero_core_request *request,
