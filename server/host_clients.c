@@ -4,6 +4,8 @@
  *     READING --session takes no more--> STOPPED --it takes input again--> READING
  *        |                                  |
  *        +--socket takes no more output: the write event is armed beside either state--+
+ *        |
+ *        +--the peer sends no more--> ENDED --all replies sent--> closed
  *
  * Callbacks of libevent note a connection in `noted`; closing one leaves a hole there. A stopped
  * connection is watched for its peer's hang-up, so that a client that blocks for ever does not
@@ -38,6 +40,7 @@ struct client {
     struct event hung_up;
     int fd;
     bool stopped;
+    bool ended; /* the peer sends no more */
     bool output_blocked;
     bool has_input; /* noted: readable */
     bool has_room;  /* noted: writable */
@@ -287,8 +290,10 @@ static void watch_input(struct client *client)
     if (wants) {
         event_del(&client->hung_up);
         add_event(&client->readable);
-    } else {
-        event_del(&client->readable);
+        return;
+    }
+    event_del(&client->readable);
+    if (!client->ended) {
         add_event(&client->hung_up);
     }
 }
@@ -307,6 +312,13 @@ static bool read_client(struct client *client)
         return true;
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return true;
+    }
+    if (got == 0) {
+        /* Replies that are held until they are durable still leave: `printf ... | nc` gets them. */
+        client->ended = true;
+        aero_session_on_end(client->session);
+        watch_input(client);
         return true;
     }
     close_client(client);

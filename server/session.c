@@ -275,6 +275,11 @@ void aero_session_run(struct aero_session *session)
     keep_within_limit(session);
 }
 
+void aero_session_on_end(struct aero_session *session)
+{
+    aero_session_begin_close(session, "");
+}
+
 bool aero_session_wants_input(const struct aero_session *session)
 {
     return !session->closing && !session->parked && session->block.kind == AERO_BLOCK_NONE &&

@@ -75,6 +75,20 @@ class Clients(DaemonCase):
         served.pop().close()
         wait_for(lambda: b"PONG" in primary.ask("PING"), "a place to become free", 10)
 
+    def test_a_client_that_sends_no_more_still_gets_its_replies(self):
+        primary = self.primary()
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", primary.port), timeout=30) as link:
+                link.sendall(b"SET a 1\r\nGET a\r\n")
+                link.shutdown(socket.SHUT_WR)
+                replies = b""
+                while True:
+                    more = link.recv(256)
+                    if not more:
+                        break
+                    replies += more
+            self.assertEqual(replies, b"+OK\r\n$1\r\n1\r\n")
+
     def test_large_values_pass_both_ways(self):
         primary = self.primary()
         value = os.urandom(5 << 20)
