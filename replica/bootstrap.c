@@ -194,8 +194,14 @@ void aero_bootstrap_on_completion(struct aero_bootstrap *bootstrap,
 {
     AERO_ASSERT(bootstrap->in_flight && completion->request_id == bootstrap->request.id);
     bootstrap->in_flight = false;
-    /* An open that worked stays open, whatever failed behind it. */
-    bootstrap->is_open |= bootstrap->ops[0].kind == AERO_OP_OPEN && completion->failed_op > 0;
+    /* What worked has happened, whatever failed behind it. */
+    for (uint32_t i = 0; i < completion->failed_op; i++) {
+        if (bootstrap->ops[i].kind == AERO_OP_OPEN) {
+            bootstrap->is_open = true;
+        } else if (bootstrap->ops[i].kind == AERO_OP_CLOSE) {
+            bootstrap->is_open = false;
+        }
+    }
     if (bootstrap->stale || !aero_is_ok(completion->status)) {
         bootstrap->status = bootstrap->stale ? aero_ok() : completion->status;
         bootstrap->stale = false;

@@ -524,15 +524,20 @@ struct aero_sim_node *aero_sim_node_new(struct aero_sim_world *world, uint32_t i
     return node;
 }
 
+void aero_sim_node_end(struct aero_sim_node *node)
+{
+    if (node->alive) {
+        aero_sim_disk_crash(node->disk, AERO_SIM_KILL);
+        die(node);
+    }
+}
+
 void aero_sim_node_free(struct aero_sim_node *node)
 {
     if (node == NULL) {
         return;
     }
-    if (node->alive) {
-        aero_sim_disk_crash(node->disk, AERO_SIM_KILL);
-        die(node);
-    }
+    AERO_ASSERT(!node->alive);
     aero_sim_worker_free(node->worker);
     aero_sim_disk_free(node->disk);
     free(node);

@@ -69,6 +69,8 @@ struct aero_sim_node {
 
 /* A node with an empty disk, on which the first start creates its directory. */
 struct aero_sim_node *aero_sim_node_new(struct aero_sim_world *world, uint32_t index);
+/* Kills the process for good. All nodes end before the first is freed: their names are the network's. */
+void aero_sim_node_end(struct aero_sim_node *node);
 void aero_sim_node_free(struct aero_sim_node *node);
 
 /* Tries to start the process now; on failure it tries again later. */

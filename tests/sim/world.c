@@ -36,6 +36,9 @@ static void build(struct aero_sim_world *world)
 static void tear_down(struct aero_sim_world *world)
 {
     for (uint32_t i = 0; i < world->node_count; i++) {
+        aero_sim_node_end(world->nodes[i]);
+    }
+    for (uint32_t i = 0; i < world->node_count; i++) {
         aero_sim_node_free(world->nodes[i]);
     }
     for (uint32_t i = 0; i < world->client_count; i++) {
