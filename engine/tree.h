@@ -54,6 +54,11 @@ bool aero_tree_delete(struct aero_tree *tree, struct aero_slice key, struct aero
 uint64_t aero_tree_delete_range(struct aero_tree *tree, struct aero_slice from,
                                 struct aero_slice to);
 
+/* Asks for the memory that operations on these keys are going to touch: a hint that changes nothing, worth it when several
+ * operations are known ahead. At most AERO_TREE_PREFETCH_MAX keys of at least one byte. */
+#define AERO_TREE_PREFETCH_MAX 16U
+void aero_tree_prefetch(const struct aero_tree *tree, const struct aero_slice *keys, size_t count);
+
 struct aero_summary aero_tree_summary(const struct aero_tree *tree);
 /* Entries in [from, to); an empty `to` means "to the end". */
 uint64_t aero_tree_count_range(const struct aero_tree *tree, struct aero_slice from,

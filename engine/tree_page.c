@@ -191,6 +191,16 @@ unsigned aero_page_search(const struct aero_page *page, struct aero_slice key, b
     return low;
 }
 
+void aero_page_prefetch_entry(const struct aero_page *page, struct aero_slice key)
+{
+    unsigned first = aero_page_first(page);
+    unsigned end = page->slot_count;
+    if (first < end) {
+        unsigned low = search_heads(page, first, end, aero_page_head(key, page->prefix_length));
+        __builtin_prefetch(aero_page_cell(page, low < end ? low : end - 1));
+    }
+}
+
 /* Pages as wholes. */
 
 static size_t round_size(size_t live_bytes)

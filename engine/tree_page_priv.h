@@ -199,6 +199,9 @@ static inline void aero_page_prefetch(const struct aero_page *page)
     }
 }
 
+/* Asks for the cell that a search for `key` will end at, without waiting for it. */
+void aero_page_prefetch_entry(const struct aero_page *page, struct aero_slice key);
+
 /* The child that `key` belongs to. */
 static inline unsigned aero_page_search_child(const struct aero_page *page, struct aero_slice key)
 {

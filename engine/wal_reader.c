@@ -436,6 +436,11 @@ uint64_t aero_wal_reader_file_bytes(const struct aero_wal_reader *reader)
     return reader->file_bytes;
 }
 
+struct aero_slice aero_wal_reader_ahead(const struct aero_wal_reader *reader)
+{
+    return window_from(reader, reader->offset);
+}
+
 enum aero_wal_stop aero_wal_reader_stop(const struct aero_wal_reader *reader)
 {
     AERO_ASSERT(reader->stopped);

@@ -46,6 +46,9 @@ struct aero_wal_record {
 /* AERO_OK: a record. AERO_NOT_FOUND: stopped; ask why with aero_wal_reader_stop. Only AERO_CRASHED is passed up otherwise. */
 aero_status aero_wal_reader_next(struct aero_wal_reader *reader,
                                  struct aero_wal_record *out_record);
+/* What stands behind the last record, as far as it has been read, and verified by nobody: for hints only. Borrowed until
+ * the next call. */
+struct aero_slice aero_wal_reader_ahead(const struct aero_wal_reader *reader);
 /* Asserts that aero_wal_reader_next has stopped. */
 enum aero_wal_stop aero_wal_reader_stop(const struct aero_wal_reader *reader);
 /* Of the next record, or of the stop. */
