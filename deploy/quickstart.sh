@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 preset=${AERO_PRESET:-dev}
 bin=$PWD/build/$preset/bin
-home=$PWD/build/quickstart
+home=${AERO_QUICKSTART_HOME:-$PWD/build/quickstart}
 
 usage() {
     cat <<TEXT
@@ -17,7 +17,7 @@ start: build, start a primary and a replica in build/quickstart, show that they 
 stop:  stop those two and nothing else. Their data stays; start goes on with it.
 
 Ports are 7379 (primary), 7380 (replica) and 7381 (replication) on 127.0.0.1, or the next ones that are free.
-AERO_PRESET=release builds that preset instead of dev.
+AERO_PRESET=release builds that preset instead of dev; AERO_QUICKSTART_HOME=DIR keeps the pair there.
 TEXT
 }
 
@@ -36,7 +36,7 @@ pid_of() {
     local pid
     pid=$(cat "$home/$1.pid" 2>/dev/null) || return 0
     case $(readlink "/proc/$pid/exe" 2>/dev/null) in
-    "$home/../"*/bin/aerodb-* | */bin/aerodb-*) ;;
+    */aerodb-*) ;;
     *) return 0 ;;
     esac
     tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "$home/$1" && echo "$pid"
@@ -90,7 +90,7 @@ start_daemon() {
     setsid "$bin/$program" --data "$home/$name" --certs "$home/certs/$name" "$@" \
         </dev/null >>"$home/$name.log" 2>&1 &
     echo $! >"$home/$name.pid"
-    echo "$name: started (pid $!), log in build/quickstart/$name.log"
+    echo "$name: started (pid $!), log in $home/$name.log"
 }
 
 # wait_for_ping NAME PORT
@@ -121,13 +121,11 @@ show_agreement() {
     echo "its commit is in the state named by the token $token"
 
     say "wait for it on the replica and read it there"
-    # The first time, the replica has to connect and fetch what there is.
+    # A replica that starts has to hear of this primary's incarnation before it can promise anything about its tokens.
     for _ in $(seq 100); do
         reached=$(on_replica AERO.WAITLSN "$token" 10000 2>&1 || true)
-        case $reached in
-        *MASTERDOWN* | *LOADING* | *HISTORY* | *"history lost"* | *refused* | *closed*) sleep 0.2 ;;
-        *) break ;;
-        esac
+        [ "$reached" != OK ] || break
+        sleep 0.2
     done
     echo "AERO.WAITLSN: $reached"
     echo "GET greeting: $(on_replica GET greeting)"
@@ -146,12 +144,12 @@ start() {
     say "build (preset $preset)"
     mkdir -p "$home"
     cmake --preset "$preset" >"$home/build.log" 2>&1 && cmake --build --preset "$preset" >>"$home/build.log" 2>&1 ||
-        { tail -n 40 "$home/build.log"; die "the build failed; all of it is in build/quickstart/build.log"; }
+        { tail -n 40 "$home/build.log"; die "the build failed; all of it is in $home/build.log"; }
     echo "programs are in build/$preset/bin"
 
     say "certificates"
     if [ -d "$home/certs" ]; then
-        echo "build/quickstart/certs is there"
+        echo "$home/certs is there"
     else
         "$bin/aeroctl" certs init "$home/certs" --node primary --node replica1
     fi
@@ -169,13 +167,17 @@ start() {
 
     show_agreement
 
+    say "how the primary sees itself and its replica"
+    "$bin/aeroctl" status --port "$primary_port" | head -n 2
+    "$bin/aeroctl" replicas --port "$primary_port"
+
     say "both are running"
     cat <<TEXT
 Talk to the primary:   redis-cli -p $primary_port
 Talk to the replica:   redis-cli -p $replica_port
 How they are:          build/$preset/bin/aeroctl status --port $primary_port
 Stop them:             deploy/quickstart.sh stop
-Begin anew:            deploy/quickstart.sh stop; rm -r build/quickstart
+Begin anew:            deploy/quickstart.sh stop; rm -r $home
 TEXT
 }
 

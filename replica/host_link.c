@@ -57,6 +57,9 @@ static void offer_waiting(struct aero_replica_link *link)
     if (link->waiting.length > 0 &&
         aero_replica_on_link_bytes(link->options.replica, aero_buffer_slice(&link->waiting))) {
         aero_buffer_clear(&link->waiting);
+        if (link->is_open) {
+            aero_connection_set_reading(link->connection, true);
+        }
     }
 }
 
@@ -71,10 +74,10 @@ static void on_open(void *self, struct aero_connection *connection)
 static void on_bytes(void *self, struct aero_connection *connection, struct aero_slice plaintext)
 {
     struct aero_replica_link *link = self;
-    (void)connection;
     offer_waiting(link);
     if (link->waiting.length > 0 || !aero_replica_on_link_bytes(link->options.replica, plaintext)) {
         aero_buffer_append_slice(&link->waiting, plaintext);
+        aero_connection_set_reading(connection, false);
     }
     send_output(link);
 }
@@ -249,7 +252,8 @@ void aero_replica_link_free(struct aero_replica_link *link)
     if (link->connection != NULL) {
         aero_connection_close(link->connection);
     }
-    for (unsigned turns = 0; link->connection != NULL && turns < 100; turns++) {
+    /* Bounded by the transport, which gives a peer that does not read a few seconds. */
+    while (link->connection != NULL) {
         event_base_loop(link->options.base, EVLOOP_ONCE);
     }
     aero_host_resolver_free(link->resolver);

@@ -3,8 +3,8 @@
  * comes, sends what it has.
  *
  * All of it runs on the loop's thread: what arrives is verified and handed to the WAL's workers
- * without a copy. Bytes for which the core has no room wait here; the credit window that the core
- * granted bounds them (DET-3).
+ * without a copy. A gulp for which the core has no room waits here, and nothing more is read until
+ * it has (DET-3).
  *
  * Threads: the loop's. Ownership: borrows the core and the configuration. */
 #ifndef AERO_REPLICA_HOST_LINK_H

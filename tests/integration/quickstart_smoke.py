@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README's first command, in a directory of its own: twice, then stop, and nothing of it is left running."""
+import glob
+import os
+import subprocess
+import unittest
+
+from daemon_case import ROOT, DaemonCase
+
+
+class Quickstart(DaemonCase):
+    def quickstart(self, *arguments):
+        environment = dict(os.environ, AERO_QUICKSTART_HOME=self.path("home"))
+        return subprocess.run([os.path.join(ROOT, "deploy", "quickstart.sh"), *arguments],
+                              capture_output=True, text=True, timeout=280, env=environment)
+
+    def pids(self):
+        found = {}
+        for path in glob.glob(self.path("home", "*.pid")):
+            with open(path) as pid:
+                found[os.path.basename(path)] = int(pid.read())
+        return found
+
+    def test_starts_a_pair_once_and_stops_it(self):
+        self.addCleanup(self.quickstart, "stop")
+        first = self.quickstart()
+        self.assertEqual(first.returncode, 0, first.stdout + first.stderr)
+        self.assertIn("\nequal.\n", first.stdout)
+        pids = self.pids()
+        self.assertEqual(sorted(pids), ["primary.pid", "replica1.pid"])
+        again = self.quickstart()
+        self.assertEqual(again.returncode, 0, again.stdout + again.stderr)
+        self.assertIn("running already", again.stdout)
+        self.assertEqual(self.pids(), pids)
+        stop = self.quickstart("stop")
+        self.assertEqual(stop.returncode, 0, stop.stdout + stop.stderr)
+        self.assertEqual(self.pids(), {})
+        for pid in pids.values():  # one that nobody has waited for yet has no program any more
+            self.assertFalse(os.path.exists(f"/proc/{pid}/exe"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
