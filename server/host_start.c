@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/host_start.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,10 +76,18 @@ static bool refuse_config(const struct aero_host_start *start, const char *fault
     return false;
 }
 
+/* Buffers that a burst of large writes made go back to the system when it is over: glibc would raise the threshold to
+ * their size and keep them. */
+static void return_large_buffers(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 512 << 10);
+}
+
 bool aero_host_start_begin(struct aero_host_start *start, const struct aero_options *command_line,
                            const struct aero_config_table *table, int *out_exit_code)
 {
     *start = (struct aero_host_start){.command_line = command_line, .table = table};
+    return_large_buffers();
     if (!aero_options_configure(command_line, table, stdout, stderr, &start->config,
                                 out_exit_code)) {
         return false;

@@ -346,8 +346,11 @@ static inline aero_status power_list(void *self, const char *directory,
     if (out_entries->length == start) {
         return aero_ok();
     }
-    qsort(out_entries->data + start, (out_entries->length - start) / sizeof(struct aero_disk_entry),
-          sizeof(struct aero_disk_entry), power_compare);
+    if (out_entries->length > start) {
+        qsort(out_entries->data + start,
+              (out_entries->length - start) / sizeof(struct aero_disk_entry),
+              sizeof(struct aero_disk_entry), power_compare);
+    }
     return aero_ok();
 }
 
