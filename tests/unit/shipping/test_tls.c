@@ -249,10 +249,15 @@ static void test_certificate_that_expires_while_loaded_is_refused(void **state)
     (void)state;
     struct nodes *nodes = nodes_new();
     struct node_wish brief = named("replica-1");
-    brief.ends_s = 1;
-    certs_write_node(nodes->replica_directory, &nodes->authority, &nodes->authority, brief);
+    char text[AERO_TLS_TEXT_MAX];
+    aero_status status = aero_error(AERO_INVALID);
     nodes->primary = load(nodes->primary_directory);
-    nodes->replica = load(nodes->replica_directory);
+    /* A machine that is busy may not load it before it expires: then it gets one that lives longer. */
+    for (brief.ends_s = 1; !aero_is_ok(status) && brief.ends_s <= 64; brief.ends_s *= 2) {
+        certs_write_node(nodes->replica_directory, &nodes->authority, &nodes->authority, brief);
+        status = aero_tls_context_load(nodes->replica_directory, &nodes->replica, text);
+    }
+    assert_true(aero_is_ok(status));
     while (time(NULL) <= aero_tls_context_expires(nodes->replica)) {
         usleep(50000);
     }
