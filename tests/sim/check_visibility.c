@@ -10,32 +10,42 @@ void aero_check_visibility_durable(struct aero_sim_world *world, uint64_t lsn)
     }
 }
 
-static void check_seen(struct aero_sim_world *world, const char *replica, const char *what,
-                       uint64_t lsn)
+static void check_seen(struct aero_sim_world *world, uint32_t node, const char *what, uint64_t lsn)
 {
     if (lsn > world->visibility.durable) {
-        AERO_SIM_VIOLATION(world, "visibility", "%s %s LSN %llu, the primary has durable %llu",
-                           replica, what, (unsigned long long)lsn,
-                           (unsigned long long)world->visibility.durable);
+        AERO_SIM_VIOLATION(world, "visibility",
+                           "replica%u %s LSN %llu, the primary has durable %llu", node, what,
+                           (unsigned long long)lsn, (unsigned long long)world->visibility.durable);
     }
     if (lsn > world->visibility.seen) {
         world->visibility.seen = lsn;
     }
+    if (lsn > world->visibility.promised[node]) {
+        world->visibility.promised[node] = lsn;
+    }
 }
 
-void aero_check_visibility_applied(struct aero_sim_world *world, const char *replica, uint64_t lsn)
+void aero_check_visibility_applied(struct aero_sim_world *world, uint32_t node, uint64_t lsn)
 {
-    check_seen(world, replica, "applied", lsn);
+    check_seen(world, node, "applied", lsn);
 }
 
-void aero_check_visibility_acknowledged(struct aero_sim_world *world, const char *replica,
-                                        uint64_t lsn)
+void aero_check_visibility_acknowledged(struct aero_sim_world *world, uint32_t node, uint64_t lsn)
 {
-    check_seen(world, replica, "acknowledged", lsn);
+    check_seen(world, node, "acknowledged", lsn);
 }
 
-void aero_check_visibility_recovered(struct aero_sim_world *world, uint64_t lsn)
+void aero_check_visibility_recovered(struct aero_sim_world *world, uint32_t node, uint64_t lsn)
 {
+    if (node != 0) {
+        if (lsn < world->visibility.promised[node]) {
+            AERO_SIM_VIOLATION(world, "visibility",
+                               "replica%u recovered to LSN %llu, had shown or acknowledged %llu",
+                               node, (unsigned long long)lsn,
+                               (unsigned long long)world->visibility.promised[node]);
+        }
+        return;
+    }
     if (lsn < world->visibility.durable) {
         AERO_SIM_VIOLATION(world, "visibility",
                            "the primary recovered to LSN %llu, had said %llu, shown %llu",

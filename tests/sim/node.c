@@ -122,7 +122,7 @@ static void show_checkers(struct aero_sim_node *node)
     if (applied != node->seen_applied &&
         aero_replica_state(node->replica) == AERO_REPLICA_FOLLOWING) {
         node->seen_applied = applied;
-        aero_check_visibility_applied(world, node->name, applied);
+        aero_check_visibility_applied(world, node->index, applied);
         aero_check_digest_state(world, node->name, applied,
                                 aero_tree_summary(aero_replica_tree(node->replica)));
     }
@@ -431,9 +431,7 @@ static void show_recovered(struct aero_sim_node *node, const struct aero_recover
                          (unsigned long long)end,
                          report->verdict == AERO_VERDICT_TORN_TAIL ? ", torn tail cut" : "",
                          report->older_snapshot_used ? ", older snapshot" : "");
-    if (node->is_primary) {
-        aero_check_visibility_recovered(node->world, end);
-    }
+    aero_check_visibility_recovered(node->world, node->index, end);
     aero_check_digest_state(node->world, node->name, end, aero_tree_summary(recovered->tree));
 }
 

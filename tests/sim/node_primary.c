@@ -58,6 +58,16 @@ static struct aero_sim_link *find_link(struct aero_sim_node *node, uint64_t conn
 
 /* ---- Driving a sender --------------------------------------------------------------------------------------- */
 
+static uint32_t index_of(const struct aero_sim_world *world, const char *name)
+{
+    uint32_t i = 0;
+    while (strcmp(world->nodes[i]->name, name) != 0) {
+        i++;
+        AERO_ASSERT(i < world->node_count);
+    }
+    return i;
+}
+
 static void tell_core(struct aero_sim_node *node, struct aero_sim_link *link,
                       const struct aero_sender_event *event)
 {
@@ -66,7 +76,8 @@ static void tell_core(struct aero_sim_node *node, struct aero_sim_link *link,
     aero_sim_trace_event(&node->world->trace, node->name, "link of %s: event %d %s", link->peer,
                          (int)event->kind, event->text);
     if (event->kind == AERO_SENDER_PROGRESS) {
-        aero_check_visibility_acknowledged(node->world, link->peer, event->durable.value);
+        aero_check_visibility_acknowledged(node->world, index_of(node->world, link->peer),
+                                           event->durable.value);
     }
     link->said_closed |= event->kind == AERO_SENDER_CLOSED;
     aero_primary_on_fleet_event(node->primary, &told);

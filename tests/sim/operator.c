@@ -5,6 +5,7 @@
 
 #include "primary/primary.h"
 #include "shipping/view.h"
+#include "tests/sim/check_history.h"
 #include "tests/sim/node.h"
 #include "tests/sim/resp_lite.h"
 
@@ -143,6 +144,7 @@ static void look(void *self, uint64_t number)
     }
     if (number % 16 == 0) {
         aero_check_prefix_look(world);
+        aero_check_history_look(world);
     }
     aero_sim_after(&world->scheduler, world->swarm.look_ns, look, world, number + 1);
 }

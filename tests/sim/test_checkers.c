@@ -7,6 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/le.h"
+#include "tests/sim/check_history.h"
 #include "tests/sim/node.h"
 #include "tests/sim/resp_lite.h"
 #include "tests/sim/world.h"
@@ -219,15 +220,18 @@ static void test_seeing_what_is_not_durable_is_found(void **state)
     (void)state;
     struct aero_sim_world *world = world_new();
     aero_check_visibility_durable(world, 10);
-    aero_check_visibility_applied(world, "replica1", 10);
-    aero_check_visibility_acknowledged(world, "replica1", 10);
-    aero_check_visibility_recovered(world, 12);
+    aero_check_visibility_applied(world, 1, 10);
+    aero_check_visibility_acknowledged(world, 2, 10);
+    aero_check_visibility_recovered(world, 0, 12);
+    aero_check_visibility_recovered(world, 1, 10);
     assert_false(found(world, "visibility"));
-    aero_check_visibility_applied(world, "replica1", 13);
+    aero_check_visibility_applied(world, 1, 13);
     assert_true(found(world, "visibility"));
-    aero_check_visibility_acknowledged(world, "replica1", 13);
+    aero_check_visibility_acknowledged(world, 1, 13);
     assert_true(found(world, "visibility"));
-    aero_check_visibility_recovered(world, 11);
+    aero_check_visibility_recovered(world, 0, 11);
+    assert_true(found(world, "visibility"));
+    aero_check_visibility_recovered(world, 2, 9);
     assert_true(found(world, "visibility"));
     world_free(world);
 }
@@ -250,9 +254,10 @@ static void add_node(struct aero_sim_world *world)
 static void write_segment(struct aero_sim_node *node, const char *records)
 {
     uint8_t bytes[4096 + 16 * 72] = "AEROSEG1";
-    bytes[56] = 1;   /* sequence */
-    bytes[64] = 1;   /* first LSN */
-    bytes[72] = 0xa; /* nonce */
+    bytes[40] = 0xee; /* incarnation */
+    bytes[56] = 1;    /* sequence */
+    bytes[64] = 1;    /* first LSN */
+    bytes[72] = 0xa;  /* nonce */
     size_t length = 4096;
     for (size_t i = 0; records[i] != '\0'; i++) {
         uint8_t *record = bytes + length;
@@ -293,6 +298,33 @@ static void test_replica_wal_that_is_no_prefix_is_found(void **state)
     write_segment(world->nodes[1], "abcde");
     aero_check_prefix_look(world);
     assert_true(found(world, "prefix"));
+    world_free(world);
+}
+
+/* Decision 6: the segment's incarnation must be on the disk beside it. */
+static void test_commit_of_an_unknown_incarnation_is_found(void **state)
+{
+    (void)state;
+    struct aero_sim_world *world = world_new();
+    add_node(world);
+    write_segment(world->nodes[0], "a");
+    aero_check_history_look(world);
+    assert_true(found(world, "history"));
+    struct aero_disk port = aero_sim_disk_port(world->nodes[0]->disk);
+    struct aero_disk_file *file = NULL;
+    size_t written = 0;
+    uint8_t manifest[64] = {0};
+    manifest[20] = 0xee; /* the incarnation that write_segment names */
+    assert_true(aero_is_ok(port.ops->open(port.self, "manifest", AERO_DISK_CREATE, &file)));
+    assert_true(
+        aero_is_ok(port.ops->write(port.self, file, 0, aero_slice_of(manifest, 64), &written)));
+    aero_check_history_look(world);
+    assert_true(found(world, "history")); /* not synced yet */
+    assert_true(aero_is_ok(port.ops->sync(port.self, file)));
+    assert_true(aero_is_ok(port.ops->sync_directory(port.self, "")));
+    aero_check_history_look(world);
+    assert_false(found(world, "history"));
+    port.ops->close(port.self, file);
     world_free(world);
 }
 
@@ -350,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_two_digests_at_one_lsn_are_found),
         cmocka_unit_test(test_seeing_what_is_not_durable_is_found),
         cmocka_unit_test(test_replica_wal_that_is_no_prefix_is_found),
+        cmocka_unit_test(test_commit_of_an_unknown_incarnation_is_found),
         cmocka_unit_test(test_truncated_segment_is_still_compared),
         cmocka_unit_test(test_replies_are_parsed_whole_or_not_at_all),
     };
