@@ -6,10 +6,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "base/le.h"
 
 #define TOUCHED_CLASSES 65536U
-#define DIGEST_PAYLOAD_BYTES 32U
 
 struct aero_pipeline {
     struct aero_tree *tree;
@@ -98,7 +96,7 @@ bool aero_pipeline_has_room(const struct aero_pipeline *pipeline, size_t bytes)
     /* The commit and the digest record that may have to stand before it. A log that awaits the fate of a cut takes
      * nothing and has told nobody yet: whoever wants to write waits. */
     return aero_wal_is_open(pipeline->wal) &&
-           aero_wal_has_room(pipeline->wal, bytes + aero_record_bytes(DIGEST_PAYLOAD_BYTES));
+           aero_wal_has_room(pipeline->wal, bytes + aero_record_bytes(AERO_DIGEST_PAYLOAD_BYTES));
 }
 
 size_t aero_pipeline_commit_max(const struct aero_pipeline *pipeline)
@@ -109,12 +107,12 @@ size_t aero_pipeline_commit_max(const struct aero_pipeline *pipeline)
 /* Decision 20: names the state after the record just before it. */
 static void append_digest_record(struct aero_pipeline *pipeline)
 {
-    struct aero_summary summary = aero_tree_summary(pipeline->tree);
-    uint8_t payload[DIGEST_PAYLOAD_BYTES];
-    aero_store_u64(payload, pipeline->clock.value);
-    aero_store_u64(payload + 8, summary.digest.low);
-    aero_store_u64(payload + 16, summary.digest.high);
-    aero_store_u64(payload + 24, summary.count);
+    const struct aero_digest_payload digest = {
+        .expiry_clock = pipeline->clock,
+        .summary = aero_tree_summary(pipeline->tree),
+    };
+    uint8_t payload[AERO_DIGEST_PAYLOAD_BYTES];
+    aero_digest_encode(&digest, payload);
     pipeline->evaluated =
         aero_wal_append(pipeline->wal, AERO_RECORD_DIGEST, aero_slice_of(payload, sizeof payload));
     aero_undo_mark(pipeline->undo, pipeline->evaluated);

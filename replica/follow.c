@@ -6,16 +6,13 @@
 #include <stdio.h>
 
 #include "base/assert.h"
-#include "base/le.h"
 #include "engine/operation.h"
 #include "engine/record.h"
 #include "replica/replica_priv.h"
 
 #define APPLY_BYTES_PER_TURN ((size_t)4 << 20)
-#define DIGEST_PAYLOAD_BYTES 32U
 
-/* ---- Actions
- * -------------------------------------------------------------------------------------------- */
+/* ---- Actions ---- */
 
 static void take_verdict(struct aero_replica *replica, const struct aero_receiver_action *action)
 {
@@ -207,29 +204,25 @@ void aero_replica_take_actions(struct aero_replica *replica)
     replica->has_waiting = false;
 }
 
-/* ---- Applying
- * ------------------------------------------------------------------------------------------- */
+/* ---- Applying ---- */
 
 /* Decision 20: the record names the state after the record before it, which is the state now. */
 static bool digest_agrees(struct aero_replica *replica, const struct aero_record_header *header,
                           struct aero_slice payload)
 {
-    if (payload.length != DIGEST_PAYLOAD_BYTES) {
+    struct aero_digest_payload told;
+    if (!aero_is_ok(aero_digest_decode(payload, &told))) {
         return false;
     }
     struct aero_summary mine = aero_tree_summary(replica->tree);
-    const struct aero_u128 told = {
-        .low = aero_load_u64(payload.data + 8),
-        .high = aero_load_u64(payload.data + 16),
-    };
-    replica->expiry_clock.value = aero_load_u64(payload.data);
+    replica->expiry_clock = told.expiry_clock;
     replica->digests_compared++;
-    if (aero_u128_equal(mine.digest, told) && mine.count == aero_load_u64(payload.data + 24)) {
+    if (aero_u128_equal(mine.digest, told.summary.digest) && mine.count == told.summary.count) {
         return true;
     }
     const struct aero_message_digest_mismatch mismatch = {
         .lsn = header->lsn,
-        .expected = told,
+        .expected = told.summary.digest,
         .found = mine.digest,
     };
     aero_receiver_report_mismatch(replica->receiver, &mismatch);
@@ -361,8 +354,7 @@ void aero_replica_follow_wal(struct aero_replica *replica)
     }
 }
 
-/* ---- Bootstrap
- * ------------------------------------------------------------------------------------------ */
+/* ---- Bootstrap ---- */
 
 void aero_replica_drive_bootstrap(struct aero_replica *replica)
 {
