@@ -122,8 +122,7 @@ struct aero_server *aero_primary_server(struct aero_primary *primary)
     return primary->server;
 }
 
-/* ---- Gates
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Gates ---- */
 
 void aero_primary_raise_gate(struct aero_primary *primary, enum aero_write_gate gate,
                              const char *reason)
@@ -152,8 +151,7 @@ void aero_primary_lower_gate(struct aero_primary *primary)
     aero_log_event(primary->logger, AERO_LOG_WARN, "writes_opened");
 }
 
-/* ---- What the WAL says
- * ---------------------------------------------------------------------------------- */
+/* ---- What the WAL says ---- */
 
 static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_failure *failure)
 {
@@ -213,8 +211,7 @@ void aero_primary_follow_wal(struct aero_primary *primary)
     aero_server_resume(primary->server);
 }
 
-/* ---- Checkpoints
- * ---------------------------------------------------------------------------------------- */
+/* ---- Checkpoints ---- */
 
 static void end_wish(struct aero_primary *primary, aero_status status)
 {
@@ -282,8 +279,7 @@ static void recycle_segments(struct aero_primary *primary)
     }
 }
 
-/* ---- Turns
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Turns ---- */
 
 /* Decision 21: a clock that jumped far over the restart may be wrong, and what expires is gone for good. */
 static void check_clock(struct aero_primary *primary)

@@ -11,8 +11,7 @@
 #include "primary/primary_priv.h"
 #include "shipping/view.h"
 
-/* ---- What senders may ship
- * ------------------------------------------------------------------------------ */
+/* ---- What senders may ship ---- */
 
 void aero_primary_refresh_view(struct aero_primary *primary)
 {
@@ -57,8 +56,7 @@ aero_lsn aero_primary_acknowledged_by(const struct aero_primary *primary, const 
     return aero_lsn_of(0);
 }
 
-/* ---- What replicas say
- * ---------------------------------------------------------------------------------- */
+/* ---- What replicas say ---- */
 
 static void pin(struct aero_primary *primary, const struct aero_fleet_event *event,
                 uint64_t sequence)

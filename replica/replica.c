@@ -93,8 +93,7 @@ struct aero_server *aero_replica_server(struct aero_replica *replica)
     return replica->server;
 }
 
-/* ---- Doubt
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Doubt ---- */
 
 void aero_replica_close_link(struct aero_replica *replica, const char *text)
 {
@@ -122,8 +121,7 @@ void aero_replica_halt(struct aero_replica *replica, const char *kind, const cha
     aero_replica_close_link(replica, replica->reason);
 }
 
-/* ---- The link
- * ------------------------------------------------------------------------------------------- */
+/* ---- The link ---- */
 
 bool aero_replica_wants_link(const struct aero_replica *replica)
 {
@@ -300,8 +298,7 @@ void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk d
     aero_buffer_deinit(&record);
 }
 
-/* ---- Bootstrap's last step
- * ------------------------------------------------------------------------------ */
+/* ---- Bootstrap's last step ---- */
 
 bool aero_replica_wants_reopen(const struct aero_replica *replica)
 {
@@ -372,8 +369,7 @@ aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk 
     return status;
 }
 
-/* ---- Checkpoints: of the applied state, which is durable here
- * ---------------------------------------------- */
+/* ---- Checkpoints: of the applied state, which is durable here ---- */
 
 static void drive_checkpoint(struct aero_replica *replica)
 {
@@ -414,8 +410,7 @@ static void drive_checkpoint(struct aero_replica *replica)
     }
 }
 
-/* ---- Turns
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Turns ---- */
 
 void aero_replica_tick(struct aero_replica *replica, aero_mono_ns mono, aero_wall_ms wall)
 {
