@@ -110,7 +110,7 @@ static struct aero_summary sum_range(const struct aero_page *page, unsigned from
 {
     struct aero_summary sum = {0};
     for (unsigned i = from; i < to && page->has_blobs && page->level == 0; i++) {
-        aero_page_prefetch_value(page, i, 1); /* the hash */
+        aero_page_prefetch_blob(page, i);
     }
     for (unsigned i = from; i < to; i++) {
         sum = aero_summary_add(sum, page->level == 0 ? aero_page_entry_summary(page, i)
@@ -142,7 +142,7 @@ static struct aero_page *new_part(struct aero_tree *tree, const struct aero_page
     size_t live = sizeof *page + aero_page_range_bytes(page, from, to) + extra;
     struct aero_page *part = aero_page_new(&tree->memory, page->level, live);
     aero_page_append_range(part, page, from, to);
-    aero_page_index(part);
+    aero_page_index(part, page->prefix_length);
     return part;
 }
 
@@ -249,7 +249,7 @@ bool aero_tree_put(struct aero_tree *tree, struct aero_slice key, struct aero_sl
     struct aero_page *leaf = path.page[at];
     unsigned index = path.index[at];
     if (found) {
-        aero_page_prefetch_value(leaf, index, 2048); /* while the new value is hashed */
+        aero_page_prefetch_blob_bytes(leaf, index, 2048); /* while the new value is hashed */
     }
     struct aero_page_entry entry = {
         .key = key, .value = value, .summary = {1, aero_entry_hash(key, value)}};
@@ -262,9 +262,8 @@ bool aero_tree_put(struct aero_tree *tree, struct aero_slice key, struct aero_sl
         aero_buffer_append_slice(out_old, aero_page_value(leaf, index));
     }
     add_to_path(&path, aero_summary_subtract(entry.summary, aero_page_entry_summary(leaf, index)));
-    if (!aero_page_set_value(&tree->memory, leaf, index, value)) {
-        aero_page_release_value(&tree->memory, leaf, index);
-        aero_page_release_key(&tree->memory, leaf, index);
+    if (!aero_page_replace(&tree->memory, leaf, index, &entry)) {
+        aero_page_release(&tree->memory, leaf, index);
         aero_page_remove(leaf, index, index + 1);
         insert_entry(tree, &path, at, index, &entry);
     }
@@ -294,13 +293,13 @@ static bool try_merge(struct aero_tree *tree, struct aero_page *parent, unsigned
         aero_page_append(&tree->memory, merged, &joint);
     }
     aero_page_append_range(merged, right, left->level != 0, right->slot_count);
-    aero_page_index(merged);
+    aero_page_index(merged, AERO_PAGE_NO_HEADS);
     aero_page_strip(&tree->memory, left);
     if (merged->level != 0) {
-        aero_page_release_key(&tree->memory, right, 0);
+        aero_page_release(&tree->memory, right, 0);
     }
     aero_page_strip(&tree->memory, right);
-    aero_page_release_key(&tree->memory, parent, index + 1);
+    aero_page_release(&tree->memory, parent, index + 1);
     aero_page_remove(parent, index + 1, index + 2);
     aero_page_set_child(parent, index, merged);
     return true;
@@ -310,7 +309,7 @@ bool aero_tree_settle_child(struct aero_tree *tree, struct aero_page *parent, un
 {
     struct aero_page *child = aero_page_child(parent, index);
     if (child->slot_count == 0) {
-        aero_page_release_key(&tree->memory, parent, index);
+        aero_page_release(&tree->memory, parent, index);
         aero_page_remove(parent, index, index + 1);
         AERO_ASSERT(child->refs == 1); /* PAGE-5: only the writer's own page can be empty */
         aero_page_free(&tree->memory, child);
@@ -334,7 +333,7 @@ void aero_tree_settle_root(struct aero_tree *tree)
     struct aero_page *root = tree->root;
     while (root->level != 0 && root->slot_count == 1) {
         tree->root = aero_page_child(root, 0);
-        aero_page_release_key(&tree->memory, root, 0);
+        aero_page_release(&tree->memory, root, 0);
         aero_page_free(&tree->memory, root);
         root = tree->root;
         if (root->refs > 1) {
@@ -362,8 +361,7 @@ bool aero_tree_delete(struct aero_tree *tree, struct aero_slice key, struct aero
     }
     struct aero_summary gone = aero_page_entry_summary(leaf, index);
     add_to_path(&path, aero_summary_subtract((struct aero_summary){0}, gone));
-    aero_page_release_value(&tree->memory, leaf, index);
-    aero_page_release_key(&tree->memory, leaf, index);
+    aero_page_release(&tree->memory, leaf, index);
     aero_page_remove(leaf, index, index + 1);
     bool changed = true;
     for (; at > 0 && changed; at--) {
@@ -425,11 +423,9 @@ bool aero_tree_reclaim(struct aero_tree *tree, uint32_t node_budget)
         spent += page->has_blobs ? 1u + page->slot_count / BLOBS_PER_NODE : 1u;
         tree->garbage = (struct aero_page *)(uintptr_t)page->summary.count;
         for (unsigned i = 0; i < page->slot_count && (page->level != 0 || page->has_blobs); i++) {
-            aero_page_release_key(&tree->memory, page, i);
+            aero_page_release(&tree->memory, page, i);
             if (page->level != 0) {
                 aero_tree_drop(tree, aero_page_child(page, i));
-            } else {
-                aero_page_release_value(&tree->memory, page, i);
             }
         }
         aero_page_free(&tree->memory, page);

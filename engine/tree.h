@@ -7,7 +7,7 @@
  * the state cost the edges of the range and not its contents.
  *
  * Shape:     keys 1..AERO_TREE_KEY_MAX bytes, values 0..AERO_TREE_VALUE_MAX bytes; order is aero_slice_compare.
- *            Large values live out of line, reference counted, shared by tree and views.
+ *            Large entries live out of line, reference counted, shared by tree and views.
  * Ownership: put copies key and value. Slices that get, cursors and removals return are borrowed and end with the
  *            next write to the tree (for a view: with the view).
  * Threads:   one writer thread. A view may be read by one other thread while the writer writes; opening and

@@ -16,8 +16,8 @@ static bool check_frame(const struct aero_page *page)
         return false;
     }
     for (unsigned i = 0; i < page->slot_count; i++) {
-        if (page->slots[i].offset < page->cells_offset ||
-            page->slots[i].offset >= page->size_bytes) {
+        if (aero_page_cell_offset(page, i) < page->cells_offset ||
+            aero_page_cell_offset(page, i) >= page->size_bytes) {
             return false;
         }
     }
@@ -61,7 +61,7 @@ static bool audit_page(const struct aero_page *page, unsigned level, struct limi
     for (unsigned i = 0; i < page->slot_count; i++) {
         struct aero_summary part = {0};
         if (level == 0) {
-            /* from the bytes, not from the hash that a long value keeps */
+            /* from the bytes, not from the hash that a blob keeps */
             part.count = 1;
             part.digest = aero_entry_hash(aero_page_key(page, i), aero_page_value(page, i));
             struct aero_summary kept = aero_page_entry_summary(page, i);

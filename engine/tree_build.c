@@ -17,7 +17,7 @@ struct aero_tree_build {
 static void close_page(struct aero_tree_build *build, unsigned level)
 {
     struct aero_page *page = build->open[level];
-    aero_page_index(page);
+    aero_page_index(page, AERO_PAGE_NO_HEADS);
     if (level + 1 < build->depth) {
         struct aero_page *parent = build->open[level + 1];
         parent->summary = aero_summary_add(parent->summary, page->summary);
@@ -70,7 +70,8 @@ void aero_tree_build_append(struct aero_tree *tree, struct aero_slice key, struc
         last = aero_page_key(leaf, leaf->slot_count - 1u);
     }
     AERO_ASSERT(aero_slice_compare(last, key) < 0); /* PAGE-3 */
-    struct aero_page_entry entry = {.key = key, .value = value};
+    struct aero_page_entry entry = {
+        .key = key, .value = value, .summary = {1, aero_entry_hash(key, value)}};
     if (aero_page_gap_bytes(leaf) < aero_page_entry_bytes(&entry)) {
         size_t common = 0;
         while (common < last.length && last.data[common] == key.data[common]) {
@@ -80,8 +81,7 @@ void aero_tree_build_append(struct aero_tree *tree, struct aero_slice key, struc
         leaf = build->open[0];
     }
     aero_page_append(&tree->memory, leaf, &entry);
-    struct aero_summary one = {1, aero_entry_hash(key, value)};
-    leaf->summary = aero_summary_add(leaf->summary, one);
+    leaf->summary = aero_summary_add(leaf->summary, entry.summary);
 }
 
 void aero_tree_build_finish(struct aero_tree *tree)

@@ -25,35 +25,36 @@ struct aero_u128 aero_entry_hash(struct aero_slice key, struct aero_slice value)
     return hash_entry(aero_checksum128(key), key.length, aero_checksum128(value), value.length);
 }
 
-static struct aero_u128 hash_of(size_t length, size_t inline_max, const uint8_t *place)
-{
-    return length <= inline_max ? aero_checksum128(aero_slice_of(place, length))
-                                : aero_blob_at(place)->hash;
-}
-
 struct aero_summary aero_page_entry_summary(const struct aero_page *page, unsigned index)
 {
-    size_t key_length = page->slots[index].key_length;
+    if (aero_page_is_long(page, index)) {
+        return (struct aero_summary){1, aero_blob_at(aero_page_cell(page, index))->hash};
+    }
     size_t length;
     const uint8_t *place = aero_page_value_place(page, index, &length);
-    struct aero_u128 key_hash =
-        hash_of(key_length, AERO_KEY_INLINE_MAX, aero_page_cell(page, index));
-    struct aero_u128 value_hash = hash_of(length, AERO_VALUE_INLINE_MAX, place);
-    return (struct aero_summary){1, hash_entry(key_hash, key_length, value_hash, length)};
+    struct aero_slice key =
+        aero_slice_of(aero_page_cell(page, index), page->slots[index].key_length);
+    return (struct aero_summary){1, aero_entry_hash(key, aero_slice_of(place, length))};
 }
 
-static void fill_blob(struct aero_blob *blob, struct aero_slice content)
+static void copy_bytes(uint8_t *out, struct aero_slice bytes)
 {
-    blob->hash = aero_checksum128(content);
-    memcpy(blob->bytes, content.data, content.length);
+    if (bytes.length != 0) {
+        memcpy(out, bytes.data, bytes.length);
+    }
 }
 
-static void put_blob(struct aero_tree_memory *memory, uint8_t *place, struct aero_slice content)
+static void put_blob(struct aero_tree_memory *memory, uint8_t *place,
+                     const struct aero_page_entry *entry)
 {
-    struct aero_blob *blob = aero_tree_memory_take(memory, sizeof *blob + content.length);
+    size_t value_length = entry->child == NULL ? entry->value.length : 0;
+    size_t length = entry->key.length + value_length;
+    struct aero_blob *blob = aero_tree_memory_take(memory, sizeof *blob + length);
     blob->refs = 1;
-    blob->length = (uint32_t)content.length;
-    fill_blob(blob, content);
+    blob->length = (uint32_t)length;
+    blob->hash = entry->summary.digest;
+    copy_bytes(blob->bytes, entry->key);
+    copy_bytes(blob->bytes + entry->key.length, aero_slice_of(entry->value.data, value_length));
     memcpy(place, &blob, sizeof blob);
 }
 
@@ -74,26 +75,37 @@ static size_t varint_bytes(size_t value)
     return bytes;
 }
 
-static size_t value_bytes(size_t length)
+static bool is_long(const struct aero_page_entry *entry)
 {
-    return varint_bytes(length) + (length <= AERO_VALUE_INLINE_MAX ? length : sizeof(void *));
+    return entry->key.length > AERO_KEY_INLINE_MAX ||
+           (entry->child == NULL && entry->value.length > AERO_VALUE_INLINE_MAX);
 }
 
 static size_t cell_bytes(const struct aero_page *page, unsigned index)
 {
-    size_t bytes = aero_page_key_bytes(page->slots[index].key_length);
+    size_t child_bytes = page->level != 0 ? sizeof(void *) : 0;
+    if (aero_page_is_long(page, index)) {
+        return sizeof(void *) + child_bytes;
+    }
+    size_t key_length = page->slots[index].key_length;
     if (page->level != 0) {
-        return bytes + sizeof(void *);
+        return key_length + child_bytes;
     }
     size_t length;
     aero_page_value_place(page, index, &length);
-    return bytes + value_bytes(length);
+    return key_length + varint_bytes(length) + length;
 }
 
 size_t aero_page_entry_bytes(const struct aero_page_entry *entry)
 {
-    size_t tail = entry->child != NULL ? sizeof(void *) : value_bytes(entry->value.length);
-    return sizeof(struct aero_slot) + aero_page_key_bytes(entry->key.length) + tail;
+    size_t key_bytes = is_long(entry) ? sizeof(void *) : entry->key.length;
+    size_t tail = 0;
+    if (entry->child != NULL) {
+        tail = sizeof(void *);
+    } else if (!is_long(entry)) {
+        tail = varint_bytes(entry->value.length) + entry->value.length;
+    }
+    return sizeof(struct aero_slot) + key_bytes + tail;
 }
 
 size_t aero_page_range_bytes(const struct aero_page *page, unsigned from, unsigned to)
@@ -191,14 +203,17 @@ unsigned aero_page_search(const struct aero_page *page, struct aero_slice key, b
     return low;
 }
 
-void aero_page_prefetch_entry(const struct aero_page *page, struct aero_slice key)
+unsigned aero_page_prefetch_cell(const struct aero_page *page, struct aero_slice key)
 {
     unsigned first = aero_page_first(page);
     unsigned end = page->slot_count;
-    if (first < end) {
-        unsigned low = search_heads(page, first, end, aero_page_head(key, page->prefix_length));
-        __builtin_prefetch(aero_page_cell(page, low < end ? low : end - 1));
+    if (first >= end) {
+        return 0;
     }
+    unsigned low = search_heads(page, first, end, aero_page_head(key, page->prefix_length));
+    low = low < end ? low : end - 1;
+    __builtin_prefetch(aero_page_cell(page, low));
+    return low;
 }
 
 /* Pages as wholes. */
@@ -231,17 +246,11 @@ void aero_page_free(struct aero_tree_memory *memory, struct aero_page *page)
 static void hold_content(const struct aero_page *page)
 {
     for (unsigned i = 0; i < page->slot_count; i++) {
-        if (page->slots[i].key_length > AERO_KEY_INLINE_MAX) {
+        if (aero_page_is_long(page, i)) {
             aero_blob_at(aero_page_cell(page, i))->refs++;
         }
         if (page->level != 0) {
             aero_page_child(page, i)->refs++;
-        } else {
-            size_t length;
-            const uint8_t *place = aero_page_value_place(page, i, &length);
-            if (length > AERO_VALUE_INLINE_MAX) {
-                aero_blob_at(place)->refs++;
-            }
         }
     }
 }
@@ -279,7 +288,7 @@ static void copy_block(struct aero_page *page, const struct aero_page *source)
            block);
     for (unsigned i = 0; i < source->slot_count; i++) {
         page->slots[i] = source->slots[i];
-        page->slots[i].offset = (uint16_t)(page->slots[i].offset + shift);
+        page->slots[i].offset = (uint16_t)(page->slots[i].offset + shift); /* the mark stays */
     }
     page->slot_count = source->slot_count;
     page->prefix_length = source->prefix_length;
@@ -296,7 +305,7 @@ struct aero_page *aero_page_resize(struct aero_tree_memory *memory, struct aero_
         copy_block(next, page);
     } else {
         aero_page_append_range(next, page, 0, page->slot_count);
-        aero_page_index(next);
+        next->prefix_length = page->prefix_length; /* fewer keys share at least as much */
     }
     aero_page_free(memory, page);
     return next;
@@ -311,36 +320,34 @@ static uint8_t *take_cell(struct aero_page *page, size_t length)
     return (uint8_t *)page + page->cells_offset;
 }
 
-static void write_value(struct aero_tree_memory *memory, struct aero_page *page, uint8_t *out,
-                        struct aero_slice value)
+static void write_value(uint8_t *out, struct aero_slice value)
 {
     size_t rest = value.length;
     for (; rest >= 0x80; rest >>= 7) {
         *out++ = (uint8_t)(rest | 0x80);
     }
     *out++ = (uint8_t)rest;
-    if (value.length > AERO_VALUE_INLINE_MAX) {
-        put_blob(memory, out, value);
-        page->has_blobs = true;
-    } else if (value.length != 0) {
-        memcpy(out, value.data, value.length);
-    }
+    copy_bytes(out, value);
 }
 
-static void write_cell(struct aero_tree_memory *memory, struct aero_page *page, uint8_t *cell,
-                       const struct aero_page_entry *entry)
+/* Writes the cell at `cell` and makes the slot at `index` that of the entry, but for its head. */
+static void write_cell(struct aero_tree_memory *memory, struct aero_page *page, unsigned index,
+                       uint8_t *cell, const struct aero_page_entry *entry)
 {
-    if (entry->key.length > AERO_KEY_INLINE_MAX) {
-        put_blob(memory, cell, entry->key);
+    struct aero_slot *slot = &page->slots[index];
+    slot->offset = (uint16_t)(cell - (uint8_t *)page);
+    slot->key_length = (uint16_t)entry->key.length;
+    if (is_long(entry)) {
+        put_blob(memory, cell, entry);
+        slot->offset |= (uint16_t)AERO_SLOT_LONG;
         page->has_blobs = true;
-    } else if (entry->key.length != 0) {
-        memcpy(cell, entry->key.data, entry->key.length);
-    }
-    cell += aero_page_key_bytes(entry->key.length);
-    if (page->level == 0) {
-        write_value(memory, page, cell, entry->value);
     } else {
-        memcpy(cell, &entry->child, sizeof entry->child);
+        copy_bytes(cell, entry->key);
+    }
+    if (page->level != 0) {
+        memcpy(aero_page_child_place(page, index), &entry->child, sizeof entry->child);
+    } else if (!is_long(entry)) {
+        write_value(cell + entry->key.length, entry->value);
     }
 }
 
@@ -357,12 +364,15 @@ static size_t common_prefix(struct aero_slice a, struct aero_slice b, size_t lim
 
 static void set_heads(struct aero_page *page)
 {
+    for (unsigned i = aero_page_first(page); i < page->slot_count && page->has_blobs; i++) {
+        aero_page_prefetch_blob(page, i);
+    }
     for (unsigned i = aero_page_first(page); i < page->slot_count; i++) {
         page->slots[i].head = aero_page_head(aero_page_key(page, i), page->prefix_length);
     }
 }
 
-void aero_page_index(struct aero_page *page)
+void aero_page_index(struct aero_page *page, size_t heads_prefix)
 {
     unsigned first = aero_page_first(page);
     page->prefix_length = 0;
@@ -370,7 +380,9 @@ void aero_page_index(struct aero_page *page)
         page->prefix_length = (uint16_t)common_prefix(
             aero_page_key(page, first), aero_page_key(page, page->slot_count - 1u), SIZE_MAX);
     }
-    set_heads(page);
+    if (page->prefix_length != heads_prefix) {
+        set_heads(page);
+    }
 }
 
 /* Shortens the prefix to what `key` shares with the page (PAGE-4): with the neighbour whose cell the search has just
@@ -397,12 +409,10 @@ void aero_page_insert(struct aero_tree_memory *memory, struct aero_page *page, u
     admit_key(page, position, entry->key);
     size_t length = aero_page_entry_bytes(entry) - sizeof page->slots[0];
     uint8_t *cell = take_cell(page, length);
-    write_cell(memory, page, cell, entry);
     struct aero_slot *slot = page->slots + position;
     memmove(slot + 1, slot, (page->slot_count - position) * sizeof *slot);
     slot->head = aero_page_head(entry->key, page->prefix_length);
-    slot->offset = page->cells_offset;
-    slot->key_length = (uint16_t)entry->key.length;
+    write_cell(memory, page, position, cell, entry);
     page->slot_count++;
 }
 
@@ -411,9 +421,9 @@ void aero_page_append(struct aero_tree_memory *memory, struct aero_page *page,
 {
     size_t length = aero_page_entry_bytes(entry) - sizeof page->slots[0];
     uint8_t *cell = take_cell(page, length);
-    write_cell(memory, page, cell, entry);
-    page->slots[page->slot_count++] =
-        (struct aero_slot){.offset = page->cells_offset, .key_length = (uint16_t)entry->key.length};
+    page->slots[page->slot_count].head = 0;
+    write_cell(memory, page, page->slot_count, cell, entry);
+    page->slot_count++;
 }
 
 void aero_page_append_range(struct aero_page *page, const struct aero_page *source, unsigned from,
@@ -423,8 +433,9 @@ void aero_page_append_range(struct aero_page *page, const struct aero_page *sour
         size_t length = cell_bytes(source, i);
         uint8_t *cell = take_cell(page, length);
         memcpy(cell, aero_page_cell(source, i), length);
-        page->slots[page->slot_count] = source->slots[i];
-        page->slots[page->slot_count++].offset = page->cells_offset;
+        struct aero_slot *slot = &page->slots[page->slot_count++];
+        *slot = source->slots[i];
+        slot->offset = (uint16_t)(page->cells_offset | (slot->offset & AERO_SLOT_LONG));
     }
     page->has_blobs |= source->has_blobs;
 }
@@ -441,65 +452,63 @@ static void lose_cell(struct aero_page *page, size_t offset, size_t length)
 void aero_page_remove(struct aero_page *page, unsigned from, unsigned to)
 {
     for (unsigned i = from; i < to; i++) {
-        lose_cell(page, page->slots[i].offset, cell_bytes(page, i));
+        lose_cell(page, aero_page_cell_offset(page, i), cell_bytes(page, i));
     }
     memmove(page->slots + from, page->slots + to, (page->slot_count - to) * sizeof page->slots[0]);
     page->slot_count = (uint16_t)(page->slot_count - (to - from));
 }
 
-void aero_page_release_key(struct aero_tree_memory *memory, struct aero_page *page, unsigned index)
+void aero_page_release(struct aero_tree_memory *memory, struct aero_page *page, unsigned index)
 {
-    if (page->slots[index].key_length > AERO_KEY_INLINE_MAX) {
+    if (aero_page_is_long(page, index)) {
         release_blob(memory, aero_blob_at(aero_page_cell(page, index)));
     }
 }
 
-void aero_page_release_value(struct aero_tree_memory *memory, struct aero_page *page,
-                             unsigned index)
+/* The usual overwrite: the lengths are the same, and nothing moves. */
+static bool replace_in_place(struct aero_page *page, unsigned index,
+                             const struct aero_page_entry *entry)
 {
+    if (aero_page_is_long(page, index)) {
+        struct aero_blob *blob = aero_blob_at(aero_page_cell(page, index));
+        size_t key_length = entry->key.length;
+        if (!is_long(entry) || blob->refs > 1 || blob->length != key_length + entry->value.length) {
+            return false;
+        }
+        blob->hash = entry->summary.digest;
+        copy_bytes(blob->bytes + key_length, entry->value);
+        return true;
+    }
     size_t length;
-    const uint8_t *place = aero_page_value_place(page, index, &length);
-    if (length > AERO_VALUE_INLINE_MAX) {
-        release_blob(memory, aero_blob_at(place));
-    }
-}
-
-bool aero_page_set_value(struct aero_tree_memory *memory, struct aero_page *page, unsigned index,
-                         struct aero_slice value)
-{
-    size_t old_length;
-    uint8_t *place = aero_page_value_place(page, index, &old_length);
-    if (old_length == value.length) { /* the usual overwrite: nothing moves */
-        if (old_length <= AERO_VALUE_INLINE_MAX) {
-            if (old_length != 0) {
-                memcpy(place, value.data, value.length);
-            }
-            return true;
-        }
-        struct aero_blob *blob = aero_blob_at(place);
-        if (blob->refs == 1) {
-            fill_blob(blob, value);
-            return true;
-        }
-    }
-    size_t key_bytes = aero_page_key_bytes(page->slots[index].key_length);
-    size_t old_bytes = value_bytes(old_length);
-    size_t new_bytes = value_bytes(value.length);
-    if (new_bytes > old_bytes && aero_page_gap_bytes(page) < key_bytes + new_bytes) {
+    uint8_t *place = aero_page_value_place(page, index, &length);
+    if (is_long(entry) || length != entry->value.length) {
         return false;
     }
-    aero_page_release_value(memory, page, index);
+    copy_bytes(place, entry->value);
+    return true;
+}
+
+bool aero_page_replace(struct aero_tree_memory *memory, struct aero_page *page, unsigned index,
+                       const struct aero_page_entry *entry)
+{
+    if (replace_in_place(page, index, entry)) {
+        return true;
+    }
+    size_t old_bytes = cell_bytes(page, index);
+    size_t new_bytes = aero_page_entry_bytes(entry) - sizeof page->slots[0];
+    if (new_bytes > old_bytes && aero_page_gap_bytes(page) < new_bytes) {
+        return false;
+    }
+    aero_page_release(memory, page, index);
     uint8_t *cell = aero_page_cell(page, index);
     if (new_bytes > old_bytes) {
-        uint16_t old_offset = page->slots[index].offset;
-        page->cells_offset = (uint16_t)(page->cells_offset - key_bytes - new_bytes);
-        memcpy((uint8_t *)page + page->cells_offset, cell, key_bytes);
-        page->slots[index].offset = page->cells_offset;
-        cell = aero_page_cell(page, index);
-        lose_cell(page, old_offset, key_bytes + old_bytes);
+        size_t old_offset = aero_page_cell_offset(page, index);
+        page->cells_offset = (uint16_t)(page->cells_offset - new_bytes);
+        cell = (uint8_t *)page + page->cells_offset;
+        lose_cell(page, old_offset, old_bytes);
     } else {
         page->dead_bytes = (uint16_t)(page->dead_bytes + old_bytes - new_bytes);
     }
-    write_value(memory, page, cell + key_bytes, value);
+    write_cell(memory, page, index, cell, entry);
     return true;
 }

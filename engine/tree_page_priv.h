@@ -7,12 +7,13 @@
  * A slot holds four bytes of its key (the head) beside the cell's place, so that a search reads a few cache
  * lines of slots and one cell. The head starts behind the prefix that all keys of the page share.
  *
- *   cell of a leaf   key, varint value_length, value
- *   cell of an inner key, child pointer (8 bytes, unaligned)
+ *   cell of a leaf   key, varint value_length, value       long: pointer to a blob of key and value
+ *   cell of an inner key, child pointer                     long: pointer to a blob of the key, child pointer
  *
- * A key longer than AERO_KEY_INLINE_MAX and a value longer than AERO_VALUE_INLINE_MAX is a pointer (8 bytes,
- * unaligned) to a blob instead, so that every page holds several cells. The key of an inner page's slot 0 is never
- * looked at: that child takes everything below the key of slot 1.
+ * Pointers are 8 bytes, unaligned. A cell is long, and its slot says so, if the key is longer than AERO_KEY_INLINE_MAX or
+ * the value longer than AERO_VALUE_INLINE_MAX: every page holds several cells, and of a large entry a page holds (and the
+ * copy for a view doubles) 16 bytes, whatever its key. The key of an inner page's slot 0 is never looked at: that child
+ * takes everything below the key of slot 1.
  *
  * Invariants: PAGE-1 a page or blob with refs > 1 is immutable except for refs, which only the writer thread touches.
  *             PAGE-2 summary is the sum over the entries below. PAGE-3 keys rise strictly (from slot 1 in an inner).
@@ -34,20 +35,26 @@
 #define AERO_KEY_INLINE_MAX 256u
 #define AERO_VALUE_INLINE_MAX 256u
 
-/* Keeps the hash of its content, so that a split never reads megabytes and an overwrite never the old value. */
+/* What a long cell points to. An entry's keeps the hash of the entry, so that a split never reads megabytes and an
+ * overwrite never the old value. */
 struct aero_blob {
     uint32_t refs;
     uint32_t length;
-    struct aero_u128 hash;
-    uint8_t bytes[];
+    struct aero_u128 hash; /* aero_entry_hash; nothing for the key of an inner page */
+    uint8_t bytes[];       /* the key, then the value */
 };
+
+_Static_assert(AERO_TREE_KEY_MAX + AERO_TREE_VALUE_MAX <= UINT32_MAX, "length");
 
 struct aero_slot {
     uint32_t
         head; /* big-endian, so that numbers compare as the bytes do; short keys end in zeros */
-    uint16_t offset;
+    uint16_t offset; /* of the cell; AERO_SLOT_LONG added if that is long */
     uint16_t key_length;
 };
+
+#define AERO_SLOT_LONG 0x8000u
+_Static_assert(AERO_PAGE_BYTES_MAX < AERO_SLOT_LONG, "an offset and the mark share 16 bits");
 
 struct aero_page {
     uint32_t refs;
@@ -57,7 +64,7 @@ struct aero_page {
     uint16_t cells_offset;
     uint16_t dead_bytes; /* holes among the cells */
     uint8_t level;       /* 0 is a leaf */
-    bool has_blobs;      /* sticky: some cell once pointed to a blob */
+    bool has_blobs;      /* sticky: some cell once was long */
     struct aero_summary summary;
     struct aero_slot slots[];
 };
@@ -65,7 +72,7 @@ struct aero_page {
 _Static_assert(sizeof(struct aero_page) == 40, "the picture above");
 _Static_assert(sizeof(struct aero_slot) == 8, "the picture above");
 
-/* What is about to become a cell: a leaf's entry if child is NULL. */
+/* What is about to become a cell: a leaf's entry if child is NULL, and then the summary holds its hash. */
 struct aero_page_entry {
     struct aero_slice key;
     struct aero_slice value;
@@ -84,11 +91,6 @@ static inline struct aero_summary aero_summary_subtract(struct aero_summary a,
     return (struct aero_summary){a.count - b.count, aero_u128_subtract(a.digest, b.digest)};
 }
 
-static inline struct aero_slice aero_blob_slice(const struct aero_blob *blob)
-{
-    return aero_slice_of(blob->bytes, blob->length);
-}
-
 static inline struct aero_blob *aero_blob_at(const uint8_t *place)
 {
     struct aero_blob *blob;
@@ -96,30 +98,33 @@ static inline struct aero_blob *aero_blob_at(const uint8_t *place)
     return blob;
 }
 
-static inline size_t aero_page_key_bytes(size_t key_length)
+static inline bool aero_page_is_long(const struct aero_page *page, unsigned index)
 {
-    return key_length <= AERO_KEY_INLINE_MAX ? key_length : sizeof(void *);
+    return (page->slots[index].offset & AERO_SLOT_LONG) != 0;
+}
+
+static inline size_t aero_page_cell_offset(const struct aero_page *page, unsigned index)
+{
+    return page->slots[index].offset & ~AERO_SLOT_LONG;
 }
 
 static inline uint8_t *aero_page_cell(const struct aero_page *page, unsigned index)
 {
-    return (uint8_t *)page + page->slots[index].offset;
+    return (uint8_t *)page + aero_page_cell_offset(page, index);
 }
 
 static inline struct aero_slice aero_page_key(const struct aero_page *page, unsigned index)
 {
     const uint8_t *cell = aero_page_cell(page, index);
     size_t length = page->slots[index].key_length;
-    return length <= AERO_KEY_INLINE_MAX ? aero_slice_of(cell, length)
-                                         : aero_blob_slice(aero_blob_at(cell));
+    return aero_slice_of(aero_page_is_long(page, index) ? aero_blob_at(cell)->bytes : cell, length);
 }
 
-/* Where the value's bytes or the pointer to its blob lie, and its length. */
+/* Where the value's bytes lie in a cell that is not long, and its length. */
 static inline uint8_t *aero_page_value_place(const struct aero_page *page, unsigned index,
                                              size_t *out_length)
 {
-    uint8_t *place = aero_page_cell(page, index);
-    place += aero_page_key_bytes(page->slots[index].key_length);
+    uint8_t *place = aero_page_cell(page, index) + page->slots[index].key_length;
     size_t length = *place & 0x7f;
     for (unsigned shift = 7; (*place++ & 0x80) != 0; shift += 7) {
         length |= (size_t)(*place & 0x7f) << shift;
@@ -130,30 +135,44 @@ static inline uint8_t *aero_page_value_place(const struct aero_page *page, unsig
 
 static inline struct aero_slice aero_page_value(const struct aero_page *page, unsigned index)
 {
+    if (aero_page_is_long(page, index)) {
+        size_t key_length = page->slots[index].key_length;
+        const struct aero_blob *blob = aero_blob_at(aero_page_cell(page, index));
+        return aero_slice_of(blob->bytes + key_length, blob->length - key_length);
+    }
     size_t length;
     const uint8_t *place = aero_page_value_place(page, index, &length);
-    return length <= AERO_VALUE_INLINE_MAX ? aero_slice_of(place, length)
-                                           : aero_blob_slice(aero_blob_at(place));
+    return aero_slice_of(place, length);
 }
 
-/* Asks for the first bytes of a long value, header included, at most `length_max` of them. */
-static inline void aero_page_prefetch_value(const struct aero_page *page, unsigned index,
-                                            size_t length_max)
+/* Asks for what a long cell points to: hash and the beginning of the key. */
+static inline void aero_page_prefetch_blob(const struct aero_page *page, unsigned index)
 {
-    size_t length;
-    const uint8_t *place = aero_page_value_place(page, index, &length);
-    if (length > AERO_VALUE_INLINE_MAX) {
-        const struct aero_blob *blob = aero_blob_at(place);
-        size_t end = length < length_max ? length : length_max;
+    if (aero_page_is_long(page, index)) {
+        const uint8_t *blob = (const uint8_t *)aero_blob_at(aero_page_cell(page, index));
+        __builtin_prefetch(blob);
+        __builtin_prefetch(blob + sizeof(struct aero_blob) + 24); /* may lie across two lines */
+    }
+}
+
+/* The same for its bytes, at most `length_max`, when the header has already come. */
+static inline void aero_page_prefetch_blob_bytes(const struct aero_page *page, unsigned index,
+                                                 size_t length_max)
+{
+    if (aero_page_is_long(page, index)) {
+        const struct aero_blob *blob = aero_blob_at(aero_page_cell(page, index));
+        size_t end = blob->length < length_max ? blob->length : length_max;
         for (size_t at = 0; at < end; at += 64) {
-            __builtin_prefetch((const uint8_t *)blob + at);
+            __builtin_prefetch(blob->bytes + at);
         }
     }
 }
 
 static inline uint8_t *aero_page_child_place(const struct aero_page *page, unsigned index)
 {
-    return aero_page_cell(page, index) + aero_page_key_bytes(page->slots[index].key_length);
+    size_t key_length = page->slots[index].key_length;
+    return aero_page_cell(page, index) +
+           (aero_page_is_long(page, index) ? sizeof(void *) : key_length);
 }
 
 static inline struct aero_page *aero_page_child(const struct aero_page *page, unsigned index)
@@ -199,8 +218,9 @@ static inline void aero_page_prefetch(const struct aero_page *page)
     }
 }
 
-/* Asks for the cell that a search for `key` will end at, without waiting for it. */
-void aero_page_prefetch_entry(const struct aero_page *page, struct aero_slice key);
+/* Asks for the cell that a search for `key` will end at, without waiting for it. Returns its index in a page that is not
+ * empty. */
+unsigned aero_page_prefetch_cell(const struct aero_page *page, struct aero_slice key);
 
 /* The child that `key` belongs to. */
 static inline unsigned aero_page_search_child(const struct aero_page *page, struct aero_slice key)
@@ -210,7 +230,7 @@ static inline unsigned aero_page_search_child(const struct aero_page *page, stru
     return exact ? index : index - 1;
 }
 
-/* The entry at `index` of a leaf; uses the hashes that blobs keep. */
+/* The entry at `index` of a leaf; uses the hash that a blob keeps. */
 struct aero_summary aero_page_entry_summary(const struct aero_page *page, unsigned index);
 
 struct aero_page *aero_page_new(struct aero_tree_memory *memory, unsigned level, size_t live_bytes);
@@ -236,18 +256,18 @@ void aero_page_append(struct aero_tree_memory *memory, struct aero_page *page,
 /* Appends the cells [from, to) of another page, what they refer to included; then aero_page_index. */
 void aero_page_append_range(struct aero_page *page, const struct aero_page *source, unsigned from,
                             unsigned to);
-/* Computes prefix and heads anew. */
-void aero_page_index(struct aero_page *page);
+/* Computes prefix and heads anew. `heads_prefix`: the heads stand behind that many bytes already, and stay if that is
+ * what the keys share; AERO_PAGE_NO_HEADS: they are nothing yet. */
+#define AERO_PAGE_NO_HEADS SIZE_MAX
+void aero_page_index(struct aero_page *page, size_t heads_prefix);
 
 /* Takes the slots away; what the cells refer to has been moved or released. */
 void aero_page_remove(struct aero_page *page, unsigned from, unsigned to);
-/* Replaces the value in a leaf; false when there is no room and nothing was done. */
-bool aero_page_set_value(struct aero_tree_memory *memory, struct aero_page *page, unsigned index,
-                         struct aero_slice value);
+/* Replaces an entry of a leaf by one of the same key; false when there is no room and nothing was done. */
+bool aero_page_replace(struct aero_tree_memory *memory, struct aero_page *page, unsigned index,
+                       const struct aero_page_entry *entry);
 
-/* Gives up the reference that the cell holds to the blob of its key or its value. */
-void aero_page_release_key(struct aero_tree_memory *memory, struct aero_page *page, unsigned index);
-void aero_page_release_value(struct aero_tree_memory *memory, struct aero_page *page,
-                             unsigned index);
+/* Gives up the reference that a long cell holds to its blob. */
+void aero_page_release(struct aero_tree_memory *memory, struct aero_page *page, unsigned index);
 
 #endif

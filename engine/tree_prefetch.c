@@ -8,6 +8,7 @@
 void aero_tree_prefetch(const struct aero_tree *tree, const struct aero_slice *keys, size_t count)
 {
     const struct aero_page *page[AERO_TREE_PREFETCH_MAX];
+    unsigned index[AERO_TREE_PREFETCH_MAX];
     AERO_ASSERT(count <= AERO_TREE_PREFETCH_MAX);
     for (size_t i = 0; i < count; i++) {
         page[i] = tree->root;
@@ -19,6 +20,11 @@ void aero_tree_prefetch(const struct aero_tree *tree, const struct aero_slice *k
         }
     }
     for (size_t i = 0; i < count; i++) {
-        aero_page_prefetch_entry(page[i], keys[i]);
+        index[i] = aero_page_prefetch_cell(page[i], keys[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (page[i]->slot_count != 0) {
+            aero_page_prefetch_blob(page[i], index[i]);
+        }
     }
 }

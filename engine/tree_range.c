@@ -44,8 +44,7 @@ static void cut_leaf(struct aero_tree *tree, struct aero_page *leaf, struct boun
         bounds.to != NULL ? aero_page_search(leaf, *bounds.to, &exact) : leaf->slot_count;
     for (unsigned i = begin; i < end; i++) {
         leaf->summary = aero_summary_subtract(leaf->summary, aero_page_entry_summary(leaf, i));
-        aero_page_release_key(&tree->memory, leaf, i);
-        aero_page_release_value(&tree->memory, leaf, i);
+        aero_page_release(&tree->memory, leaf, i);
     }
     aero_page_remove(leaf, begin, end);
 }
@@ -65,7 +64,7 @@ static void drop_children(struct aero_tree *tree, struct aero_page *page, unsign
     for (unsigned i = begin; i < end; i++) {
         struct aero_page *child = aero_page_child(page, i);
         page->summary = aero_summary_subtract(page->summary, child->summary);
-        aero_page_release_key(&tree->memory, page, i);
+        aero_page_release(&tree->memory, page, i);
         aero_tree_drop(tree, child);
     }
     aero_page_remove(page, begin, end);
