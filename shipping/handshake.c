@@ -80,8 +80,8 @@ static bool decide_identity(const struct aero_handshake_input *input,
     }
     if (aero_id_equal(hello->node_id, input->self->node_id)) {
         return conclude(out, 4, AERO_HANDSHAKE_UNPROVABLE,
-                        "the replica carries this node's own id: its directory is a copy; give it "
-                        "an incarnation of its own or an empty directory");
+                        "the replica carries this node's own id: its directory is a copy of this "
+                        "one; start it on an empty directory");
     }
     return false;
 }
@@ -157,11 +157,12 @@ static bool offer_snapshot(const struct aero_handshake_input *input, int row, co
 static bool offer_nothing(const struct aero_handshake_input *input, int row,
                           struct aero_handshake_verdict *out)
 {
-    return conclude(out, row, AERO_HANDSHAKE_UNAVAILABLE, "%s",
-                    input->self->must_not_seed
-                        ? "this primary's own audit fails, so it seeds no replica: see its status"
-                        : "a snapshot is needed and none is usable here: run a checkpoint on the "
-                          "primary");
+    return conclude(
+        out, row, AERO_HANDSHAKE_UNAVAILABLE, "%s",
+        input->self->must_not_seed
+            ? "this primary's own audit fails, so it seeds no replica: see its status"
+            : "a snapshot is needed and none is usable here: 'aeroctl checkpoint' on the "
+              "primary makes one");
 }
 
 static bool offer_wal(struct aero_handshake_verdict *out, int row, uint64_t sequence,
@@ -268,7 +269,8 @@ static bool decide_authority(const struct aero_handshake_input *input,
         set_fork(input, comparison->fork, out);
         return conclude(out, 10, AERO_HANDSHAKE_EPOCH_CLASH,
                         "nodes '%s' and '%s' both wrote in epoch %" PRIu64 ", from LSN %" PRIu64
-                        " on: promote one of them explicitly, which gives it a higher epoch",
+                        " on: keep the directory of the one that has to give way, and start it "
+                        "as a replica on an empty one",
                         clash->node_name, newest_of_mine->node_name, epoch, out->fork.lsn.value);
     }
     if (input->hello->epoch.value > epoch) {
@@ -303,14 +305,14 @@ static bool decide_suffix(const struct aero_handshake_input *input,
         out->incarnation = *writer;
         return conclude(out, 12, AERO_HANDSHAKE_PRIMARY_LOST,
                         "the replica holds %" PRIu64 " records behind LSN %" PRIu64
-                        " that this primary wrote and does not have any more: keep them; bring "
-                        "them back from the replica before anything else",
+                        " that this primary wrote and does not have any more: keep them, and "
+                        "bring them back with 'aeroctl salvage' before anything else",
                         out->commits_yours, out->fork.lsn.value);
     }
     return conclude(out, 13, AERO_HANDSHAKE_DIVERGED,
                     "diverged at LSN %" PRIu64 ": %" PRIu64
                     " commits behind it on the replica, %" PRIu64
-                    " here: rewind the replica, or reseed it, saying how many it may discard",
+                    " here: if the replica's are not needed, start it on an empty directory",
                     out->fork.lsn.value, out->commits_yours, out->commits_mine);
 }
 
@@ -501,7 +503,8 @@ static bool decide_probe(const struct aero_handshake_input *input, const struct 
         out->probe_offset = hello->end_offset;
         return conclude(out, 19, AERO_HANDSHAKE_UNAVAILABLE,
                         "no sound record stands at %s, offset %" PRIu64
-                        ", where the replica's log ends: verify this primary's directory",
+                        ", where the replica's log ends: stop this primary and run 'aeroctl "
+                        "verify' on its directory",
                         file->name, hello->end_offset);
     }
     bool follows = probe->record.lsn.value == hello->end.lsn.value + 1 &&

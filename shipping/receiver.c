@@ -443,11 +443,14 @@ void aero_receiver_status(const struct aero_receiver *receiver,
     };
     const struct aero_message_verdict *verdict = &receiver->verdict.as.verdict;
     bool answered = receiver->verdict.type != 0;
+    aero_lsn received = receiver->log.end.position.lsn;
+    bool is_ahead = received.value > receiver->primary_durable.value;
     *out_status = (struct aero_receiver_status){
         .state = states[receiver->state],
         .connected = is_open(receiver),
         .received = receiver->log.end,
-        .primary_durable = receiver->primary_durable,
+        /* What came was durable there, and may be newer than the last heartbeat. */
+        .primary_durable = is_ahead ? received : receiver->primary_durable,
         .received_bytes = receiver->received_bytes,
         .held_bytes = receiver->held_bytes + receiver->partial.length,
         .snapshot_received_bytes =

@@ -41,7 +41,7 @@ struct aero_sender *aero_sender_new(const struct aero_sender_options *options,
     sender->durable = durable;
     sender->now = now;
     sender->heard_at = now;
-    sender->spoke_at = now;
+    sender->heartbeat_at = now;
     return sender;
 }
 
@@ -71,7 +71,6 @@ const struct aero_shipping_source *aero_sender_source(const struct aero_sender *
 void aero_sender_say(struct aero_sender *sender, const struct aero_message *message)
 {
     aero_message_append(&sender->out.buffer, message);
-    sender->spoke_at = sender->now;
 }
 
 static struct aero_sender_event describe(const struct aero_sender *sender,
@@ -207,10 +206,34 @@ static void report_damage_at_probe(struct aero_sender *sender)
     snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
 }
 
+/* Decision 15: a peer hears that this node is superseded once a crash cannot make it forget. */
+static void say_fenced(struct aero_sender *sender)
+{
+    if (aero_sender_source(sender)->fenced) {
+        say_verdict(sender);
+        close_link(sender, sender->verdict.text);
+    }
+}
+
+static void doubt_authority(struct aero_sender *sender, enum aero_sender_event_kind kind)
+{
+    struct aero_sender_event *event = aero_sender_raise(sender, kind);
+    snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
+    sender->state = AERO_SENDER_FENCING;
+    say_fenced(sender);
+}
+
 static void act_on_verdict(struct aero_sender *sender)
 {
     struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_VERDICT);
     snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
+    if (sender->verdict.kind == AERO_HANDSHAKE_SUPERSEDED ||
+        sender->verdict.kind == AERO_HANDSHAKE_EPOCH_CLASH) {
+        doubt_authority(sender, sender->verdict.kind == AERO_HANDSHAKE_SUPERSEDED
+                                    ? AERO_SENDER_SUPERSEDED
+                                    : AERO_SENDER_EPOCH_CLASH);
+        return;
+    }
     say_verdict(sender);
     switch (sender->verdict.kind) {
     case AERO_HANDSHAKE_RESUME:
@@ -232,17 +255,13 @@ static void act_on_verdict(struct aero_sender *sender)
     case AERO_HANDSHAKE_PRIMARY_LOST:
         begin_claim(sender);
         return;
-    case AERO_HANDSHAKE_SUPERSEDED:
-        aero_sender_raise(sender, AERO_SENDER_SUPERSEDED);
-        break;
-    case AERO_HANDSHAKE_EPOCH_CLASH:
-        aero_sender_raise(sender, AERO_SENDER_EPOCH_CLASH);
-        break;
     case AERO_HANDSHAKE_UNAVAILABLE:
         if (sender->verdict.damaged_here) {
             report_damage_at_probe(sender);
         }
         break;
+    case AERO_HANDSHAKE_SUPERSEDED:
+    case AERO_HANDSHAKE_EPOCH_CLASH:
     case AERO_HANDSHAKE_DIVERGED:
     case AERO_HANDSHAKE_UNPROVABLE:
     case AERO_HANDSHAKE_WRONG_CLUSTER:
@@ -468,6 +487,9 @@ void aero_sender_on_wal(struct aero_sender *sender, struct aero_shipping_view *v
         sender->view = aero_shipping_view_retain(view);
         say_history(sender);
     }
+    if (sender->state == AERO_SENDER_FENCING) {
+        say_fenced(sender);
+    }
     sender->durable = durable;
     aero_sender_advance(sender);
 }
@@ -512,7 +534,9 @@ void aero_sender_tick(struct aero_sender *sender, aero_mono_ns now)
         aero_sender_close(sender, AERO_BYE_TIMEOUT, "nothing was heard for too long");
         return;
     }
-    if (now.value - sender->spoke_at.value >= sender->options.heartbeat_interval_ns) {
+    /* Among chunks, too: only this tells a replica that is behind how far. */
+    if (now.value - sender->heartbeat_at.value >= sender->options.heartbeat_interval_ns) {
+        sender->heartbeat_at = now;
         struct aero_message message = {.type = AERO_FRAME_HEARTBEAT,
                                        .as.heartbeat.durable = sender->durable.position.lsn};
         aero_sender_say(sender, &message);
@@ -522,7 +546,7 @@ void aero_sender_tick(struct aero_sender *sender, aero_mono_ns now)
 aero_mono_ns aero_sender_deadline(const struct aero_sender *sender)
 {
     uint64_t silence = sender->heard_at.value + sender->options.timeout_ns;
-    uint64_t heartbeat = sender->spoke_at.value + sender->options.heartbeat_interval_ns;
+    uint64_t heartbeat = sender->heartbeat_at.value + sender->options.heartbeat_interval_ns;
     return (aero_mono_ns){.value = silence < heartbeat ? silence : heartbeat};
 }
 
@@ -577,9 +601,10 @@ bool aero_sender_next_event(struct aero_sender *sender, struct aero_sender_event
 void aero_sender_status(const struct aero_sender *sender, struct aero_sender_status *out_status)
 {
     static const char *const states[] = {
-        [AERO_SENDER_WAIT_HELLO] = "hello",  [AERO_SENDER_PROBING] = "probing",
-        [AERO_SENDER_SNAPSHOT] = "snapshot", [AERO_SENDER_RESUMING] = "streaming",
-        [AERO_SENDER_CLAIM] = "claim",       [AERO_SENDER_STATE_CLOSED] = "closed",
+        [AERO_SENDER_WAIT_HELLO] = "hello",    [AERO_SENDER_PROBING] = "probing",
+        [AERO_SENDER_SNAPSHOT] = "snapshot",   [AERO_SENDER_RESUMING] = "streaming",
+        [AERO_SENDER_CLAIM] = "claim",         [AERO_SENDER_FENCING] = "fencing",
+        [AERO_SENDER_STATE_CLOSED] = "closed",
     };
     bool seeding = sender->state == AERO_SENDER_SNAPSHOT;
     *out_status = (struct aero_sender_status){

@@ -10,6 +10,7 @@
  *         ^                     |                                        |
  *         |                     +--> SNAPSHOT --all sent--> WAIT_HELLO --+
  *         |                     +--> CLAIM (PRIMARY_LOST: waits for the record) --> CLOSED
+ *         |                     +--> FENCING (doubt about authority: waits for the fence) --> CLOSED
  *         |                     +--> CLOSED (every other verdict is said, then the link ends)
  *         +-- the only state in which a Hello is heard
  *
@@ -81,8 +82,8 @@ enum aero_sender_event_kind {
     AERO_SENDER_REGRESSED, /* it has less than it once acknowledged (5) */
     AERO_SENDER_LOSS_CLAIMED,    /* PRIMARY_LOST is claimed; not proven yet */
     AERO_SENDER_LOSS_PROVEN,     /* close writes (7) */
-    AERO_SENDER_SUPERSEDED,      /* close writes; fence durable before it is said (15) */
-    AERO_SENDER_EPOCH_CLASH,     /* halt (6) */
+    AERO_SENDER_SUPERSEDED,      /* close writes; said once the view shows the fence (15) */
+    AERO_SENDER_EPOCH_CLASH,     /* halt (6); the same */
     AERO_SENDER_DIGEST_MISMATCH, /* audit yourself (20) */
     AERO_SENDER_DAMAGED,         /* my bytes at `file`, `offset` do not verify: not shipped (24) */
     AERO_SENDER_CLOSED,          /* last one: send what is left, then close the socket */
@@ -113,8 +114,9 @@ bool aero_sender_next_event(struct aero_sender *sender, struct aero_sender_event
 
 /* What operators see of the link. */
 struct aero_sender_status {
-    const char *state; /* "hello", "probing", "snapshot", "streaming", "claim", "closed" */
-    bool following;    /* RESUME was the verdict: its acknowledgements count for WAIT (23) */
+    const char
+        *state;     /* "hello", "probing", "snapshot", "streaming", "claim", "fencing", "closed" */
+    bool following; /* RESUME was the verdict: its acknowledgements count for WAIT (23) */
     uint64_t sequence; /* next byte to ship */
     uint64_t offset;
     aero_lsn sent;

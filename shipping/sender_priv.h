@@ -20,6 +20,7 @@ enum aero_sender_state {
     AERO_SENDER_SNAPSHOT,
     AERO_SENDER_RESUMING,
     AERO_SENDER_CLAIM,
+    AERO_SENDER_FENCING,
     AERO_SENDER_STATE_CLOSED,
 };
 
@@ -54,7 +55,7 @@ struct aero_sender {
     struct aero_wal_place durable;
     aero_mono_ns now;
     aero_mono_ns heard_at;
-    aero_mono_ns spoke_at;
+    aero_mono_ns heartbeat_at; /* the last one */
 
     struct aero_frame_reader frames;
     struct aero_outbox out;

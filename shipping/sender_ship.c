@@ -64,7 +64,7 @@ static void report_damage(struct aero_sender *sender, aero_status status, uint64
     event->status = status;
     snprintf(event->text, sizeof event->text,
              "%s does not verify at offset %" PRIu64 " behind LSN %" PRIu64
-             ": not shipped; verify this directory",
+             ": not shipped; run 'aeroctl verify' on this directory",
              sender->read.name, offset, sender->cursor.position.lsn.value);
     char text[AERO_MESSAGE_TEXT_MAX];
     snprintf(text, sizeof text, "%s", event->text);
@@ -182,7 +182,6 @@ static void take_header(struct aero_sender *sender, aero_status status, struct a
         return;
     }
     aero_frame_append(&sender->out.buffer, AERO_FRAME_SEGMENT, raw);
-    sender->spoke_at = sender->now;
     sender->cursor.offset = AERO_SEGMENT_HEADER_BYTES;
     sender->cursor.position = header.prev_end;
     sender->cursor.prev_chain = header.chain0;
@@ -247,7 +246,6 @@ static void take_footer(struct aero_sender *sender, aero_status status, struct a
     }
     if (belongs) {
         aero_frame_append(&sender->out.buffer, AERO_FRAME_SEAL, raw);
-        sender->spoke_at = sender->now;
     }
     move_to_successor(sender);
 }
@@ -260,7 +258,6 @@ static void plan_snapshot(struct aero_sender *sender)
     uint64_t left = snapshot->size_bytes - sender->snapshot_offset;
     if (left == 0) {
         aero_frame_append(&sender->out.buffer, AERO_FRAME_SNAPSHOT_END, aero_slice_of(NULL, 0));
-        sender->spoke_at = sender->now;
         sender->state = AERO_SENDER_WAIT_HELLO;
         return;
     }
@@ -334,7 +331,6 @@ static void ship_ready(struct aero_sender *sender)
         }
         sender->ready_at += count;
         sender->shipped_bytes += count;
-        sender->spoke_at = sender->now;
     }
 }
 

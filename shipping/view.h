@@ -24,6 +24,8 @@ struct aero_shipping_source {
     size_t snapshot_count;
     /* This node's own audit failed: it resumes replicas but seeds none (decision 20). */
     bool must_not_seed;
+    /* That this node is superseded is durable in both slots of its manifest: it may be said (15). */
+    bool fenced;
 };
 
 struct aero_shipping_view;

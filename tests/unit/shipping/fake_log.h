@@ -30,6 +30,7 @@ struct fake_log {
     struct aero_snapshot_entry snapshots[2];
     size_t snapshot_count;
     struct aero_buffer snapshot_bytes;
+    bool fenced;
 };
 
 static inline aero_id fake_id(unsigned number)
@@ -173,7 +174,8 @@ static inline struct aero_shipping_source fake_log_source(const struct fake_log 
         .files = log->files,
         .file_count = log->file_count,
         .snapshots = log->snapshots,
-        .snapshot_count = log->snapshot_count};
+        .snapshot_count = log->snapshot_count,
+        .fenced = log->fenced};
     snprintf(source.node_name, sizeof source.node_name, "%s", log->node_name);
     return source;
 }

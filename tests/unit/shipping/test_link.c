@@ -553,6 +553,61 @@ static void test_diverged_replica_halts_with_the_reason(void **state)
     link_free(link);
 }
 
+/* The replica has what the primary has, and knows of another that began `epoch` there. */
+static struct link *contested(uint64_t epoch)
+{
+    struct link *link = connected();
+    link_run(link);
+    link_lose(link);
+    struct aero_incarnation other = {.epoch = {.value = epoch},
+                                     .nonce = fake_id(900),
+                                     .node_id = fake_id(90),
+                                     .node_name = "other",
+                                     .start = link->primary.end.position};
+    assert_true(aero_is_ok(aero_history_add_incarnation(&link->history, &other)));
+    link_connect(link);
+    link_run(link);
+    return link;
+}
+
+/* Decision 15: the owner hears of it at once; the replica, and whoever it tells, only when the fence is durable. */
+static void test_supersession_is_said_once_the_fence_is_durable(void **state)
+{
+    (void)state;
+    for (uint64_t epoch = 1; epoch <= 2; epoch++) {
+        struct link *link = contested(epoch);
+        link->verdict = 0;
+        enum aero_sender_event_kind kind =
+            epoch == 2 ? AERO_SENDER_SUPERSEDED : AERO_SENDER_EPOCH_CLASH;
+        assert_int_equal(link->events[kind], 1);
+        assert_int_equal(link->events[AERO_SENDER_CLOSED], 0);
+        assert_int_equal(link->actions[AERO_RECEIVER_HALT], 0);
+        link_publish(link); /* another view, the fence still on its way to the disk */
+        link_run(link);
+        assert_int_equal(link->actions[AERO_RECEIVER_HALT], 0);
+        link->primary.fenced = true;
+        link_publish(link);
+        link_run(link);
+        assert_int_equal(link->halt, AERO_HALT_AUTHORITY);
+        assert_int_equal(link->events[AERO_SENDER_CLOSED], 1);
+        assert_int_equal(link->events[kind], 1);
+        link_free(link);
+    }
+}
+
+static void test_supersession_that_is_durable_already_is_said_at_once(void **state)
+{
+    (void)state;
+    struct link *link = contested(2);
+    link_lose(link);
+    link->primary.fenced = true;
+    link_connect(link);
+    link_run(link);
+    assert_int_equal(link->halt, AERO_HALT_AUTHORITY);
+    assert_int_equal(link->verdict, AERO_HANDSHAKE_SUPERSEDED);
+    link_free(link);
+}
+
 /* ---- Time ---- */
 
 static void test_silence_ends_the_link_on_both_sides(void **state)
@@ -629,6 +684,8 @@ int main(void)
         cmocka_unit_test(test_loss_counts_once_the_next_record_was_shown),
         cmocka_unit_test(test_loss_without_the_record_does_not_count),
         cmocka_unit_test(test_diverged_replica_halts_with_the_reason),
+        cmocka_unit_test(test_supersession_is_said_once_the_fence_is_durable),
+        cmocka_unit_test(test_supersession_that_is_durable_already_is_said_at_once),
         cmocka_unit_test(test_silence_ends_the_link_on_both_sides),
         cmocka_unit_test(test_heartbeats_keep_an_idle_link),
         cmocka_unit_test(test_sender_closed_by_its_owner_says_why),
