@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands that have a node do one thing: reconnect, checkpoint, open-writes, confirm-clock. */
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/config_text.h"
 #include "ctl/client.h"
 #include "ctl/json.h"
 
@@ -9,6 +11,11 @@ static void print_answer(const struct aero_ctl *ctl, const struct aero_options *
                          const char *done, struct aero_slice lines)
 {
     struct aero_ctl_field field;
+    char next_action[8];
+    if (aero_ctl_field_find(lines, "next_action", next_action, sizeof next_action) &&
+        next_action[0] != '\0') {
+        done = "It is decided, and one step is left.";
+    }
     if (!aero_options_has(given, "json")) {
         fprintf(ctl->out, "%s\n", done);
         while (aero_ctl_field_next(&lines, &field)) {
@@ -26,14 +33,30 @@ static void print_answer(const struct aero_ctl *ctl, const struct aero_options *
     aero_ctl_json_finish(ctl, object);
 }
 
-/* Asks for `word`; an error reply is a failure. */
-static int act(const struct aero_ctl *ctl, const struct aero_program *program, const char *word,
-               const char *done, const char *timeout, int argc, char **argv)
+/* Sends `line`; an error reply is a failure. */
+static int send_line(const struct aero_ctl *ctl, const struct aero_options *given, const char *line,
+                     const char *done)
 {
-    struct aero_options given;
     struct aero_ctl_target target;
     struct aero_buffer buffer = {0};
     struct aero_slice lines;
+    int exit_code;
+    if (!aero_ctl_target_parse(ctl, given, &target)) {
+        return AERO_EXIT_USAGE;
+    }
+    const char *words = given->program->name + strlen("aeroctl ");
+    if (aero_ctl_ask(ctl, words, &target, line, &buffer, &lines, &exit_code)) {
+        print_answer(ctl, given, done, lines);
+        exit_code = AERO_EXIT_OK;
+    }
+    aero_buffer_deinit(&buffer);
+    return exit_code;
+}
+
+static int act(const struct aero_ctl *ctl, const struct aero_program *program, const char *line,
+               const char *done, const char *timeout, int argc, char **argv)
+{
+    struct aero_options given;
     int exit_code;
     if (!aero_ctl_parse(ctl, program, argc, argv, 0, 0, &given, &exit_code)) {
         return exit_code;
@@ -43,16 +66,7 @@ static int act(const struct aero_ctl *ctl, const struct aero_program *program, c
             given.values[i] = timeout;
         }
     }
-    if (!aero_ctl_target_parse(ctl, &given, &target)) {
-        return AERO_EXIT_USAGE;
-    }
-    const char *words = program->name + strlen("aeroctl ");
-    if (aero_ctl_ask(ctl, words, &target, word, &buffer, &lines, &exit_code)) {
-        print_answer(ctl, &given, done, lines);
-        exit_code = AERO_EXIT_OK;
-    }
-    aero_buffer_deinit(&buffer);
-    return exit_code;
+    return send_line(ctl, &given, line, done);
 }
 
 static const struct aero_option options[] = {AERO_CTL_OPTIONS_NODE};
@@ -85,16 +99,36 @@ int aero_ctl_checkpoint(const struct aero_ctl *ctl, int argc, char **argv)
 
 int aero_ctl_open_writes(const struct aero_ctl *ctl, int argc, char **argv)
 {
+    static const struct aero_option with_discard[] = {
+        {"discard", "N", NULL,
+         "Give up the N records that 'aeroctl status' shows as lost_records."},
+        AERO_CTL_OPTIONS_NODE};
     static const struct aero_program program = {
         .name = "aeroctl open-writes",
         .summary = "Lets a primary take writes that cut bytes off its log at the start and waits "
-                   "for one of its replicas. Risk: if what was cut had been acknowledged after "
-                   "all, and a replica has it, new writes take its place, and the replica's copy "
-                   "can no longer be brought back without losing them.",
-        .options = options,
-        .option_count = OPTION_COUNT,
+                   "for one of its replicas; with --discard, one that is known to have lost "
+                   "records. Risk: if a replica has what was cut or lost, new writes take its "
+                   "place, and the replica's copy can no longer be brought back ('aeroctl "
+                   "salvage') without losing them.",
+        .options = with_discard,
+        .option_count = sizeof with_discard / sizeof with_discard[0],
     };
-    return act(ctl, &program, "AERO.OPENWRITES", "The primary takes writes.", NULL, argc, argv);
+    struct aero_options given;
+    int exit_code;
+    char line[64] = "AERO.OPENWRITES";
+    uint64_t count;
+    if (!aero_ctl_parse(ctl, &program, argc, argv, 0, 0, &given, &exit_code)) {
+        return exit_code;
+    }
+    const char *discard = aero_options_value(&given, "discard");
+    if (discard != NULL && !aero_text_to_integer(discard, &count)) {
+        aero_ctl_complain(ctl, "open-writes", "--discard must be a number of records");
+        return AERO_EXIT_USAGE;
+    }
+    if (discard != NULL) {
+        snprintf(line, sizeof line, "AERO.OPENWRITES DISCARD %" PRIu64, count);
+    }
+    return send_line(ctl, &given, line, "The primary takes writes.");
 }
 
 int aero_ctl_confirm_clock(const struct aero_ctl *ctl, int argc, char **argv)

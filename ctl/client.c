@@ -12,12 +12,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/config_text.h"
 #include "proto/resp_reply.h"
 
 #define DEFAULT_TIMEOUT_NS ((uint64_t)5 * 1000000000)
 #define TIMEOUT_MAX_NS ((uint64_t)24 * 3600 * 1000000000)
 #define READ_BYTES ((size_t)64 << 10)
+#define LINE_MAX_BYTES 64U
+#define LINE_WORDS_MAX 4U
 
 struct call {
     const struct aero_ctl *ctl;
@@ -320,12 +323,29 @@ bool aero_ctl_call(const struct aero_ctl *ctl, const char *command,
     return done;
 }
 
+static size_t split_line(const char *line, char copy[LINE_MAX_BYTES],
+                         const char *words[LINE_WORDS_MAX])
+{
+    size_t count = 0;
+    char *rest = copy;
+    AERO_ASSERT(strlen(line) < LINE_MAX_BYTES);
+    memcpy(copy, line, strlen(line) + 1);
+    while (rest != NULL) {
+        AERO_ASSERT(count < LINE_WORDS_MAX);
+        words[count++] = strsep(&rest, " ");
+    }
+    return count;
+}
+
 bool aero_ctl_ask(const struct aero_ctl *ctl, const char *command,
-                  const struct aero_ctl_target *target, const char *word,
+                  const struct aero_ctl_target *target, const char *line,
                   struct aero_buffer *buffer, struct aero_slice *out_text, int *out_exit_code)
 {
     struct aero_ctl_reply reply;
-    if (!aero_ctl_call(ctl, command, target, &word, 1, buffer, &reply, out_exit_code)) {
+    char copy[LINE_MAX_BYTES];
+    const char *words[LINE_WORDS_MAX];
+    if (!aero_ctl_call(ctl, command, target, words, split_line(line, copy, words), buffer, &reply,
+                       out_exit_code)) {
         return false;
     }
     if (reply.kind == AERO_CTL_REPLY_TEXT) {
@@ -334,7 +354,7 @@ bool aero_ctl_ask(const struct aero_ctl *ctl, const char *command,
     }
     *out_exit_code = AERO_EXIT_FAILURE;
     if (reply.kind == AERO_CTL_REPLY_NULL) {
-        aero_ctl_complain(ctl, command, "the node answers %s with nothing", word);
+        aero_ctl_complain(ctl, command, "the node answers %s with nothing", line);
         return false;
     }
     bool needs_password = reply.text.length >= 6 && memcmp(reply.text.data, "NOAUTH", 6) == 0;

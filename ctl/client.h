@@ -45,9 +45,10 @@ bool aero_ctl_call(const struct aero_ctl *ctl, const char *command,
                    const struct aero_ctl_target *target, const char *const *words,
                    size_t word_count, struct aero_buffer *buffer, struct aero_ctl_reply *out_reply,
                    int *out_exit_code);
-/* The same for a command without arguments whose answer is text: an error reply is complained about and false. */
+/* The same when the answer is text: an error reply is complained about and false. `line` is the command and its
+ * arguments, one blank between them. */
 bool aero_ctl_ask(const struct aero_ctl *ctl, const char *command,
-                  const struct aero_ctl_target *target, const char *word,
+                  const struct aero_ctl_target *target, const char *line,
                   struct aero_buffer *buffer, struct aero_slice *out_text, int *out_exit_code);
 
 #endif

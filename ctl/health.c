@@ -21,7 +21,8 @@ static bool differs(struct aero_slice lines, const char *name, const char *expec
 
 static bool primary_needs_attention(struct aero_slice lines)
 {
-    return !is(lines, "writes", "open") || differs(lines, "expiry", "running");
+    return !is(lines, "writes", "open") || differs(lines, "expiry", "running") ||
+           differs(lines, "audit", "passed");
 }
 
 static bool replica_needs_attention(struct aero_slice lines)

@@ -233,6 +233,8 @@ static aero_status close_writes(struct act *act)
     begin_step(act, "writing", AERO_MANIFEST_FILE);
     aero_manifest_copy(&closed, act->manifest);
     closed.gate = AERO_GATE_PRIMARY_LOST;
+    closed.lost_count =
+        act->plan->brought_count < UINT32_MAX ? (uint32_t)act->plan->brought_count : UINT32_MAX;
     snprintf(closed.gate_reason, sizeof closed.gate_reason,
              "aeroctl salvage was bringing back %" PRIu64 " records behind LSN %" PRIu64
              " and did not finish: run it again",

@@ -386,11 +386,14 @@ static void replace_segments(const struct aero_salvage_plan *plan, struct aero_h
 static void settle_gate(const struct aero_salvage_plan *plan, struct aero_manifest *manifest)
 {
     manifest->gate = AERO_GATE_OPEN;
+    manifest->lost_count = 0;
     memset(manifest->gate_reason, 0, sizeof manifest->gate_reason);
     for (size_t i = 0; i < manifest->pin_count; i++) {
         const struct aero_pin *pin = &manifest->pins[i];
         if (pin->durable.value > plan->end.lsn.value) {
+            uint64_t lost = pin->durable.value - plan->end.lsn.value;
             manifest->gate = AERO_GATE_PRIMARY_LOST;
+            manifest->lost_count = lost < UINT32_MAX ? (uint32_t)lost : UINT32_MAX;
             snprintf(manifest->gate_reason, sizeof manifest->gate_reason,
                      "replica '%s' acknowledged LSN %" PRIu64 " and the log ends at %" PRIu64
                      ": salvage from it, too",

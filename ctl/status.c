@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aeroctl status: AERO.STATUS, as lines or JSON, and as an exit status. */
+#include <poll.h>
 #include <string.h>
 
+#include "base/config_text.h"
 #include "ctl/client.h"
 #include "ctl/health.h"
 #include "ctl/json.h"
 
 #define WORDS "status"
+#define WATCH_MIN_NS (UINT64_C(100) * 1000000U)
+#define WATCH_MAX_NS (UINT64_C(3600) * 1000000000U)
 
 static void print_headline(const struct aero_ctl *ctl, struct aero_slice lines)
 {
@@ -57,9 +61,43 @@ static void print_json(const struct aero_ctl *ctl, struct aero_slice lines, int 
     aero_ctl_json_finish(ctl, object);
 }
 
+static int ask_once(const struct aero_ctl *ctl, const struct aero_ctl_target *target, bool json)
+{
+    struct aero_buffer buffer = {0};
+    struct aero_slice lines;
+    int exit_code;
+    if (aero_ctl_ask(ctl, WORDS, target, "AERO.STATUS", &buffer, &lines, &exit_code)) {
+        exit_code = aero_ctl_health(lines);
+        if (json) {
+            print_json(ctl, lines, exit_code);
+        } else {
+            print_lines(ctl, lines);
+        }
+    }
+    aero_buffer_deinit(&buffer);
+    return exit_code;
+}
+
+/* Until it is interrupted, or nobody reads any more. A node that does not answer now may later. */
+static int watch(const struct aero_ctl *ctl, const struct aero_ctl_target *target, bool json,
+                 uint64_t interval_ns)
+{
+    while (true) {
+        (void)ask_once(ctl, target, json);
+        fputs(json ? "" : "\n", ctl->out);
+        if (fflush(ctl->out) != 0 || ferror(ctl->out)) {
+            return AERO_EXIT_FAILURE;
+        }
+        (void)poll(NULL, 0, (int)(interval_ns / 1000000));
+    }
+}
+
 int aero_ctl_status(const struct aero_ctl *ctl, int argc, char **argv)
 {
-    static const struct aero_option options[] = {AERO_CTL_OPTIONS_NODE};
+    static const struct aero_option options[] = {
+        {"watch", "TIME", NULL,
+         "Say it again and again, TIME apart, such as 1s, until interrupted."},
+        AERO_CTL_OPTIONS_NODE};
     static const struct aero_program program = {
         .name = "aeroctl " WORDS,
         .summary = "Says how a node is: its role, state and reason, what to do next, how far its "
@@ -72,23 +110,20 @@ int aero_ctl_status(const struct aero_ctl *ctl, int argc, char **argv)
     };
     struct aero_options given;
     struct aero_ctl_target target;
-    struct aero_buffer buffer = {0};
-    struct aero_slice lines;
+    uint64_t interval_ns = 0;
     int exit_code;
     if (!aero_ctl_parse(ctl, &program, argc, argv, 0, 0, &given, &exit_code)) {
         return exit_code;
     }
+    const char *interval = aero_options_value(&given, "watch");
     if (!aero_ctl_target_parse(ctl, &given, &target)) {
         return AERO_EXIT_USAGE;
     }
-    if (aero_ctl_ask(ctl, WORDS, &target, "AERO.STATUS", &buffer, &lines, &exit_code)) {
-        exit_code = aero_ctl_health(lines);
-        if (aero_options_has(&given, "json")) {
-            print_json(ctl, lines, exit_code);
-        } else {
-            print_lines(ctl, lines);
-        }
+    if (interval != NULL && (!aero_text_to_duration_ns(interval, &interval_ns) ||
+                             interval_ns < WATCH_MIN_NS || interval_ns > WATCH_MAX_NS)) {
+        aero_ctl_complain(ctl, WORDS, "--watch must be a duration such as 1s, 100ms to 1h");
+        return AERO_EXIT_USAGE;
     }
-    aero_buffer_deinit(&buffer);
-    return exit_code;
+    bool json = aero_options_has(&given, "json");
+    return interval == NULL ? ask_once(ctl, &target, json) : watch(ctl, &target, json, interval_ns);
 }

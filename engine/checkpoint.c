@@ -39,6 +39,8 @@ struct aero_checkpointer {
     uint64_t edits;
     uint64_t edits_writing; /* covered by the write in flight */
     uint64_t edits_durable;
+    uint64_t notes; /* changes of `next` that wait for an edit to go with */
+    uint64_t notes_writing;
     bool manifest_open;
     struct aero_buffer manifest_bytes;
 
@@ -193,6 +195,11 @@ uint64_t aero_checkpointer_durable_edit(const struct aero_checkpointer *checkpoi
     return checkpointer->edits_durable;
 }
 
+bool aero_checkpointer_is_settled(const struct aero_checkpointer *checkpointer)
+{
+    return checkpointer->failed || checkpointer->edits_durable == checkpointer->edits;
+}
+
 bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer, aero_status *out_status)
 {
     if (checkpointer->failed) {
@@ -203,30 +210,74 @@ bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer, aero
 
 /* ---- Pins --------------------------------------------------------------------------------------------------- */
 
+static struct aero_pin *find_pin(struct aero_manifest *manifest, const char *node_name)
+{
+    for (size_t i = 0; i < manifest->pin_count; i++) {
+        if (strcmp(manifest->pins[i].node_name, node_name) == 0) {
+            return &manifest->pins[i];
+        }
+    }
+    return NULL;
+}
+
 aero_status aero_checkpointer_pin(struct aero_checkpointer *checkpointer, const char *node_name,
                                   uint64_t sequence, aero_lsn durable)
 {
     struct aero_manifest *next = &checkpointer->next;
-    size_t index = 0;
-    while (index < next->pin_count && strcmp(next->pins[index].node_name, node_name) != 0) {
-        index++;
-    }
-    if (index == AERO_PINS_MAX) {
+    struct aero_pin *pin = find_pin(next, node_name);
+    if (pin == NULL && next->pin_count == AERO_PINS_MAX) {
         return aero_error(AERO_LIMIT);
     }
-    struct aero_pin *pin = &next->pins[index];
-    if (index == next->pin_count) {
-        next->pin_count++;
-        *pin = (struct aero_pin){0};
+    if (pin == NULL) {
+        pin = &next->pins[next->pin_count++];
+        *pin = (struct aero_pin){.sequence = sequence};
         snprintf(pin->node_name, sizeof pin->node_name, "%s", node_name);
-    }
-    uint64_t highest = durable.value > pin->durable.value ? durable.value : pin->durable.value;
-    if (pin->sequence != sequence || pin->durable.value != highest) {
-        pin->sequence = sequence;
-        pin->durable = aero_lsn_of(highest);
         checkpointer->edits++;
     }
+    checkpointer->edits += sequence < pin->sequence;
+    checkpointer->notes += sequence > pin->sequence;
+    pin->sequence = sequence;
+    aero_checkpointer_acknowledge(checkpointer, node_name, durable);
     return aero_ok();
+}
+
+void aero_checkpointer_acknowledge(struct aero_checkpointer *checkpointer, const char *node_name,
+                                   aero_lsn durable)
+{
+    struct aero_pin *pin = find_pin(&checkpointer->next, node_name);
+    if (pin != NULL && durable.value > pin->durable.value) {
+        pin->durable = durable;
+        checkpointer->notes++;
+    }
+}
+
+aero_lsn aero_checkpointer_acknowledged(const struct aero_checkpointer *checkpointer,
+                                        const char *node_name)
+{
+    for (size_t i = 0; i < checkpointer->next.pin_count; i++) {
+        if (strcmp(checkpointer->next.pins[i].node_name, node_name) == 0) {
+            return checkpointer->next.pins[i].durable;
+        }
+    }
+    return aero_lsn_of(0);
+}
+
+const struct aero_pin *aero_checkpointer_pins(const struct aero_checkpointer *checkpointer,
+                                              size_t *out_count)
+{
+    *out_count = checkpointer->next.pin_count;
+    return checkpointer->next.pins;
+}
+
+bool aero_checkpointer_has_notes(const struct aero_checkpointer *checkpointer)
+{
+    return checkpointer->notes > checkpointer->notes_writing;
+}
+
+void aero_checkpointer_write_notes(struct aero_checkpointer *checkpointer)
+{
+    bool will_go_anyway = checkpointer->edits > checkpointer->edits_writing;
+    checkpointer->edits += aero_checkpointer_has_notes(checkpointer) && !will_go_anyway;
 }
 
 /* ---- Checkpoints -------------------------------------------------------------------------------------------- */
@@ -497,6 +548,7 @@ static const struct aero_disk_request *give_own(struct aero_checkpointer *checkp
 static const struct aero_disk_request *manifest_request(struct aero_checkpointer *checkpointer)
 {
     checkpointer->edits_writing = checkpointer->edits;
+    checkpointer->notes_writing = checkpointer->notes;
     checkpointer->own.op_count =
         aero_manifest_ops(&checkpointer->next, HANDLE_MANIFEST, !checkpointer->manifest_open,
                           &checkpointer->manifest_bytes, checkpointer->ops);

@@ -46,6 +46,8 @@ aero_checkpointer_manifest(const struct aero_checkpointer *checkpointer);
 struct aero_manifest *aero_checkpointer_edit(struct aero_checkpointer *checkpointer,
                                              uint64_t *out_edit);
 uint64_t aero_checkpointer_durable_edit(const struct aero_checkpointer *checkpointer);
+/* Every edit is durable, or none will be any more. */
+bool aero_checkpointer_is_settled(const struct aero_checkpointer *checkpointer);
 
 /* The WAL grew: a new segment, and the durable end now and then. */
 void aero_checkpointer_on_segment(struct aero_checkpointer *checkpointer,
@@ -67,10 +69,25 @@ void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
 bool aero_checkpointer_take_result(struct aero_checkpointer *checkpointer, aero_status *out_status,
                                    struct aero_snapshot_entry *out_entry);
 
-/* A replica's claim: raises or sets its pin; AERO_LIMIT when AERO_PINS_MAX other names are pinned.
- * Capped by retention. */
+/* A replica's claim: sets its pin; AERO_LIMIT when AERO_PINS_MAX other names are pinned. Capped by
+ * retention, which heeds it at once. A name that is new and a claim to older WAL are an edit; one
+ * that moves on is a note. */
 aero_status aero_checkpointer_pin(struct aero_checkpointer *checkpointer, const char *node_name,
                                   uint64_t sequence, aero_lsn durable);
+/* The highest LSN that this replica ever acknowledged durable (decision 5): a note, known at once.
+ * Nothing for a name without a pin. */
+void aero_checkpointer_acknowledge(struct aero_checkpointer *checkpointer, const char *node_name,
+                                   aero_lsn durable);
+aero_lsn aero_checkpointer_acknowledged(const struct aero_checkpointer *checkpointer,
+                                        const char *node_name);
+/* Notes are too many to be written one by one: they wait in memory and go with the next edit (a new
+ * segment is one), or with write_notes, which the owner calls now and then. A crash forgets those
+ * since. */
+bool aero_checkpointer_has_notes(const struct aero_checkpointer *checkpointer);
+void aero_checkpointer_write_notes(struct aero_checkpointer *checkpointer);
+/* Pins as they are now, notes included: borrowed until the next call. */
+const struct aero_pin *aero_checkpointer_pins(const struct aero_checkpointer *checkpointer,
+                                              size_t *out_count);
 
 /* Requests: snapshot blocks (lane 0, long: a worker of its own) and manifest/unlink work (lane 1).
  * */

@@ -64,6 +64,8 @@ struct aero_manifest {
     aero_epoch epoch;
     enum aero_write_gate gate;
     char gate_reason[256];
+    /* AERO_GATE_PRIMARY_LOST: so many records at least, which an operator who gives them up has to name (7). */
+    uint32_t lost_count;
     char halt_reason
         [256]; /* a replica that is HALTED stays so over restarts until an operator acts */
     struct aero_history history;

@@ -72,7 +72,7 @@ static void put_body(struct aero_buffer *out, const struct aero_manifest *manife
     aero_put_u32(out, (uint32_t)manifest->snapshot_count);
     aero_put_u32(out, (uint32_t)manifest->pin_count);
     aero_put_u32(out, (uint32_t)manifest->damaged_count);
-    aero_put_u32(out, 0);
+    aero_put_u32(out, manifest->lost_count);
     AERO_ASSERT(out->length - before == FIXED_BYTES);
     for (size_t i = 0; i < manifest->snapshot_count; i++) {
         put_snapshot(out, &manifest->snapshots[i]);
@@ -137,10 +137,11 @@ static void take_fixed(struct aero_take *take, struct aero_manifest *manifest)
     manifest->snapshot_count = aero_take_u32(take);
     manifest->pin_count = aero_take_u32(take);
     manifest->damaged_count = aero_take_u32(take);
+    manifest->lost_count = aero_take_u32(take);
     aero_take_check(take, manifest->snapshot_count <= AERO_SNAPSHOTS_MAX);
     aero_take_check(take, manifest->pin_count <= AERO_PINS_MAX);
     aero_take_check(take, manifest->damaged_count <= AERO_DAMAGED_MAX);
-    aero_take_check(take, aero_take_u32(take) == 0);
+    aero_take_check(take, manifest->lost_count == 0 || gate == AERO_GATE_PRIMARY_LOST);
 }
 
 static void take_lists(struct aero_take *take, struct aero_manifest *manifest)

@@ -25,6 +25,9 @@ void aero_fleet_event_copy(struct aero_fleet_event *out_event, uint64_t connecti
     if (event->kind == AERO_SENDER_VERDICT) {
         out_event->verdict = event->verdict->kind;
     }
+    if (event->kind == AERO_SENDER_LOSS_PROVEN) {
+        out_event->lost_count = event->verdict->commits_yours;
+    }
     snprintf(out_event->name, sizeof out_event->name, "%s", name);
     snprintf(out_event->address, sizeof out_event->address, "%s", address);
     snprintf(out_event->link_state, sizeof out_event->link_state, "%s", status.state);

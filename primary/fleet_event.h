@@ -21,6 +21,7 @@ struct aero_fleet_event {
     aero_lsn applied;
     uint64_t pin_sequence;
     aero_lsn acknowledged;
+    uint64_t lost_count; /* LOSS_PROVEN: records that the replica has and this primary lost */
     struct aero_snapshot_entry snapshot;
     struct aero_message_digest_mismatch mismatch;
     char file[AERO_DISK_NAME_MAX];

@@ -15,55 +15,10 @@
 #define RETRY_INTERVAL_NS 1000000000U /* between attempts to begin a segment after ENOSPC */
 #define IDLE_BEFORE_PROOF_SYNC_NS \
     200000000U /* losing the proof is harmless: its sync never competes with commits */
+/* Acknowledgements since are forgotten by a crash: the bound of that, in time. */
+#define NOTES_INTERVAL_NS 5000000000U
 #define RECLAIM_NODES_PER_TURN 256U
 #define EXPIRE_KEYS_PER_TURN 64U
-
-aero_status aero_primary_begin_incarnation(struct aero_disk disk, struct aero_recovered *recovered,
-                                           const struct aero_recovery_report *report,
-                                           bool open_writes_after_cut, aero_id incarnation)
-{
-    struct aero_manifest *manifest = &recovered->manifest;
-    if (manifest->role != AERO_ROLE_PRIMARY) {
-        return aero_error(AERO_MISMATCH);
-    }
-    struct aero_incarnation entry = {
-        .epoch = manifest->epoch,
-        .nonce = incarnation,
-        .node_id = manifest->node_id,
-        .start = recovered->end,
-    };
-    snprintf(entry.node_name, sizeof entry.node_name, "%s", manifest->node_name);
-    AERO_TRY(aero_history_add_incarnation(&manifest->history, &entry));
-    /* Recovery raised the gate before it cut: a crash between the two must not forget it. */
-    AERO_ASSERT(report->verdict != AERO_VERDICT_TORN_TAIL || manifest->pin_count == 0 ||
-                manifest->gate != AERO_GATE_OPEN);
-    if (open_writes_after_cut && manifest->gate == AERO_GATE_CUT) {
-        manifest->gate = AERO_GATE_OPEN;
-        manifest->gate_reason[0] = '\0';
-    }
-    return aero_manifest_write(disk, manifest);
-}
-
-static void show_gate(struct aero_primary *primary, enum aero_write_gate gate, const char *reason)
-{
-    static const char *const advice[] = {
-        [AERO_GATE_OPEN] = "",
-        [AERO_GATE_CUT] =
-            "waiting for a replica to confirm the end of the log, or for the operator "
-            "(aeroctl open-writes)",
-        [AERO_GATE_PRIMARY_LOST] =
-            "a replica holds records that this primary lost: bring them back "
-            "(aeroctl salvage) before writing",
-        [AERO_GATE_SUPERSEDED] = "another primary was promoted: rejoin as its replica, or promote "
-                                 "this one explicitly",
-    };
-    primary->gate = gate;
-    primary->closed_reason[0] = '\0';
-    if (gate != AERO_GATE_OPEN) {
-        snprintf(primary->closed_reason, sizeof primary->closed_reason,
-                 "MISCONF writes are closed: %s; %s", reason, advice[gate]);
-    }
-}
 
 struct aero_primary *aero_primary_new(const struct aero_primary_options *options,
                                       struct aero_recovered *recovered, aero_id nonce,
@@ -93,8 +48,8 @@ struct aero_primary *aero_primary_new(const struct aero_primary_options *options
     primary->pipeline = aero_pipeline_new(recovered->tree, primary->wal, recovered->end.lsn,
                                           recovered->expiry_clock);
     recovered->tree = NULL;
-    show_gate(primary, manifest->gate, manifest->gate_reason);
     primary->checkpointer = aero_checkpointer_new(&options->checkpoint, recovered);
+    aero_primary_show_gate(primary);
     primary->server =
         aero_server_new(&options->server, aero_primary_node(primary), options->server_config);
     primary->view_is_stale = true;
@@ -122,35 +77,6 @@ struct aero_server *aero_primary_server(struct aero_primary *primary)
     return primary->server;
 }
 
-/* ---- Gates ---- */
-
-void aero_primary_raise_gate(struct aero_primary *primary, enum aero_write_gate gate,
-                             const char *reason)
-{
-    if (primary->gate >= gate) {
-        return; /* the graver doubt stays */
-    }
-    uint64_t edit;
-    struct aero_manifest *manifest = aero_checkpointer_edit(primary->checkpointer, &edit);
-    manifest->gate = gate;
-    snprintf(manifest->gate_reason, sizeof manifest->gate_reason, "%s", reason);
-    show_gate(primary, gate, reason);
-    aero_log_event(primary->logger, AERO_LOG_ERROR, "writes_closed",
-                   AERO_LOG_STR("reason", reason));
-}
-
-void aero_primary_lower_gate(struct aero_primary *primary)
-{
-    uint64_t edit;
-    struct aero_manifest *manifest = aero_checkpointer_edit(primary->checkpointer, &edit);
-    manifest->gate = AERO_GATE_OPEN;
-    manifest->gate_reason[0] = '\0';
-    if (aero_wal_is_open(primary->wal)) {
-        show_gate(primary, AERO_GATE_OPEN, "");
-    }
-    aero_log_event(primary->logger, AERO_LOG_WARN, "writes_opened");
-}
-
 /* ---- What the WAL says ---- */
 
 static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_failure *failure)
@@ -165,13 +91,15 @@ static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_f
         primary->tree_has_garbage = true;
     }
     primary->wal_failed = failure->closed && primary->gate == AERO_GATE_OPEN;
-    const char *advice = failure->closed ? "restart to recover from disk"
-                                         : "writes resume by themselves once there is space";
+    const char *advice = failure->closed
+                             ? "look at the disk, then restart the primary: it recovers from disk"
+                             : "make space: writes resume by themselves once there is some";
     if (primary->gate == AERO_GATE_OPEN) { /* a gate's reason says more */
-        snprintf(primary->closed_reason, sizeof primary->closed_reason,
-                 "MISCONF writes are closed: %s of %s failed (%s, errno %d) at LSN %llu; %s",
-                 failure->call, failure->file, aero_code_text(failure->status.code),
-                 failure->status.sys_errno, (unsigned long long)failure->durable.value + 1, advice);
+        char reason[256];
+        snprintf(reason, sizeof reason, "%s of %s failed (%s, errno %d) at LSN %llu", failure->call,
+                 failure->file, aero_code_text(failure->status.code), failure->status.sys_errno,
+                 (unsigned long long)failure->durable.value + 1);
+        aero_primary_close_for(primary, reason, advice);
     }
     aero_log_event(primary->logger, AERO_LOG_ERROR, "wal_failed",
                    AERO_LOG_STR("call", failure->call), AERO_LOG_STR("file", failure->file),
@@ -205,7 +133,7 @@ void aero_primary_follow_wal(struct aero_primary *primary)
     }
     if (aero_wal_is_open(primary->wal) && primary->gate == AERO_GATE_OPEN &&
         primary->closed_reason[0] != '\0' && !primary->stopping) {
-        primary->closed_reason[0] = '\0';
+        aero_primary_close_for(primary, "", "");
         aero_log_event(primary->logger, AERO_LOG_WARN, "writes_resumed");
     }
     aero_server_resume(primary->server);
@@ -323,6 +251,10 @@ void aero_primary_end_turn(struct aero_primary *primary)
         aero_wal_give_nonce(primary->wal, primary->entropy[--primary->entropy_count]);
     }
     aero_wal_submit(primary->wal);
+    if (primary->now.value - primary->noted_at.value >= NOTES_INTERVAL_NS) {
+        primary->noted_at = primary->now;
+        aero_checkpointer_write_notes(primary->checkpointer);
+    }
     drive_checkpoint(primary);
     recycle_segments(primary);
     if (primary->tree_has_garbage) {
@@ -378,7 +310,11 @@ void aero_primary_on_completion(struct aero_primary *primary, enum aero_core_own
         aero_wal_on_completion(primary->wal, completion);
         aero_primary_follow_wal(primary);
     } else {
+        enum aero_write_gate before = aero_checkpointer_manifest(primary->checkpointer)->gate;
         aero_checkpointer_on_completion(primary->checkpointer, completion);
+        if (aero_checkpointer_manifest(primary->checkpointer)->gate != before) {
+            primary->view_is_stale = true; /* senders may say now that this node is fenced */
+        }
         drive_checkpoint(primary);
     }
 }
@@ -386,13 +322,14 @@ void aero_primary_on_completion(struct aero_primary *primary, enum aero_core_own
 void aero_primary_begin_stop(struct aero_primary *primary)
 {
     primary->stopping = true;
-    snprintf(primary->closed_reason, sizeof primary->closed_reason,
-             "MISCONF the server is shutting down");
+    aero_primary_close_for(primary, "the server is shutting down", "wait for it to be back");
+    aero_checkpointer_write_notes(primary->checkpointer);
 }
 
 bool aero_primary_is_stopped(const struct aero_primary *primary)
 {
-    return primary->stopping && aero_wal_is_idle(primary->wal);
+    return primary->stopping && aero_wal_is_idle(primary->wal) &&
+           aero_checkpointer_is_settled(primary->checkpointer);
 }
 
 bool aero_primary_has_failed(const struct aero_primary *primary)

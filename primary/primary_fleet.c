@@ -24,6 +24,7 @@ void aero_primary_refresh_view(struct aero_primary *primary)
         .snapshots = manifest->snapshots,
         .snapshot_count = manifest->snapshot_count,
         .must_not_seed = primary->must_not_seed,
+        .fenced = manifest->gate == AERO_GATE_SUPERSEDED,
     };
     snprintf(source.node_name, sizeof source.node_name, "%s", manifest->node_name);
     source.files = aero_checkpointer_files(primary->checkpointer, &source.file_count);
@@ -47,13 +48,7 @@ struct aero_wal_place aero_primary_durable_place(const struct aero_primary *prim
 
 aero_lsn aero_primary_acknowledged_by(const struct aero_primary *primary, const char *name)
 {
-    const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
-    for (size_t i = 0; i < manifest->pin_count; i++) {
-        if (strcmp(manifest->pins[i].node_name, name) == 0) {
-            return manifest->pins[i].durable;
-        }
-    }
-    return aero_lsn_of(0);
+    return aero_checkpointer_acknowledged(primary->checkpointer, name);
 }
 
 /* ---- What replicas say ---- */
@@ -98,7 +93,9 @@ static void close_authority(struct aero_primary *primary, enum aero_write_gate g
 {
     char reason[256];
     snprintf(reason, sizeof reason, "%.60s: %.180s", event->name, event->text);
-    aero_primary_raise_gate(primary, gate, reason);
+    aero_primary_raise_gate(primary, gate, reason,
+                            event->lost_count < UINT32_MAX ? (uint32_t)event->lost_count
+                                                           : UINT32_MAX);
     aero_wal_close(primary->wal, aero_error(AERO_MISMATCH));
     aero_primary_follow_wal(primary);
 }
@@ -140,6 +137,7 @@ void aero_primary_on_fleet_event(struct aero_primary *primary, const struct aero
         aero_log_event(primary->logger, AERO_LOG_INFO, "replica_gone",
                        AERO_LOG_STR("replica", event->name), AERO_LOG_STR("text", event->text));
         aero_fleet_leave(&primary->fleet, event->connection);
+        aero_checkpointer_write_notes(primary->checkpointer); /* nothing is to follow */
         return;
     }
     update_member(primary, event);
@@ -151,6 +149,7 @@ void aero_primary_on_fleet_event(struct aero_primary *primary, const struct aero
         pin(primary, event, event->snapshot.sequence);
         break;
     case AERO_SENDER_PROGRESS:
+        aero_checkpointer_acknowledge(primary->checkpointer, event->name, event->durable);
         aero_server_on_progress(primary->server);
         break;
     case AERO_SENDER_PIN:
@@ -163,6 +162,7 @@ void aero_primary_on_fleet_event(struct aero_primary *primary, const struct aero
         log_doubt(primary, "loss_claimed", event);
         break;
     case AERO_SENDER_LOSS_PROVEN:
+        aero_checkpointer_acknowledge(primary->checkpointer, event->name, event->durable);
         close_authority(primary, AERO_GATE_PRIMARY_LOST, event);
         break;
     case AERO_SENDER_SUPERSEDED:

@@ -26,7 +26,7 @@ static bool node_can_write(void *self, const char **out_error)
 {
     struct aero_primary *primary = self;
     if (primary->closed_reason[0] != '\0') {
-        *out_error = primary->closed_reason;
+        *out_error = primary->closed_error;
         return false;
     }
     return true;

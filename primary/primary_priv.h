@@ -42,15 +42,19 @@ struct aero_primary {
     aero_id entropy[AERO_ENTROPY_STOCK];
     size_t entropy_count;
 
-    /* Why writes are refused; empty when they are taken. Gates from the manifest, failures from
-     * the WAL. */
-    char closed_reason[512];
+    /* Why writes are refused, and what to do; empty when they are taken. Gates from the manifest,
+     * failures from the WAL. */
+    char closed_reason[320];
+    char closed_advice[320];
+    char closed_error[768]; /* both, as clients are told */
+    char admin_error[224];  /* the last one that names a number */
     enum aero_write_gate gate;
     bool wal_failed; /* by the disk, for good */
     bool stopping;
     bool tree_has_garbage;
     aero_mono_ns retry_at;
-    aero_mono_ns busy_at; /* when the WAL was last busy */
+    aero_mono_ns busy_at;  /* when the WAL was last busy */
+    aero_mono_ns noted_at; /* when acknowledgements were last written */
 
     struct aero_checkpoint_wish wish;
     uint64_t tickets_given;
@@ -83,9 +87,15 @@ bool aero_primary_admin(struct aero_primary *primary, const char *name,
 void aero_primary_follow_wal(struct aero_primary *primary);
 /* primary_fleet.c */
 void aero_primary_refresh_view(struct aero_primary *primary);
-/* primary.c: refuses writes from now on and says why; replies in flight get UNKNOWN. */
+/* primary_gate.c: refuses writes from now on and says why; replies in flight get UNKNOWN. */
 void aero_primary_raise_gate(struct aero_primary *primary, enum aero_write_gate gate,
-                             const char *reason);
+                             const char *reason, uint32_t lost_count);
 void aero_primary_lower_gate(struct aero_primary *primary);
+/* Why clients are refused from now on, and what to do; "" and "": they are not. */
+void aero_primary_close_for(struct aero_primary *primary, const char *reason, const char *advice);
+/* The gate that the manifest has; what a start begins with. */
+void aero_primary_show_gate(struct aero_primary *primary);
+/* Gives up what is lost: no replica is expected to have more than this log any more. */
+void aero_primary_discard_lost(struct aero_primary *primary);
 
 #endif

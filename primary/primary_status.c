@@ -7,6 +7,7 @@
 
 #include "primary/primary_priv.h"
 #include "server/status_text.h"
+#include "server/text.h"
 
 static const char *write_state(const struct aero_primary *primary)
 {
@@ -25,19 +26,12 @@ static const char *write_state(const struct aero_primary *primary)
 
 static const char *next_action(const struct aero_primary *primary)
 {
-    switch (primary->gate) {
-    case AERO_GATE_OPEN:
-        return primary->closed_reason[0] == '\0'
-                   ? "none"
-                   : "see the reason; after a failed sync, restart to recover from disk";
-    case AERO_GATE_CUT:
-        return "connect a replica, or accept the loss with 'aeroctl open-writes'";
-    case AERO_GATE_PRIMARY_LOST:
-        return "bring the records back from that replica with 'aeroctl salvage', then restart";
-    case AERO_GATE_SUPERSEDED:
-        return "rejoin as a replica of the other primary";
+    if (primary->closed_advice[0] != '\0') {
+        return primary->closed_advice;
     }
-    return "none";
+    return primary->must_not_seed ? "restart the primary: its state in memory fails its audit, and "
+                                    "recovery makes it anew from disk"
+                                  : "none";
 }
 
 static void put_status(struct aero_primary *primary, struct aero_buffer *out)
@@ -50,6 +44,9 @@ static void put_status(struct aero_primary *primary, struct aero_buffer *out)
     aero_status_text(out, "reason", primary->closed_reason);
     aero_status_text(out, "next_action", next_action(primary));
     aero_status_text(out, "writes", write_state(primary));
+    if (primary->gate == AERO_GATE_PRIMARY_LOST) {
+        aero_status_u64(out, "lost_records", manifest->lost_count);
+    }
     aero_status_id(out, "cluster_id", manifest->cluster_id);
     aero_status_text(out, "node_name", manifest->node_name);
     aero_status_id(out, "node_id", manifest->node_id);
@@ -74,6 +71,7 @@ static void put_status(struct aero_primary *primary, struct aero_buffer *out)
                         ? 0
                         : manifest->snapshots[manifest->snapshot_count - 1].position.lsn.value);
     aero_status_u64(out, "damaged_segments", manifest->damaged_count);
+    aero_status_text(out, "audit", primary->must_not_seed ? "failed" : "passed");
     aero_status_u64(out, "replicas", aero_fleet_count(&primary->fleet));
     aero_status_text(out, "expiry", primary->expiry_suspended ? "suspended" : "running");
 }
@@ -102,9 +100,10 @@ static void put_replicas(struct aero_primary *primary, struct aero_buffer *out)
                      : (primary->now.value - member->acknowledged_at.value) / 1000000);
         aero_status_text(out, "replica", line);
     }
-    const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
-    for (size_t i = 0; i < manifest->pin_count; i++) {
-        const struct aero_pin *pin = &manifest->pins[i];
+    size_t pin_count;
+    const struct aero_pin *pins = aero_checkpointer_pins(primary->checkpointer, &pin_count);
+    for (size_t i = 0; i < pin_count; i++) {
+        const struct aero_pin *pin = &pins[i];
         char line[256];
         snprintf(line, sizeof line, "name=%s,kept_from_segment=%" PRIu64 ",durable_lsn=%" PRIu64,
                  pin->node_name, pin->sequence, pin->durable.value);
@@ -160,31 +159,57 @@ void aero_primary_info(struct aero_primary *primary, const char *section, struct
     }
 }
 
+/* The number that is given up has to be named (decisions 7, 15). */
+static const char *open_writes(struct aero_primary *primary, const struct aero_slice *arguments,
+                               size_t argument_count, struct aero_buffer *out)
+{
+    uint64_t count = aero_checkpointer_manifest(primary->checkpointer)->lost_count;
+    uint64_t named = 0;
+    bool discards = argument_count == 2 && aero_text_is(arguments[0], "discard") &&
+                    aero_parse_u64(arguments[1], &named);
+    if (argument_count != 0 && !discards) {
+        return "ERR the arguments are none, or DISCARD and a number of records";
+    }
+    if (primary->gate == AERO_GATE_CUT && !discards) {
+        aero_primary_lower_gate(primary);
+    } else if (primary->gate == AERO_GATE_PRIMARY_LOST && discards && named == count) {
+        aero_primary_discard_lost(primary);
+    } else if (primary->gate == AERO_GATE_PRIMARY_LOST) {
+        snprintf(primary->admin_error, sizeof primary->admin_error,
+                 "ERR %" PRIu64 " records are lost here that were durable; if no replica can bring "
+                 "them back, give them up with 'aeroctl open-writes --discard %" PRIu64 "'",
+                 count, count);
+        return primary->admin_error;
+    } else {
+        return "ERR writes are not waiting for this decision; see 'aeroctl status'";
+    }
+    aero_status_text(out, "writes", write_state(primary));
+    aero_status_text(out, "next_action", primary->closed_advice);
+    return NULL;
+}
+
 bool aero_primary_admin(struct aero_primary *primary, const char *name,
                         const struct aero_slice *arguments, size_t argument_count,
                         struct aero_buffer *out_reply, const char **out_error)
 {
-    (void)arguments;
-    if (argument_count != 0) {
-        *out_error = "ERR this command takes no arguments";
+    if (strcmp(name, "OPENWRITES") == 0) {
+        *out_error = open_writes(primary, arguments, argument_count, out_reply);
         return true;
     }
-    if (strcmp(name, "STATUS") == 0) {
+    bool known = strcmp(name, "STATUS") == 0 || strcmp(name, "REPLICAS") == 0 ||
+                 strcmp(name, "CONFIRMCLOCK") == 0;
+    if (!known) {
+        return false;
+    }
+    if (argument_count != 0) {
+        *out_error = "ERR this command takes no arguments";
+    } else if (strcmp(name, "STATUS") == 0) {
         put_status(primary, out_reply);
     } else if (strcmp(name, "REPLICAS") == 0) {
         put_replicas(primary, out_reply);
-    } else if (strcmp(name, "OPENWRITES") == 0) {
-        if (primary->gate != AERO_GATE_CUT) {
-            *out_error = "ERR writes are not waiting for this decision; see AERO.STATUS";
-            return true;
-        }
-        aero_primary_lower_gate(primary);
-        aero_status_text(out_reply, "writes", write_state(primary));
-    } else if (strcmp(name, "CONFIRMCLOCK") == 0) {
+    } else {
         primary->expiry_suspended = false;
         aero_status_text(out_reply, "expiry", "running");
-    } else {
-        return false;
     }
     return true;
 }

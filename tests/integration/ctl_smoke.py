@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from daemon_case import DaemonCase, Primary, Replica, binary, make_certs, wait_for
@@ -154,6 +155,129 @@ class Ctl(DaemonCase):
         replica.stop()
         self.ctl(OK, "verify", self.data(primary))
         self.ctl(OK, "compare", self.data(primary), self.data(replica))
+
+    def test_lost_records_are_given_up_by_their_number_only(self):
+        """Decisions 5, 7: the loss is seen at the start, from what the replica had acknowledged; no replica is needed."""
+        primary, replica = self.pair()
+        self.fill(primary, 500)
+        self.wait_until_equal(primary, replica)
+        primary.stop()
+        replica.stop()
+        self.lose_records(primary)
+        primary.start()
+        said = self.status(primary)
+        lost = said["lost_records"]
+        self.assertEqual((said["writes"], lost), ("primary_lost", 500 - said["durable_lsn"]))
+        self.assertIn("'replica1' acknowledged LSN 500", said["reason"])
+        self.assertNotIn("MISCONF", said["reason"])
+        self.assertNotIn(said["next_action"], said["reason"])
+        self.assertTrue(primary.ask("SET", "a", "1").startswith(b"-MISCONF writes are closed: "))
+        port = ["--port", primary.port]
+        self.assertIn(f"--discard {lost}'", self.ctl(FAILURE, "open-writes", *port))
+        self.ctl(FAILURE, "open-writes", "--discard", lost - 1, *port)
+        self.ctl(USAGE, "open-writes", "--discard", "all", *port)
+        self.assertTrue(primary.ask("SET", "a", "1").startswith(b"-MISCONF"))
+        self.assertIn("takes writes", self.ctl(OK, "open-writes", "--discard", lost, *port))
+        self.cli(primary, "SET", "mine", "1")
+        primary.stop(signal.SIGKILL)
+        primary.start()
+        self.cli(primary, "SET", "mine", "2")
+        # The replica that still has them makes it two histories: nothing merges those, and nothing is dropped unasked.
+        replica.start()
+        wait_for(lambda: self.status(primary).get("writes") == "primary_lost", "the claim", 60)
+        wait_for(lambda: self.status(replica).get("state") == "HALTED", "the replica to halt", 60)
+        self.assertIn("aeroctl salvage", self.status(replica)["next_action"])
+        lost = self.status(primary)["lost_records"]
+        replica.stop()
+        primary.stop()
+        self.assertIn("Two histories",
+                      self.ctl(DIFFERENT, "salvage", "--primary-dir", self.data(primary),
+                               "--replica-dir", self.data(replica)))
+        primary.start()
+        self.assertEqual(self.status(primary)["lost_records"], lost)
+        self.assertIn("takes writes", self.ctl(OK, "open-writes", "--discard", lost, *port))
+        self.move_data_away(replica)
+        replica.start()
+        self.cli(primary, "SET", "mine", "3")
+        self.wait_until_equal(primary, replica)
+        self.assertIn("one history and one state",
+                      self.ctl(OK, "compare", f"127.0.0.1:{primary.port}",
+                               f"127.0.0.1:{replica.port}"))
+
+    def test_a_loss_that_is_given_up_while_the_log_is_closed_wants_a_restart(self):
+        primary, replica = self.pair()
+        self.fill(primary, 500)
+        self.wait_until_equal(primary, replica)
+        replica.stop()
+        primary.stop()
+        shutil.copytree(self.data(primary), self.data(primary) + ".old")
+        primary.start()
+        replica.start()
+        self.fill(primary, 100, 500)
+        self.wait_until_equal(primary, replica)
+        primary.stop()
+        replica.stop()
+        self.move_data_away(primary)  # an operator restores a copy
+        os.rename(self.data(primary) + ".old", self.data(primary))
+        primary.start()
+        replica.start()
+        wait_for(lambda: self.status(primary).get("writes") == "primary_lost", "the claim", 60)
+        self.assertEqual(self.status(primary)["lost_records"], 100)
+        self.assertIn("restart", self.ctl(OK, "open-writes", "--discard", 100, "--port",
+                                          primary.port))
+        self.assertIn("restart", self.ctl(ATTENTION, "status", "--port", primary.port))
+        replica.stop()
+        self.move_data_away(replica)
+        primary.stop()
+        primary.start()
+        replica.start()
+        self.cli(primary, "SET", "a", "1")
+        self.wait_until_equal(primary, replica)
+
+    def move_data_away(self, server):
+        os.rename(self.data(server), tempfile.mkdtemp(dir=server.directory) + "/data")
+
+    def test_a_replica_of_another_cluster_is_turned_round_by_its_advice(self):
+        primary, replica = self.pair()
+        self.fill(primary, 10)
+        self.wait_until_equal(primary, replica)
+        other = self.start(Primary(certs=self.certs))
+        replica.stop()
+        right, replica.through = replica.through, other.replication_port
+        replica.start()
+        wait_for(lambda: self.status(replica).get("state") == "HALTED", "the halt", 60)
+        said = self.status(replica)
+        self.assertIn("wrong cluster", said["reason"])
+        self.assertIn("'primary'", said["next_action"])
+        self.assertTrue(replica.ask("GET", "key:1").startswith(b"-HALTED"))
+        replica.stop()
+        replica.through = right
+        replica.start()
+        self.assertEqual(self.status(replica)["state"], "HALTED")
+        self.ctl(OK, "reconnect", "--port", replica.port)
+        self.cli(primary, "SET", "a", "1")
+        self.wait_until_equal(primary, replica)
+        self.assertEqual(self.cli(replica, "GET", "a"), "1")
+
+    def test_status_is_said_again_and_again_where_that_is_wanted(self):
+        primary = self.primary()
+        self.ctl(USAGE, "status", "--port", primary.port, "--watch", "soon")
+        watching = subprocess.Popen([binary("aeroctl"), "status", "--json", "--watch", "100ms",
+                                     "--port", str(primary.port)], stdout=subprocess.PIPE)
+        self.addCleanup(watching.stdout.close)
+        decoder = json.JSONDecoder()
+        text, seen = "", []
+        while len(seen) < 3:
+            text += watching.stdout.readline().decode()
+            try:
+                said, end = decoder.raw_decode(text)
+            except json.JSONDecodeError:
+                continue
+            seen.append(said["state"])
+            text = text[end:].lstrip()
+        watching.send_signal(signal.SIGINT)
+        self.assertEqual(watching.wait(timeout=20), -signal.SIGINT)
+        self.assertEqual(seen, ["serving"] * 3)
 
     def test_damage_is_found_where_it_is(self):
         primary = self.primary()

@@ -28,6 +28,8 @@ static void test_a_primary_that_does_not_write_needs_an_operator(void **state)
         assert_int_equal(health(lines), AERO_CTL_EXIT_ATTENTION);
     }
     assert_int_equal(health(PRIMARY "expiry:suspended\r\n"), AERO_CTL_EXIT_ATTENTION);
+    assert_int_equal(health(PRIMARY "audit:failed\r\n"), AERO_CTL_EXIT_ATTENTION);
+    assert_int_equal(health(PRIMARY "audit:passed\r\n"), AERO_EXIT_OK);
 }
 
 static void test_damage_is_said_before_anything_else(void **state)

@@ -355,6 +355,76 @@ static void test_pins_beyond_their_number_are_refused(void **state)
     power_disk_free(node.power);
 }
 
+static uint64_t generation(const struct node *node)
+{
+    return aero_checkpointer_manifest(node->checkpointer)->generation;
+}
+
+/* Decision 5: what a replica acknowledged is known at once, and durable with the next write of the manifest, which it
+ * does not cause: one write for each acknowledgement would be two syncs for each group. */
+static void test_acknowledgements_are_known_at_once_and_written_with_the_next_edit(void **state)
+{
+    (void)state;
+    struct node node = start(directory(), &plain);
+    aero_lsn none = {.value = 0};
+    assert_int_equal(aero_checkpointer_pin(node.checkpointer, "beta", 1, none).code, AERO_OK);
+    assert_true(run(&node));
+    uint64_t before = generation(&node);
+    for (uint64_t lsn = 1; lsn <= 19; lsn++) {
+        aero_checkpointer_acknowledge(node.checkpointer, "beta", aero_lsn_of(lsn));
+        assert_int_equal(aero_checkpointer_acknowledged(node.checkpointer, "beta").value, lsn);
+        assert_true(run(&node));
+    }
+    aero_checkpointer_acknowledge(node.checkpointer, "beta", aero_lsn_of(4)); /* never back */
+    aero_checkpointer_acknowledge(node.checkpointer, "stranger", aero_lsn_of(4));
+    /* Its pin moves with the segments: no write of its own either. */
+    assert_int_equal(aero_checkpointer_pin(node.checkpointer, "beta", 3, none).code, AERO_OK);
+    assert_true(run(&node));
+    assert_int_equal(generation(&node), before);
+    assert_true(aero_checkpointer_has_notes(node.checkpointer));
+    uint64_t edit;
+    (void)aero_checkpointer_edit(node.checkpointer, &edit);
+    assert_true(run(&node));
+    assert_int_equal(generation(&node), before + 1);
+    assert_false(aero_checkpointer_has_notes(node.checkpointer));
+    const struct aero_pin *pin = &aero_checkpointer_manifest(node.checkpointer)->pins[0];
+    assert_int_equal(pin->durable.value, 19);
+    assert_int_equal(pin->sequence, 3);
+    /* A claim to older WAL is not put off: a restart must know of it. */
+    assert_int_equal(aero_checkpointer_pin(node.checkpointer, "beta", 2, none).code, AERO_OK);
+    assert_true(run(&node));
+    assert_int_equal(generation(&node), before + 2);
+    stop(&node);
+    power_disk_free(node.power);
+}
+
+/* An owner that stops, or has waited long enough, has them written; once, and not when an edit goes anyway. */
+static void test_notes_are_written_once_when_asked_for(void **state)
+{
+    (void)state;
+    struct node node = start(directory(), &plain);
+    assert_int_equal(aero_checkpointer_pin(node.checkpointer, "beta", 1, aero_lsn_of(5)).code,
+                     AERO_OK);
+    aero_checkpointer_write_notes(node.checkpointer); /* the new name goes by itself */
+    assert_false(aero_checkpointer_is_settled(node.checkpointer));
+    assert_true(run(&node));
+    assert_true(aero_checkpointer_is_settled(node.checkpointer));
+    uint64_t before = generation(&node);
+    assert_int_equal(aero_checkpointer_manifest(node.checkpointer)->pins[0].durable.value, 5);
+    aero_checkpointer_write_notes(node.checkpointer); /* nothing to write */
+    assert_true(run(&node));
+    assert_int_equal(generation(&node), before);
+    aero_checkpointer_acknowledge(node.checkpointer, "beta", aero_lsn_of(6));
+    aero_checkpointer_write_notes(node.checkpointer);
+    aero_checkpointer_write_notes(node.checkpointer);
+    assert_false(aero_checkpointer_is_settled(node.checkpointer));
+    assert_true(run(&node));
+    assert_int_equal(generation(&node), before + 1);
+    assert_int_equal(aero_checkpointer_manifest(node.checkpointer)->pins[0].durable.value, 6);
+    stop(&node);
+    power_disk_free(node.power);
+}
+
 /* Decision 14: reuse is a truncation first: the old name is gone for good before anybody may write over the bytes. */
 static void test_truncated_segments_are_offered_for_reuse(void **state)
 {
@@ -450,6 +520,8 @@ int main(void)
         cmocka_unit_test(test_a_granted_snapshot_stays_until_its_replica_is_past_it),
         cmocka_unit_test(test_pinned_and_damaged_snapshots_stay_within_bounds),
         cmocka_unit_test(test_pins_beyond_their_number_are_refused),
+        cmocka_unit_test(test_acknowledgements_are_known_at_once_and_written_with_the_next_edit),
+        cmocka_unit_test(test_notes_are_written_once_when_asked_for),
         cmocka_unit_test(test_truncated_segments_are_offered_for_reuse),
         cmocka_unit_test(test_due_counts_the_wal_since_the_last_checkpoint),
         cmocka_unit_test(test_on_segment_ends_the_one_before_and_enters_the_history),
