@@ -25,6 +25,16 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static aero_status refuse(const struct aero_host_certs *certs, aero_status status, const char *text)
+{
+    aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_refused",
+                   AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
+                   AERO_LOG_STR("in_use", certs->context == NULL ? "none" : "the old ones"));
+    return status;
+}
+
+/* Expired ones never take the place of good ones; at a start they are better than no start: clients
+ * need no certificate, and peers refuse them by themselves. */
 static aero_status load(struct aero_host_certs *certs)
 {
     struct aero_tls_context *context = NULL;
@@ -32,13 +42,20 @@ static aero_status load(struct aero_host_certs *certs)
     look_at_files(certs, certs->seen);
     aero_status status = aero_tls_context_load(certs->directory, &context, text);
     if (!aero_is_ok(status)) {
-        aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_refused",
-                       AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
-                       AERO_LOG_STR("in_use", certs->context == NULL ? "none" : "the old ones"));
-        return status;
+        return refuse(certs, status, text);
+    }
+    bool is_valid = aero_tls_context_was_valid(context);
+    if (!is_valid && certs->context != NULL && aero_tls_context_was_valid(certs->context)) {
+        aero_tls_context_release(context);
+        return refuse(certs, aero_error(AERO_INVALID), text);
     }
     aero_tls_context_release(certs->context);
     certs->context = context;
+    if (!is_valid) {
+        aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_not_valid",
+                       AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
+                       AERO_LOG_STR("consequence", "clients are served, links are refused"));
+    }
     aero_log_event(certs->logger, AERO_LOG_INFO, "certificates_loaded",
                    AERO_LOG_STR("directory", certs->directory),
                    AERO_LOG_STR("node", aero_tls_context_name(context)),

@@ -20,7 +20,8 @@ struct aero_tls_context;
 
 /* Reads DIRECTORY/ca.crt (one authority or several), node.crt and node.key (may wait). On failure
  * nothing changes and out_text says which file, what is wrong and what to do: the caller keeps its
- * old context. */
+ * old context. Certificates that are not valid now, and else sound, load: a clock is no reason to
+ * refuse work that needs no peer. Peers refuse them, so out_text says so, and is "" otherwise. */
 aero_status aero_tls_context_load(const char *directory, struct aero_tls_context **out_context,
                                   char out_text[AERO_TLS_TEXT_MAX]);
 struct aero_tls_context *aero_tls_context_retain(struct aero_tls_context *context);
@@ -28,6 +29,8 @@ void aero_tls_context_release(struct aero_tls_context *context); /* NULL is fine
 /* Of node.crt: its name, and its end of validity in seconds since 1970, for warnings and metrics.
  * */
 const char *aero_tls_context_name(const struct aero_tls_context *context);
+/* When it was loaded. */
+bool aero_tls_context_was_valid(const struct aero_tls_context *context);
 int64_t aero_tls_context_expires(const struct aero_tls_context *context);
 
 /* Names that may connect; count 0: any that our CA signed. Borrowed during aero_tls_new. */

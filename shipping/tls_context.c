@@ -50,7 +50,8 @@ static aero_status open_file(struct load *load, const char *file, BIO **out_bio)
     if (bio == NULL) {
         (void)complain(
             load, file, last_error(),
-            "make certificates with 'aeroctl certs init' and see that this user may read them");
+            "'aeroctl certs init DIR --node NAME' makes DIR/NAME for development; this user must "
+            "be able to read it");
         return aero_error(AERO_NOT_FOUND);
     }
     *out_bio = bio;
@@ -138,25 +139,37 @@ static int64_t seconds_of(const ASN1_TIME *when)
     return ASN1_TIME_to_tm(when, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
-/* Would a peer with the same CA accept this certificate? */
-static aero_status check_chain(struct load *load, const struct aero_tls_context *context,
-                               X509 *certificate)
+/* Would a peer with the same CA accept this certificate, at this time or, with NO_CHECK_TIME, at any?
+ * X509_V_OK, or why not. */
+static int verify_chain(const struct aero_tls_context *context, X509 *certificate,
+                        unsigned long flags)
 {
-    aero_status status = aero_error(AERO_INVALID);
     X509_STORE_CTX *check = X509_STORE_CTX_new();
     AERO_ASSERT(check != NULL);
+    int result = X509_V_ERR_UNSPECIFIED;
     if (X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context->settings), certificate, NULL) ==
-            1 &&
-        X509_verify_cert(check) == 1) {
-        status = aero_ok();
-    } else {
-        const char *reason = X509_verify_cert_error_string(X509_STORE_CTX_get_error(check));
-        status = complain(load, "node.crt", reason,
-                          "it has to be valid now and signed by ca.crt of the same directory; "
-                          "renew it with 'aeroctl certs init'");
+        1) {
+        X509_STORE_CTX_set_flags(check, flags);
+        result = X509_verify_cert(check) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(check);
     }
     X509_STORE_CTX_free(check);
-    return status;
+    return result;
+}
+
+static aero_status check_chain(struct load *load, struct aero_tls_context *context,
+                               X509 *certificate)
+{
+    int now = verify_chain(context, certificate, 0);
+    context->was_valid = now == X509_V_OK;
+    if (now == X509_V_OK) {
+        return aero_ok();
+    }
+    bool is_sound = verify_chain(context, certificate, X509_V_FLAG_NO_CHECK_TIME) == X509_V_OK;
+    aero_status refusal =
+        complain(load, "node.crt", X509_verify_cert_error_string(now),
+                 is_sound ? "no peer accepts it: put a new one in its place, or set the clock right"
+                          : "it has to be signed by ca.crt of the same directory");
+    return is_sound ? aero_ok() : refusal;
 }
 
 static bool add_authority(struct aero_tls_context *context, X509 *authority)
@@ -285,6 +298,11 @@ void aero_tls_context_release(struct aero_tls_context *context)
 const char *aero_tls_context_name(const struct aero_tls_context *context)
 {
     return context->name;
+}
+
+bool aero_tls_context_was_valid(const struct aero_tls_context *context)
+{
+    return context->was_valid;
 }
 
 int64_t aero_tls_context_expires(const struct aero_tls_context *context)

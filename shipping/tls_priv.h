@@ -14,6 +14,7 @@ struct aero_tls_context {
     BIO_METHOD *filter; /* bytes in and out of a struct aero_tls */
     char name[AERO_TLS_NAME_MAX];
     int64_t expires;
+    bool was_valid;
     atomic_uint references;
 };
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import unittest
 
 from daemon_case import DaemonCase, Primary, Replica, make_certs, wait_for
@@ -66,6 +67,55 @@ class Pair(DaemonCase):
         self.expect_equal(primary, replica)
         self.assertEqual(self.cli(replica, "GET", "a"), "1")
 
+    def pins(self, primary):
+        lines = primary.ask("AERO.REPLICAS").decode().split("\r\n")
+        return [dict(part.split("=") for part in line[4:].split(",")) for line in lines
+                if line.startswith("pin:")]
+
+    def fill(self, primary, count):
+        commands = "".join(f"SET key:{i} {i}\r\n" for i in range(count))
+        subprocess.run(["redis-cli", "-p", str(primary.port), "--pipe"], input=commands, text=True,
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def test_what_a_replica_acknowledged_is_remembered_and_less_later_is_reported(self):
+        """Decision 5: on an idle pair, over a kill of the primary, against a replica whose disk went back in time."""
+        primary, replica = self.pair()
+        self.cli(primary, "SET", "a", "1")
+        self.expect_equal(primary, replica)
+        replica.stop()
+        data = os.path.join(replica.directory, "data")
+        shutil.copytree(data, data + ".old")
+        replica.start()
+        self.fill(primary, 5000)
+        self.expect_equal(primary, replica)
+        durable = int(replica.status()["durable_lsn"])
+        self.assertGreater(durable, 5000)
+        self.assertEqual(int(replica.status()["primary_durable_lsn"]), durable)
+        wait_for(lambda: self.pins(primary)[0]["durable_lsn"] == str(durable), "the pin", 20)
+        # A replica that goes away leaves nothing to wait for: its acknowledgements are written.
+        replica.stop(signal.SIGKILL)
+        wait_for(lambda: "replica_gone" in self.log_of(primary).splitlines()[-1], "the end", 20)
+        self.cli(primary, "AERO.CHECKPOINT")
+        primary.stop(signal.SIGKILL)
+        primary.start()
+        self.assertEqual(self.pins(primary)[0]["durable_lsn"], str(durable))
+        shutil.rmtree(data)
+        os.rename(data + ".old", data)
+        replica.start()
+        self.expect_equal(primary, replica)
+        self.assertIn(f"acknowledged_lsn={durable}", self.log_of(primary))
+        self.assertIn("event=replica_regressed", self.log_of(primary))
+
+    def test_a_clean_stop_writes_down_what_replicas_acknowledged(self):
+        primary, replica = self.pair()
+        self.fill(primary, 100)
+        self.expect_equal(primary, replica)
+        durable = int(replica.status()["durable_lsn"])
+        primary.stop()
+        self.assertEqual(primary.process.returncode, 0)
+        primary.start()
+        self.assertEqual(self.pins(primary)[0]["durable_lsn"], str(durable))
+
     def test_certificates_are_taken_over_at_sighup_and_bad_ones_are_not(self):
         primary, replica = self.pair()
         key = os.path.join(self.certs, "primary", "node.key")
@@ -82,6 +132,45 @@ class Pair(DaemonCase):
         replica.stop(signal.SIGKILL)
         replica.start()
         self.cli(primary, "SET", "a", "1")
+        self.expect_equal(primary, replica)
+
+    def openssl(self, *words, **arguments):
+        subprocess.run(["openssl", *words], check=True, capture_output=True, **arguments)
+
+    def write_certificate(self, certs, name, days):
+        """As an authority of the operator's own would: node.crt for the key that is there."""
+        node = os.path.join(certs, name)
+        request = self.path("request")
+        extensions = self.path("extensions")
+        with open(extensions, "w") as out:
+            out.write(f"subjectAltName=DNS:{name}\n")
+        self.openssl("req", "-new", "-key", node + "/node.key", "-subj", "/CN=" + name, "-out",
+                     request)
+        self.openssl("x509", "-req", "-in", request, "-CA", certs + "/ca.crt", "-CAkey",
+                     certs + "/ca.key", "-set_serial", "77", "-days", str(days), "-extfile",
+                     extensions, "-out", node + "/node.crt")
+
+    def test_an_expired_certificate_closes_links_not_the_node(self):
+        """Clients need no certificate; a restart at night must not turn an expired one into an outage."""
+        certs = make_certs()
+        self.addCleanup(shutil.rmtree, os.path.dirname(certs), ignore_errors=True)
+        self.write_certificate(certs, "primary", -1)
+        primary = self.start(Primary(certs=certs))
+        self.assertEqual(self.cli(primary, "SET", "a", "1"), "OK")
+        self.assertIn("event=certificates_not_valid", self.log_of(primary))
+        self.assertIn("certificate has expired", self.log_of(primary))
+        replica = self.start(Replica(primary))
+        wait_for(lambda: "expired" in replica.status().get("link_reason", ""), "the refusal", 20)
+        self.write_certificate(certs, "primary", 30)
+        primary.process.send_signal(signal.SIGHUP)
+        replica.ask("AERO.RECONNECT")
+        self.expect_equal(primary, replica)
+        # Another expired one does not take the place of the good one.
+        self.write_certificate(certs, "primary", -1)
+        primary.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "certificates_refused" in self.log_of(primary), "the refusal", 20)
+        replica.ask("AERO.RECONNECT")
+        self.cli(primary, "SET", "a", "2")
         self.expect_equal(primary, replica)
 
 
