@@ -22,10 +22,51 @@ static const char *state_name(const struct aero_replica *replica)
     return "?";
 }
 
+#define EMPTY_DIRECTORY \
+    "stop it, move its data directory away, start it on an empty one: it bootstraps anew"
+
+/* By what a reason begins with; docs/operations.md says more about each. */
+static const char *halt_advice(const char *reason)
+{
+    static const struct {
+        const char *kind;
+        const char *advice;
+    } table[] = {
+        {"primary lost records",
+         "keep this directory: stop both nodes, bring the records back with 'aeroctl salvage "
+         "--primary-dir DIR --replica-dir DIR', start both, then 'aeroctl reconnect' here"},
+        {"diverged", "see with 'aeroctl wal dump --keys DIR' what only it holds; if that is not "
+                     "needed: " EMPTY_DIRECTORY},
+        {"unprovable", "see with 'aeroctl wal dump --keys DIR' what it holds; if that is not "
+                       "needed: " EMPTY_DIRECTORY},
+        {"history", "see with 'aeroctl wal dump --keys DIR' what it holds; if that is not "
+                    "needed: " EMPTY_DIRECTORY},
+        {"digest mismatch", "'aeroctl verify DIR' on both nodes' directories, stopped, says whose "
+                            "state is wrong; if it is this one's: " EMPTY_DIRECTORY},
+        {"malformed commit", "'aeroctl verify DIR' on both nodes' directories, stopped; if the "
+                             "primary's is sound: " EMPTY_DIRECTORY},
+        {"gap", "'aeroctl reconnect'; if it comes again, 'aeroctl verify DIR' on the primary's "
+                "directory, stopped"},
+        {"stream damaged", "'aeroctl reconnect'; if it comes again, 'aeroctl verify DIR' on the "
+                           "primary's directory, stopped"},
+        {"wrong cluster", "correct 'primary' or 'data_dir' in its configuration and restart it, "
+                          "then 'aeroctl reconnect'"},
+        {"authority in doubt", "point 'primary' in its configuration at the node of the higher "
+                               "epoch ('aeroctl status' shows it) and restart it, then 'aeroctl "
+                               "reconnect'"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (strncmp(reason, table[i].kind, strlen(table[i].kind)) == 0) {
+            return table[i].advice;
+        }
+    }
+    return "read the reason; 'aeroctl reconnect' once it is resolved";
+}
+
 static const char *next_action(const struct aero_replica *replica)
 {
     if (replica->state == AERO_REPLICA_HALTED) {
-        return "read the reason; 'aeroctl reconnect' once it is resolved";
+        return halt_advice(replica->reason);
     }
     if (replica->disk_fault) {
         return "mend the disk, then restart this replica";

@@ -121,7 +121,7 @@ static const struct aero_config_key keys[] = {
      .default_text = "0",
      .min_text = "0",
      .help = "TCP port for replicas, over TLS 1.3 with certificates on both sides. 0: no "
-             "replicas. A replica listens there once it has been promoted."},
+             "replicas. A replica listens on none."},
     {.name = "certs_dir",
      .type = AERO_CONFIG_STRING,
      .default_text = "",
@@ -151,8 +151,8 @@ static const struct aero_config_key keys[] = {
      .default_text = "1s",
      .min_text = "10ms",
      .max_text = "60s",
-     .help = "How often a link between primary and replica says something when there is nothing "
-             "to say."},
+     .help = "How often the ends of a link say that they are there, and how far their logs are "
+             "durable."},
     {.name = "link_silence",
      .type = AERO_CONFIG_DURATION,
      .default_text = "10s",
@@ -234,7 +234,8 @@ static const struct aero_config_key keys[] = {
      .help = "Take writes at once after a start that cut bytes off the WAL while replicas are "
              "known. Risk: if what was cut had been acknowledged after all, and a replica has it, "
              "new writes take its place. No: wait for a replica to shake hands, or for aeroctl "
-             "open-writes."},
+             "open-writes. A loss that is certain, since a replica acknowledged more, closes "
+             "writes either way."},
 
     {.name = "expiry_jump_max",
      .type = AERO_CONFIG_DURATION,

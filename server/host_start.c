@@ -271,8 +271,7 @@ static bool check_role(struct aero_host_start *start, enum aero_role role,
                                               ? "this directory belongs to a replica"
                                               : "this directory belongs to a primary"),
                    AERO_LOG_STR("advice", role == AERO_ROLE_PRIMARY
-                                              ? "start it with aerodb-replica, or promote it "
-                                                "with aeroctl"
+                                              ? "start it with aerodb-replica"
                                               : "start it with aerodb-primary; a replica begins "
                                                 "in an empty directory"));
     return false;
