@@ -16,7 +16,10 @@
 
 static void take_verdict(struct aero_replica *replica, const struct aero_receiver_action *action)
 {
-    replica->attempts = 0;
+    enum aero_handshake_kind kind = action->verdict->kind;
+    if (kind == AERO_HANDSHAKE_RESUME || kind == AERO_HANDSHAKE_NEED_SNAPSHOT) {
+        replica->attempts = 0; /* an answer that sends us away is one more attempt in vain */
+    }
     replica->primary_cluster = action->verdict->cluster_id;
     aero_log_event(replica->logger, AERO_LOG_INFO, "primary_answered",
                    AERO_LOG_STR("verdict", aero_handshake_text(action->verdict->kind)),

@@ -194,6 +194,16 @@ static bool read_allowed(struct aero_replica_link *link, const struct aero_confi
     return true;
 }
 
+/* A primary that is no longer allowed loses the link now, not when it breaks. */
+static void close_disallowed(struct aero_replica_link *link)
+{
+    if (link->is_open &&
+        !aero_allowed_nodes_has(&link->allowed, aero_connection_peer_name(link->connection))) {
+        aero_replica_close_link(link->options.replica,
+                                "the primary is not in the allow list any more (allowed_nodes)");
+    }
+}
+
 static bool reload(void *self, const struct aero_config *config, const char **out_text)
 {
     struct aero_replica_link *link = self;
@@ -204,6 +214,7 @@ static bool reload(void *self, const struct aero_config *config, const char **ou
         *out_text = link->reload_error;
         return false;
     }
+    close_disallowed(link);
     return true;
 }
 

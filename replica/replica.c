@@ -215,12 +215,14 @@ void aero_replica_on_link_open(struct aero_replica *replica, const char *peer_na
 
 void aero_replica_on_link_closed(struct aero_replica *replica, const char *reason)
 {
-    const char *why = replica->link == AERO_LINK_CLOSING ? replica->link_text : reason;
     static const struct aero_backoff_options backoff = {0};
     uint64_t delay_ns = aero_backoff_delay_ns(&backoff, replica->attempts, &replica->prng);
-    aero_log_event(replica->logger, AERO_LOG_WARN, "link_closed", AERO_LOG_STR("reason", why),
+    if (replica->link != AERO_LINK_CLOSING) { /* else it was said when we decided to close */
+        snprintf(replica->link_text, sizeof replica->link_text, "%s", reason);
+    }
+    aero_log_event(replica->logger, AERO_LOG_WARN, "link_closed",
+                   AERO_LOG_STR("reason", replica->link_text),
                    AERO_LOG_U64("retry_ms", delay_ns / 1000000));
-    snprintf(replica->link_text, sizeof replica->link_text, "%s", why);
     replica->link = AERO_LINK_DOWN;
     replica->wants_evidence = false;
     replica->attempts++;

@@ -69,6 +69,8 @@ void aero_replica_on_completion(struct aero_replica *replica, enum aero_core_own
 bool aero_replica_wants_link(const struct aero_replica *replica);
 bool aero_replica_wants_close(
     const struct aero_replica *replica); /* the runner drops the link, then calls on_link_closed */
+/* What is said of the link's end is `text`, whatever the runner gives on_link_closed then. */
+void aero_replica_close_link(struct aero_replica *replica, const char *text);
 void aero_replica_on_link_open(struct aero_replica *replica, const char *peer_name);
 void aero_replica_on_link_closed(struct aero_replica *replica, const char *reason);
 /* False: no room; keep the bytes and offer them again after completions (the link's own flow

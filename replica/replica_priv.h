@@ -95,7 +95,6 @@ void aero_replica_drive_bootstrap(struct aero_replica *replica);
 bool aero_replica_has_unapplied(const struct aero_replica *replica);
 /* replica.c */
 void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text);
-void aero_replica_close_link(struct aero_replica *replica, const char *text);
 /* replica_node.c */
 struct aero_node aero_replica_node(struct aero_replica *replica);
 /* replica_status.c */

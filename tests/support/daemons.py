@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real daemons for tests and benchmarks: processes on loopback, in temporary directories, stopped by pid."""
 import os
+import random
 import re
 import shutil
 import signal
@@ -18,9 +19,16 @@ def binary(name):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which the kernel takes ports for outgoing connections: one of those could take it again
+    before the daemon does, or while it is restarted."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Server:
@@ -32,11 +40,15 @@ class Server:
         self.directory = directory or tempfile.mkdtemp(prefix="aerodb-")
         self.port = free_port()
         self.process = None
+        self.environment = {}  # beside the test's own
 
-    def start(self):
+    def launch(self):
         self.log = open(os.path.join(self.directory, "log"), "ab")
         self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log,
-                                        cwd=self.directory)
+                                        cwd=self.directory, env={**os.environ, **self.environment})
+
+    def start(self):
+        self.launch()
         self.wait_ready()
         return self
 
@@ -91,13 +103,14 @@ class Primary(Server):
         self.replication_port = free_port() if certs else 0
         self.certs = certs
         self.settings = settings
+        self.init = False  # also where its directory exists
 
     def command(self):
         data = os.path.join(self.directory, "data")
         command = [binary("aerodb-primary"), "--data", data, "--port", str(self.port),
                    "--replication-port", str(self.replication_port)]
-        if not os.path.exists(data):
-            os.mkdir(data)
+        if self.init or not os.path.exists(data):
+            os.makedirs(data, exist_ok=True)
             command.append("--init")
         if self.certs:
             command += ["--certs", os.path.join(self.certs, "primary")]
@@ -109,8 +122,8 @@ class Primary(Server):
 class Replica(Server):
     name = "aerodb-replica"
 
-    def __init__(self, primary, settings=(), through=None):
-        super().__init__()
+    def __init__(self, primary, settings=(), through=None, directory=None):
+        super().__init__(directory)
         self.primary = primary
         self.settings = settings
         self.through = through or primary.replication_port
