@@ -77,6 +77,28 @@ struct aero_server *aero_primary_server(struct aero_primary *primary)
     return primary->server;
 }
 
+/* ---- The end of a checkpoint ---- */
+
+static void end_wish(struct aero_primary *primary, aero_status status)
+{
+    primary->ticket_done = primary->wish.ticket;
+    primary->ticket_failed = !aero_is_ok(status);
+    snprintf(primary->ticket_error, sizeof primary->ticket_error, "ERR checkpoint failed: %s",
+             aero_code_text(status.code));
+    primary->wish = (struct aero_checkpoint_wish){.state = AERO_WISH_NONE};
+    primary->tree_has_garbage = true;
+    aero_server_on_progress(primary->server);
+}
+
+/* A view that a closed log can place no more, or that shows what failed. */
+static void drop_view(struct aero_primary *primary)
+{
+    aero_view_close(primary->wish.view);
+    primary->wish.view = NULL;
+    primary->wish.state = AERO_WISH_ASKED;
+    primary->tree_has_garbage = true;
+}
+
 /* ---- What the WAL says ---- */
 
 static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_failure *failure)
@@ -84,13 +106,14 @@ static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_f
     primary->failures++;
     aero_pipeline_on_failure(primary->pipeline, failure->durable);
     if (primary->wish.state == AERO_WISH_VIEWED &&
-        primary->wish.lsn.value > failure->durable.value) {
-        aero_view_close(primary->wish.view);
-        primary->wish.view = NULL;
-        primary->wish.state = AERO_WISH_ASKED;
-        primary->tree_has_garbage = true;
+        (failure->closed || primary->wish.lsn.value > failure->durable.value)) {
+        drop_view(primary);
+    }
+    if (primary->wish.state == AERO_WISH_ASKED && failure->closed) {
+        end_wish(primary, failure->status);
     }
     primary->wal_failed = failure->closed && primary->gate == AERO_GATE_OPEN;
+    primary->wal_is_closed = failure->closed;
     const char *advice = failure->closed
                              ? "look at the disk, then restart the primary: it recovers from disk"
                              : "make space: writes resume by themselves once there is some";
@@ -141,17 +164,6 @@ void aero_primary_follow_wal(struct aero_primary *primary)
 
 /* ---- Checkpoints ---- */
 
-static void end_wish(struct aero_primary *primary, aero_status status)
-{
-    primary->ticket_done = primary->wish.ticket;
-    primary->ticket_failed = !aero_is_ok(status);
-    snprintf(primary->ticket_error, sizeof primary->ticket_error, "ERR checkpoint failed: %s",
-             aero_code_text(status.code));
-    primary->wish = (struct aero_checkpoint_wish){.state = AERO_WISH_NONE};
-    primary->tree_has_garbage = true;
-    aero_server_on_progress(primary->server);
-}
-
 static void take_view(struct aero_primary *primary)
 {
     struct aero_checkpoint_wish *wish = &primary->wish;
@@ -166,7 +178,8 @@ static void drive_checkpoint(struct aero_primary *primary)
 {
     struct aero_checkpoint_wish *wish = &primary->wish;
     struct aero_wal_place place;
-    if (wish->state == AERO_WISH_NONE && aero_checkpointer_due(primary->checkpointer)) {
+    if (wish->state == AERO_WISH_NONE && !primary->wal_is_closed &&
+        aero_checkpointer_due(primary->checkpointer)) {
         wish->state = AERO_WISH_ASKED;
     }
     if (wish->state == AERO_WISH_ASKED && !aero_checkpointer_busy(primary->checkpointer)) {

@@ -167,6 +167,11 @@ static uint64_t node_checkpoint_begin(void *self, const char **out_error)
             "MISCONF the manifest or its directory failed to sync; restart to recover from disk";
         return 0;
     }
+    if (primary->wal_is_closed) {
+        *out_error = "MISCONF the log is closed after a failure, and a checkpoint would need it; "
+                     "restart to recover from disk";
+        return 0;
+    }
     if (primary->wish.state == AERO_WISH_NONE) {
         primary->wish.state = AERO_WISH_ASKED;
     }

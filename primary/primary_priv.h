@@ -49,7 +49,8 @@ struct aero_primary {
     char closed_error[768]; /* both, as clients are told */
     char admin_error[224];  /* the last one that names a number */
     enum aero_write_gate gate;
-    bool wal_failed; /* by the disk, for good */
+    bool wal_failed;    /* by the disk, for good */
+    bool wal_is_closed; /* for good, whatever closed it: no checkpoint either (decision 22) */
     bool stopping;
     bool tree_has_garbage;
     aero_mono_ns retry_at;

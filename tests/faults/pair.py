@@ -15,8 +15,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from faults import read_counts  # noqa: E402
-from support.daemons import Primary, Replica, binary  # noqa: E402
-from workload import ABSENT, ACKED, HANG_SECONDS, UNKNOWN, Link, Surprise, Workload, ask  # noqa: E402
+from support.daemons import Patience, Primary, Replica, binary  # noqa: E402
+from workload import HANG_SECONDS, Surprise, ask  # noqa: E402
 
 # Small segments so that the workload fills more than one; pauses short so that a run is.
 SETTINGS = ("segment_bytes=1mb", "checkpoint_wal_bytes=0", "heartbeat=100ms", "link_silence=2s")
@@ -69,8 +69,8 @@ class Pair:
 
     def wait_up(self, role):
         """False: it ended instead, which a fault at the start may bring about."""
-        deadline = time.monotonic() + HANG_SECONDS
-        while time.monotonic() < deadline:
+        patience = Patience(HANG_SECONDS)
+        while not patience.is_over():
             if not self.is_alive(role):
                 return False
             try:
@@ -90,10 +90,11 @@ class Pair:
         process = self.both[role].process
         if self.is_alive(role):
             process.send_signal(how)
-            try:
-                process.wait(timeout=HANG_SECONDS)
-            except subprocess.TimeoutExpired as hang:
-                raise Surprise(f"the {role} does not stop; {self.log_tail(role)}") from hang
+            patience = Patience(HANG_SECONDS)
+            while process.poll() is None:
+                if patience.is_over():
+                    raise Surprise(f"the {role} does not stop; {self.log_tail(role)}")
+                time.sleep(0.01)
         return process.returncode
 
     def log_tail(self, role):
@@ -126,8 +127,8 @@ class Pair:
 
     def wait_linked(self):
         """Until the replica follows, or for a moment: a fault may keep it from that."""
-        deadline = time.monotonic() + 2
-        while time.monotonic() < deadline and self.is_alive("replica"):
+        patience = Patience(2)
+        while not patience.is_over() and self.is_alive("replica"):
             if self.status("replica").get("link", "down") != "down":
                 return
             time.sleep(0.01)
@@ -159,9 +160,9 @@ class Pair:
             self.resumed = self.wait_resumed()
 
     def wait_resumed(self):
-        deadline = time.monotonic() + HANG_SECONDS
+        patience = Patience(HANG_SECONDS)
         reply = None
-        while time.monotonic() < deadline:
+        while not patience.is_over():
             try:
                 reply = ask(self.primary.port, "SET", "resumed", "1")
                 if reply == b"OK":
@@ -200,9 +201,9 @@ class Pair:
 
     def wait_equal(self):
         """Writes are open and the replica shows the primary's state. Returns (LSN, digest, entries)."""
-        deadline = time.monotonic() + HANG_SECONDS
+        patience = Patience(HANG_SECONDS)
         reply = here = there = None
-        while time.monotonic() < deadline:
+        while not patience.is_over():
             try:
                 reply = ask(self.primary.port, "SET", "after", "1")
                 here = ask(self.primary.port, "AERO.DIGEST")
@@ -238,7 +239,7 @@ class Pair:
                 raise Surprise(f"the {role} does not stop cleanly; {self.log_tail(role)}")
             done = subprocess.run([binary("aeroctl"), "verify",
                                    os.path.join(self.directory, role, "data")],
-                                  capture_output=True, text=True, timeout=HANG_SECONDS)
+                                  capture_output=True, text=True)
             if done.returncode != 0:
                 raise Surprise(f"{role}: verify: {done.stdout}{done.stderr}")
 

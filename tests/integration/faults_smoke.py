@@ -78,6 +78,8 @@ class Faults(DaemonCase):
         self.let_go("fail")
         # Later syncs would succeed, and prove nothing (FM-7.2).
         self.assertTrue(primary.ask("SET", "b", "1").startswith(b"-MISCONF"))
+        # Nor may a checkpoint follow (decision 22), and whoever asks for one hears that.
+        self.assertTrue(primary.ask("AERO.CHECKPOINT", timeout=60).startswith(b"-MISCONF"))
         self.assertEqual(primary.ask("GET", "a"), b"$1\r\n1\r\n")
         primary.stop(signal.SIGKILL)
         primary.start()
