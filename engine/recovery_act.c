@@ -408,6 +408,8 @@ aero_status aero_recovery_act(struct aero_recovery *r)
     settle_damaged(r);
     raise_gate(r);
     AERO_TRY(aero_manifest_write(r->disk, &r->manifest));
+    /* Its name too may be in the cache alone: who made it was killed before the directory was synced (decision 2). */
+    AERO_TRY(r->disk.ops->sync_directory(r->disk.self, ""));
     AERO_TRY(set_tail_aside(r));
     AERO_TRY(drop_bad_headers(r));
     AERO_TRY(make_durable_anew(r));
