@@ -110,7 +110,8 @@ static aero_status read_manifest(struct aero_recovery *r)
     return aero_ok();
 }
 
-/* Losing the proof is harmless (decision 5): whatever goes wrong with it, there is none. */
+/* Losing the proof is harmless (decision 5), but one that the disk only refuses to read now is not lost: bytes that it
+ * might prove are not cut (recovery_tail.c). */
 static aero_status read_proof(struct aero_recovery *r)
 {
     struct aero_buffer bytes = {0};
@@ -120,6 +121,7 @@ static aero_status read_proof(struct aero_recovery *r)
         !aero_is_ok(aero_proof_newest(aero_buffer_slice(&bytes), &r->proof))) {
         r->proof = (struct aero_proof){0};
     }
+    r->proof_read = status.code == AERO_NOT_FOUND ? aero_ok() : status;
     aero_buffer_deinit(&bytes);
     return status.code == AERO_CRASHED ? status : aero_ok();
 }

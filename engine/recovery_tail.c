@@ -151,6 +151,21 @@ static aero_status refuse_tail(struct aero_recovery *r, const char *file, uint64
         file, offset, lsn.value, evidence, r->report->proven_through.value);
 }
 
+/* History without this: rot in acknowledged records, and the disk refuses one read of the file that proves them: "torn
+ * tail", and they are set aside. The next start would have known better. */
+static aero_status refuse_unread_proof(struct aero_recovery *r, const char *file, uint64_t offset)
+{
+    aero_status status = r->proof_read;
+    aero_status refused = aero_recovery_refuse(
+        r, status.code, AERO_PROOF_FILE,
+        "%s ends or is damaged at offset %" PRIu64
+        ", and the file that may prove more to be durable cannot be read: %s. Start again once the "
+        "disk reads it; remove it only if it never will. Nothing was changed.",
+        file, offset, aero_code_text(status.code));
+    refused.sys_errno = status.sys_errno;
+    return refused;
+}
+
 /* No segment at all: fine for a new directory, for a replica that has only its snapshot, for a restored one. */
 static aero_status judge_no_log(struct aero_recovery *r)
 {
@@ -184,6 +199,9 @@ aero_status aero_recovery_judge_tail(struct aero_recovery *r, struct aero_wal_re
         return refuse_tail(r, segment->file.name, offset, next, decision.evidence);
     }
     if (decision.verdict == AERO_TAIL_IS_TORN) {
+        if (!aero_is_ok(r->proof_read)) {
+            return refuse_unread_proof(r, segment->file.name, offset);
+        }
         uint64_t bytes = r->cut_to > offset ? r->cut_to - offset : 0;
         note_torn(r, segment->file.name, offset, next, bytes);
         snprintf(r->report->text, sizeof r->report->text,
@@ -244,6 +262,9 @@ static aero_status judge_bad_header(struct aero_recovery *r,
     r->report->proven_through = proven_elsewhere(r);
     if (decision.verdict == AERO_TAIL_IS_DAMAGE) {
         return refuse_tail(r, segment->file.name, 0, segment->name_lsn, decision.evidence);
+    }
+    if (!aero_is_ok(r->proof_read)) {
+        return refuse_unread_proof(r, segment->file.name, 0);
     }
     note_torn(r, segment->file.name, 0, segment->name_lsn, segment->size_bytes);
     snprintf(r->report->text, sizeof r->report->text,

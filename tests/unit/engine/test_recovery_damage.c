@@ -18,6 +18,45 @@ static void test_recover_below_the_proof_is_damage(void **state)
     }
 }
 
+/* Rot in records that were acknowledged, and a disk that refuses one read of the file which proves them: nothing may be cut for
+ * a torn tail, and the next start sees what it is. Found by simulation. */
+static void test_recover_with_an_unreadable_proof_cuts_nothing(void **state)
+{
+    (void)state;
+    struct world worlds[] = {primary(), replica()};
+    for (size_t i = 0; i < 2; i++) {
+        struct world *world = &worlds[i];
+        world_begin(world, false);
+        world_puts(world, 10);
+        world_prove(world);
+        flip(world->power, world_segment_name(world), world->bytes.length - 20);
+        snprintf(world->power->bad_name, sizeof world->power->bad_name, "%s", AERO_PROOF_FILE);
+        world->power->bad_offset = 0;
+        struct outcome outcome = recover(world->power);
+        assert_int_equal(outcome.status.code, AERO_IO);
+        assert_int_equal(outcome.report.verdict, AERO_VERDICT_REFUSED);
+        assert_string_equal(outcome.report.file, AERO_PROOF_FILE);
+        outcome_free(&outcome);
+        world->power->bad_name[0] = '\0';
+        expect_damage(world, world_segment_name(world), "the durable file");
+        world_free(world);
+    }
+}
+
+/* Where nothing is to be cut, a proof that cannot be read is as good as none (decision 5). */
+static void test_recover_of_a_whole_log_needs_no_proof(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 10);
+    world_prove(&world);
+    snprintf(world.power->bad_name, sizeof world.power->bad_name, "%s", AERO_PROOF_FILE);
+    world.power->bad_offset = 0;
+    expect_clean(&world);
+    world_free(&world);
+}
+
 static void test_recover_below_a_later_records_mark_is_damage(void **state)
 {
     (void)state;
@@ -303,6 +342,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recover_below_the_proof_is_damage),
+        cmocka_unit_test(test_recover_with_an_unreadable_proof_cuts_nothing),
+        cmocka_unit_test(test_recover_of_a_whole_log_needs_no_proof),
         cmocka_unit_test(test_recover_below_a_later_records_mark_is_damage),
         cmocka_unit_test(test_recover_of_a_replica_ignores_its_primarys_marks),
         cmocka_unit_test(test_recover_before_the_end_that_a_successor_names_is_damage),
