@@ -79,6 +79,9 @@ void aero_check_ack_notwritten(struct aero_sim_world *world, uint32_t key, uint3
 /* SET NX was told nil. */
 void aero_check_ack_lock_held(struct aero_sim_world *world, uint32_t key);
 
+/* A replica lives on another disk: what it showed before is no promise of the new one. */
+void aero_check_ack_forget_replica(struct aero_sim_world *world, uint32_t node_index);
+
 /* What a read from this node that begins now must not fall behind: on the primary, all that anybody was told or saw; on a
  * replica, what was seen there. */
 uint32_t aero_check_ack_floor(const struct aero_sim_world *world, uint32_t key,

@@ -27,6 +27,9 @@ static void grow(struct aero_check_digest *check, uint64_t lsn)
 void aero_check_digest_state(struct aero_sim_world *world, const char *node, uint64_t lsn,
                              struct aero_summary summary)
 {
+    if (world->forked && lsn > world->fork_lsn) {
+        return; /* two histories: an LSN is no name of a state any more */
+    }
     grow(&world->digest, lsn);
     struct aero_check_digest_entry *entry = &world->digest.entries[lsn];
     if (!entry->known) {

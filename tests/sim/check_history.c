@@ -10,12 +10,15 @@
 #define AT_INCARNATION 40U
 #define INCARNATION_BYTES 16U
 #define RECORD_MAGIC "AREC"
+#define MANIFEST_SLOT_BYTES ((uint64_t)4 << 20)
+#define MANIFEST_BYTES_MAX \
+    262144U /* of a slot: no history here is so long that its manifest is longer */
 
 static void look_at_segment(struct aero_sim_world *world, const struct aero_sim_node *node,
                             const char *name, const struct aero_buffer *manifest)
 {
     struct aero_buffer file = {0};
-    bool there = aero_sim_disk_peek(node->disk, name, false, &file);
+    bool there = aero_sim_disk_peek_range(node->disk, name, false, 0, HEADER_BYTES + 8, &file);
     bool has_records = there && file.length > HEADER_BYTES + 4 &&
                        memcmp(file.data, "AEROSEG1", 8) == 0 &&
                        memcmp(file.data + HEADER_BYTES, RECORD_MAGIC, 4) == 0;
@@ -35,7 +38,10 @@ static void look_at_node(struct aero_sim_world *world, const struct aero_sim_nod
 {
     struct aero_buffer names = {0};
     struct aero_buffer manifest = {0};
-    (void)aero_sim_disk_peek(node->disk, "manifest", true, &manifest);
+    for (unsigned slot = 0; slot < 2; slot++) {
+        (void)aero_sim_disk_peek_range(node->disk, "manifest", true, slot * MANIFEST_SLOT_BYTES,
+                                       MANIFEST_BYTES_MAX, &manifest);
+    }
     aero_sim_disk_peek_names(node->disk, false, &names);
     for (size_t at = 0; at < names.length; at += sizeof(struct aero_disk_entry)) {
         struct aero_disk_entry entry;
@@ -52,6 +58,8 @@ static void look_at_node(struct aero_sim_world *world, const struct aero_sim_nod
 void aero_check_history_look(struct aero_sim_world *world)
 {
     for (uint32_t i = 0; i < world->node_count && !world->verdict.failed; i++) {
-        look_at_node(world, world->nodes[i]);
+        if (world->nodes[i]->harm == 0) {
+            look_at_node(world, world->nodes[i]);
+        }
     }
 }

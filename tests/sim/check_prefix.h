@@ -13,10 +13,19 @@
 
 struct aero_sim_world;
 
+#define AERO_PREFIX_NODES_MAX 6
+
 struct aero_check_prefix_segment {
     uint64_t sequence;
     bool is_there;            /* else truncated since, perhaps after it had grown */
     struct aero_buffer bytes; /* of the primary: header, and as many whole records as were seen */
+    /* What was looked at last: of the primary its file, of a replica its file beside that one. Files that did not change
+     * since need no second look. */
+    uint64_t version;
+    struct {
+        uint64_t own;
+        uint64_t of_primary;
+    } compared[AERO_PREFIX_NODES_MAX];
 };
 
 struct aero_check_prefix {
@@ -25,6 +34,8 @@ struct aero_check_prefix {
     size_t capacity;
 };
 
+/* Bytes of a segment's file up to the end of its last whole record; 0: not even a header. */
+uint64_t aero_check_prefix_length(const struct aero_buffer *file);
 void aero_check_prefix_deinit(struct aero_check_prefix *check);
 /* Compares what everybody has now. */
 void aero_check_prefix_look(struct aero_sim_world *world);

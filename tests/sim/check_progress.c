@@ -3,6 +3,7 @@
 
 #include "primary/primary.h"
 #include "replica/replica.h"
+#include "tests/sim/check_authority.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/node.h"
 #include "tests/sim/world.h"
@@ -11,6 +12,9 @@ static const char *what_is_missing(const struct aero_sim_world *world, uint32_t 
 {
     const struct aero_sim_node *primary = world->nodes[0];
     *out_index = 0;
+    if (world->given_up) {
+        return NULL;
+    }
     if (!primary->alive) {
         return "the primary is not up";
     }
@@ -22,6 +26,12 @@ static const char *what_is_missing(const struct aero_sim_world *world, uint32_t 
         *out_index = i;
         if (!node->alive) {
             return "a replica is not up";
+        }
+        if (node->holds_lost) {
+            if (!aero_check_authority_noticed(world, i)) {
+                return "nobody notices what a replica holds and the primary lost";
+            }
+            continue;
         }
         if (aero_replica_state(node->replica) != AERO_REPLICA_FOLLOWING) {
             return "a replica does not follow";

@@ -5,6 +5,7 @@
 #ifndef AERO_TESTS_SIM_CHECK_VISIBILITY_H
 #define AERO_TESTS_SIM_CHECK_VISIBILITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define AERO_CHECK_NODES_MAX 8
@@ -22,6 +23,8 @@ struct aero_check_visibility {
 void aero_check_visibility_durable(struct aero_sim_world *world, uint64_t lsn);
 void aero_check_visibility_applied(struct aero_sim_world *world, uint32_t node, uint64_t lsn);
 void aero_check_visibility_acknowledged(struct aero_sim_world *world, uint32_t node, uint64_t lsn);
-void aero_check_visibility_recovered(struct aero_sim_world *world, uint32_t node, uint64_t lsn);
+/* `may_have_lost`: its disk lied or was replaced, and what it lost is check_authority.h's affair. */
+void aero_check_visibility_recovered(struct aero_sim_world *world, uint32_t node, uint64_t lsn,
+                                     bool may_have_lost);
 
 #endif

@@ -24,7 +24,10 @@ enum wish {
     WISH_EXPIRING,
     WISH_GET,
     WISH_GET_PAIR,
-    WISH_OTHER, /* any reply will do: SCAN, DBSIZE, AERO.CHECKPOINT, WAIT, INFO, ... */
+    WISH_SHARED, /* a key that everybody writes: check_linear.h */
+    WISH_TOKEN,  /* AERO.LSN behind the writes so far: check_session.h */
+    WISH_REACH,  /* AERO.WAITLSN on a replica */
+    WISH_OTHER,  /* any reply will do: SCAN, DBSIZE, AERO.CHECKPOINT, WAIT, INFO, ... */
 };
 
 struct request {
@@ -32,7 +35,9 @@ struct request {
     uint32_t key;
     uint32_t write;
     uint32_t floor;
-    uint32_t replies_left; /* a MULTI is answered four times, the last one counts */
+    enum aero_linear_kind kind;      /* WISH_SHARED; key and write are those of check_linear.h */
+    struct aero_session_token token; /* WISH_REACH */
+    uint32_t replies_left;           /* a MULTI is answered four times, the last one counts */
 };
 
 struct aero_sim_client {
@@ -42,7 +47,9 @@ struct aero_sim_client {
     uint32_t node_index;
     const char *node_name;
     uint32_t commands_left;
-    uint32_t generation; /* of keys: one a connection */
+    uint32_t generation;                        /* of keys: one a connection */
+    uint32_t own[REGISTERS_PER_CONNECTION + 1]; /* keys of this generation */
+    uint32_t own_count;
     struct aero_sim_end end;
     bool open;
     bool work_is_due;
@@ -64,7 +71,15 @@ static uint32_t own_key(struct aero_sim_client *client, enum aero_ack_kind kind)
             : 0;
     snprintf(name, sizeof name, "c%u:%u:%c%u", client->index, client->generation, letter[kind],
              number);
-    return aero_check_ack_key(client->world, name, kind);
+    uint32_t key = aero_check_ack_key(client->world, name, kind);
+    bool known = kind == AERO_ACK_EXPIRING; /* may be gone: no use behind a token */
+    for (uint32_t i = 0; i < client->own_count; i++) {
+        known |= client->own[i] == key;
+    }
+    if (!known) {
+        client->own[client->own_count++] = key;
+    }
+    return key;
 }
 
 static uint32_t shared_key(struct aero_sim_client *client, enum aero_ack_kind kind)
@@ -148,6 +163,53 @@ static void append_lock(struct aero_sim_client *client, struct request *request)
                                  (const char *const[]){"SET", name, (const char *)bytes, "NX"});
 }
 
+static void append_shared(struct aero_sim_client *client, struct request *request)
+{
+    struct aero_sim_world *world = client->world;
+    static const enum aero_linear_kind kinds[] = {
+        AERO_LINEAR_READ,  AERO_LINEAR_READ, AERO_LINEAR_READ,   AERO_LINEAR_WRITE,
+        AERO_LINEAR_WRITE, AERO_LINEAR_SWAP, AERO_LINEAR_DELETE, AERO_LINEAR_CREATE};
+    char name[16];
+    char value[16];
+    request->kind = kinds[aero_choice_below(&world->choice, sizeof kinds / sizeof kinds[0])];
+    request->key = (uint32_t)aero_choice_below(&world->choice, AERO_LINEAR_KEYS);
+    request->write = aero_check_linear_begin(world, request->key, request->kind);
+    snprintf(name, sizeof name, "shared%u", request->key);
+    snprintf(value, sizeof value, "%u", request->write + 1);
+    switch (request->kind) {
+    case AERO_LINEAR_READ:
+        aero_sim_resp_append_command(&client->output, 2, (const char *const[]){"GET", name});
+        break;
+    case AERO_LINEAR_WRITE:
+        aero_sim_resp_append_command(&client->output, 3, (const char *const[]){"SET", name, value});
+        break;
+    case AERO_LINEAR_DELETE:
+        aero_sim_resp_append_command(&client->output, 2, (const char *const[]){"DEL", name});
+        break;
+    case AERO_LINEAR_SWAP:
+        aero_sim_resp_append_command(&client->output, 3,
+                                     (const char *const[]){"GETSET", name, value});
+        break;
+    case AERO_LINEAR_CREATE:
+        aero_sim_resp_append_command(&client->output, 3,
+                                     (const char *const[]){"SETNX", name, value});
+        break;
+    }
+}
+
+static void append_reach(struct aero_sim_client *client, struct request *request)
+{
+    const struct aero_session_token *token = aero_check_session_draw(client->world);
+    if (token == NULL) {
+        request->wish = WISH_OTHER;
+        append_other(client);
+        return;
+    }
+    request->token = *token;
+    aero_sim_resp_append_command(&client->output, 3,
+                                 (const char *const[]){"AERO.WAITLSN", token->text, "40"});
+}
+
 static void append_get(struct aero_sim_client *client, struct request *request)
 {
     struct aero_sim_world *world = client->world;
@@ -175,13 +237,14 @@ static enum wish draw_wish(struct aero_sim_client *client)
 {
     uint64_t draw = aero_choice_below(&client->world->choice, 100);
     if (client->node_index != 0) {
-        return draw < 90 ? WISH_GET : WISH_OTHER;
+        return draw < 75 ? WISH_GET : draw < 90 ? WISH_REACH : WISH_OTHER;
     }
     static const struct {
         uint64_t below;
         enum wish wish;
-    } table[] = {{30, WISH_SET},  {36, WISH_DELETE},   {48, WISH_PAIR}, {60, WISH_INCREMENT},
-                 {66, WISH_LOCK}, {70, WISH_EXPIRING}, {95, WISH_GET},  {100, WISH_OTHER}};
+    } table[] = {{20, WISH_SET},  {24, WISH_DELETE},   {32, WISH_PAIR},   {42, WISH_INCREMENT},
+                 {46, WISH_LOCK}, {49, WISH_EXPIRING}, {76, WISH_SHARED}, {81, WISH_TOKEN},
+                 {95, WISH_GET},  {100, WISH_OTHER}};
     size_t i = 0;
     while (draw >= table[i].below) {
         i++;
@@ -216,6 +279,15 @@ static void issue(struct aero_sim_client *client)
         break;
     case WISH_GET:
         append_get(client, &request);
+        break;
+    case WISH_SHARED:
+        append_shared(client, &request);
+        break;
+    case WISH_TOKEN:
+        aero_sim_resp_append_command(&client->output, 1, (const char *const[]){"AERO.LSN"});
+        break;
+    case WISH_REACH:
+        append_reach(client, &request);
         break;
     default:
         append_other(client);
@@ -281,6 +353,25 @@ static void hear_read(struct aero_sim_client *client, const struct request *requ
     }
 }
 
+static void hear_shared(struct aero_sim_client *client, const struct request *request,
+                        struct aero_slice reply)
+{
+    long long number = 0;
+    bool is_read = request->kind == AERO_LINEAR_READ;
+    if (reply.data[0] == '-') {
+        if (is_read || is_without_effect(reply)) {
+            aero_check_linear_refused(client->world, request->key, request->write);
+        }
+        return;
+    }
+    if (aero_sim_resp_integer(reply, &number)) {
+        aero_check_linear_done(client->world, request->key, request->write, (uint32_t)number);
+    } else {
+        aero_check_linear_done(client->world, request->key, request->write,
+                               aero_sim_resp_number(reply));
+    }
+}
+
 static void trace_reply(struct aero_sim_client *client, const struct request *request,
                         struct aero_slice reply)
 {
@@ -290,10 +381,32 @@ static void trace_reply(struct aero_sim_client *client, const struct request *re
         char byte = (char)reply.data[i];
         text[i] = byte >= ' ' && byte <= '~' ? byte : '.';
     }
-    bool has_key = request->wish != WISH_OTHER;
+    static const char *const wishes[] = {[WISH_SET] = "SET",
+                                         [WISH_DELETE] = "DEL",
+                                         [WISH_PAIR] = "MULTI SET SET EXEC",
+                                         [WISH_INCREMENT] = "INCR",
+                                         [WISH_LOCK] = "SET NX",
+                                         [WISH_EXPIRING] = "PSETEX",
+                                         [WISH_GET] = "GET",
+                                         [WISH_GET_PAIR] = "MGET",
+                                         [WISH_SHARED] = "shared",
+                                         [WISH_TOKEN] = "AERO.LSN",
+                                         [WISH_REACH] = "AERO.WAITLSN",
+                                         [WISH_OTHER] = "other"};
+    static const char *const kinds[] = {[AERO_LINEAR_READ] = "GET",
+                                        [AERO_LINEAR_WRITE] = "SET",
+                                        [AERO_LINEAR_DELETE] = "DEL",
+                                        [AERO_LINEAR_SWAP] = "GETSET",
+                                        [AERO_LINEAR_CREATE] = "SETNX"};
+    if (request->wish == WISH_SHARED) {
+        aero_sim_trace_event(&client->world->trace, client->name, "%s shared%u value %u: %s",
+                             kinds[request->kind], request->key, request->write + 1, text);
+        return;
+    }
+    bool has_key = request->wish < WISH_SHARED;
     aero_sim_trace_event(
-        &client->world->trace, client->name, "wish %d %s write %u: %s", (int)request->wish,
-        has_key ? client->world->ack.keys[request->key].name : "", request->write, text);
+        &client->world->trace, client->name, "%s %s write %u: %s", wishes[request->wish],
+        has_key ? client->world->ack.keys[request->key].name : "-", request->write, text);
 }
 
 static void hear(struct aero_sim_client *client, struct aero_slice reply)
@@ -309,6 +422,20 @@ static void hear(struct aero_sim_client *client, struct aero_slice reply)
     trace_reply(client, request, reply);
     switch (request->wish) {
     case WISH_OTHER:
+        break;
+    case WISH_SHARED:
+        hear_shared(client, request, reply);
+        break;
+    case WISH_TOKEN:
+        if (reply.data[0] == '$') {
+            aero_check_session_token(client->world, aero_sim_resp_bulk(reply), client->own,
+                                     client->own_count);
+        }
+        break;
+    case WISH_REACH:
+        if (reply.data[0] == '+') {
+            aero_check_session_reached(client->world, client->node_index, &request->token);
+        }
         break;
     case WISH_GET:
     case WISH_GET_PAIR:
@@ -365,8 +492,8 @@ static void work(void *self, uint64_t unused)
         issue(client);
     }
     send_output(client);
-    if (client->commands_left > 0) {
-        work_later(client, client->world->swarm.think_max_ns);
+    if (client->commands_left > 0 && client->outstanding_count < depth) {
+        work_later(client, client->world->swarm.think_max_ns); /* else an answer wakes it */
     }
 }
 
@@ -376,6 +503,7 @@ static void forget_connection(struct aero_sim_client *client)
     client->open = false;
     client->outstanding_count = 0; /* their writes stay in the state SENT for ever */
     client->generation++;
+    client->own_count = 0;
     aero_buffer_clear(&client->input);
     aero_buffer_clear(&client->output);
     work_later(client, RECONNECT_MAX_NS);

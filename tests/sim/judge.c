@@ -29,6 +29,14 @@ static bool ask(struct aero_sim_world *world, struct aero_session *session, cons
     return true;
 }
 
+/* Everybody has caught up by now: a replica must show what the primary must. Unless the primary refuses: then each is judged by
+ * what it has shown itself. */
+static uint32_t floor_of(const struct aero_sim_world *world, uint32_t node_index, uint32_t index)
+{
+    return world->given_up || world->forked ? aero_check_ack_floor(world, index, node_index)
+                                            : world->ack.keys[index].floor;
+}
+
 static void judge_key(struct aero_sim_world *world, struct aero_session *session,
                       uint32_t node_index, uint32_t index)
 {
@@ -43,15 +51,31 @@ static void judge_key(struct aero_sim_world *world, struct aero_session *session
     }
     if (answered) {
         struct aero_slice a = aero_sim_resp_bulk(aero_buffer_slice(&replies[0]));
+        uint32_t floor = floor_of(world, node_index, index);
         if (is_pair) {
-            aero_check_ack_seen_pair(world, index, node_index, key->floor, a,
+            aero_check_ack_seen_pair(world, index, node_index, floor, a,
                                      aero_sim_resp_bulk(aero_buffer_slice(&replies[1])));
         } else {
-            aero_check_ack_seen(world, index, node_index, key->floor, a);
+            aero_check_ack_seen(world, index, node_index, floor, a);
         }
     }
     aero_buffer_deinit(&replies[0]);
     aero_buffer_deinit(&replies[1]);
+}
+
+/* The last read of the keys that everybody wrote. */
+static void read_shared(struct aero_sim_world *world, struct aero_session *session)
+{
+    for (uint32_t i = 0; i < AERO_LINEAR_KEYS && !world->verdict.failed; i++) {
+        struct aero_buffer reply = {0};
+        char name[16];
+        snprintf(name, sizeof name, "shared%u", i);
+        uint32_t read = aero_check_linear_begin(world, i, AERO_LINEAR_READ);
+        if (ask(world, session, name, &reply)) {
+            aero_check_linear_done(world, i, read, aero_sim_resp_number(aero_buffer_slice(&reply)));
+        }
+        aero_buffer_deinit(&reply);
+    }
 }
 
 void aero_sim_judge(struct aero_sim_world *world, uint32_t node_index, struct aero_server *server)
@@ -62,13 +86,15 @@ void aero_sim_judge(struct aero_sim_world *world, uint32_t node_index, struct ae
     for (uint32_t i = 0; i < world->ack.count && !world->verdict.failed; i++) {
         struct aero_ack_key *key = &world->ack.keys[i];
         if (key->kind != AERO_ACK_EXPIRING) {
-            /* Everybody has caught up by now: a replica must show what the primary must. */
             judge_key(world, session, node_index, i);
         }
-        if (key->kind == AERO_ACK_LOCK && key->lock_held && key->floor == 0) {
+        if (key->kind == AERO_ACK_LOCK && key->lock_held && key->floor == 0 && !world->forked) {
             AERO_SIM_VIOLATION(world, "ack", "%s is free, somebody was told that it is held",
                                key->name);
         }
+    }
+    if (node_index == 0 && !world->forked) {
+        read_shared(world, session);
     }
     aero_session_close(session);
 }

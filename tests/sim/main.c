@@ -1,151 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim: replays one history, or runs a campaign of many. */
+/* sim: replays one history, runs a campaign of many, makes a failing one smaller. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/wal_world.h"
-#include "tests/sim/world.h"
+#include "tests/sim/campaign.h"
+#include "tests/sim/limits.h"
 
 static const char usage[] =
-    "Usage: sim [--wal] SEED [--trace]      one history; --trace tells its story, one line an "
-    "event\n"
-    "       sim [--wal] --campaign FIRST COUNT   histories of seeds FIRST, FIRST + 1, ...\n"
-    "       sim [--wal] --twice FIRST COUNT  each seed twice: both must tell the same story\n"
+    "Usage: sim [--wal] SEED [--trace] [LIMIT ...]   one history\n"
+    "       sim SEED --shrink                        the smallest that breaks the same promise\n"
+    "       sim [--wal] --campaign FIRST COUNT [LIMIT ...]   seeds FIRST, FIRST + 1, ...\n"
+    "       sim [--wal] --twice FIRST COUNT          each seed twice: both must tell one story\n"
+    "       sim [--wal] --digests FIRST COUNT        a line a seed, to compare builds\n"
     "\n"
-    "  --wal   the small world of one WAL writer and recovery instead of the whole system\n"
+    "  --wal      the small world of one WAL writer and recovery instead of the whole system\n"
+    "  --trace    tells the story, one line an event, with a legend\n"
+    "\n"
+    "Limits leave something out of what the seed draws:\n"
+    "  --without ACT[,ACT]   kinds of fault and of operators' acts (tests/sim/act.h)\n"
+    "  --replicas N, --clients N, --commands N (each client)\n"
+    "  --luck N              another course of the same swarm\n"
     "\n"
     "Exit status: 0 all promises held, 1 one was broken, 2 usage.\n"
     "docs/simulation.md explains what is simulated and what is checked.\n";
 
-struct outcome {
-    struct aero_sim_verdict verdict;
-    uint64_t trace_digest;
-    struct aero_wal_world_report wal;
-    struct aero_sim_report world;
-};
+static const char legend[] =
+    "# TIME       WHO       WHAT\n"
+    "# Time is virtual. Who: a node, a client, net, operator, stranger, swarm (what the seed "
+    "drew), checker\n"
+    "# (a broken promise, or what it learnt). What: a node's `disk ...` is what its disk did, `log "
+    "...` what its\n"
+    "# daemon would have logged, `link of R: event N` what its sender learnt (shipping/sender.h). "
+    "A client's line is the\n"
+    "# answer that it heard: command, key, number of the write, reply with `..` for line ends.\n";
 
-struct totals {
-    uint64_t histories;
-    uint64_t failed;
-    struct aero_wal_world_report wal;
-    struct aero_sim_counts world;
-    uint64_t virtual_ns;
-};
-
-static struct outcome run_seed(bool is_wal, uint64_t seed, FILE *print_to)
+static int fail_usage(void)
 {
-    struct outcome outcome = {.trace_digest = 0};
-    if (is_wal) {
-        aero_wal_world_run(seed, print_to, &outcome.wal);
-        outcome.verdict = outcome.wal.verdict;
-        outcome.trace_digest = outcome.wal.trace_digest;
-    } else {
-        aero_sim_world_run(seed, print_to, &outcome.world);
-        outcome.verdict = outcome.world.verdict;
-        outcome.trace_digest = outcome.world.trace_digest;
-    }
-    return outcome;
-}
-
-static void add_up(struct totals *totals, const struct outcome *outcome)
-{
-    totals->histories++;
-    totals->failed += outcome->verdict.failed;
-    totals->wal.commits += outcome->wal.commits;
-    totals->wal.acknowledged += outcome->wal.acknowledged;
-    totals->wal.crashes += outcome->wal.crashes;
-    totals->wal.recoveries += outcome->wal.recoveries;
-    totals->wal.refusals += outcome->wal.refusals;
-    totals->wal.failures += outcome->wal.failures;
-    totals->wal.torn_tails += outcome->wal.torn_tails;
-    const struct aero_sim_counts *counts = &outcome->world.counts;
-    totals->world.commands += counts->commands;
-    totals->world.acknowledged_writes += counts->acknowledged_writes;
-    totals->world.failed_writes += counts->failed_writes;
-    totals->world.kills += counts->kills;
-    totals->world.power_losses += counts->power_losses;
-    totals->world.restarts += counts->restarts;
-    totals->world.disk_faults += counts->disk_faults;
-    totals->world.network_faults += counts->network_faults;
-    totals->world.snapshots_installed += counts->snapshots_installed;
-    totals->world.prefix_bytes += counts->prefix_bytes;
-    totals->world.digests += counts->digests;
-    totals->virtual_ns += outcome->world.virtual_ns;
-}
-
-#define ULL(value) ((unsigned long long)(value))
-
-static void print_totals(bool is_wal, const struct totals *totals)
-{
-    if (is_wal) {
-        printf("%llu histories, %llu failed: %llu commits, %llu acknowledged, %llu crashes, %llu "
-               "recoveries (%llu refused under faults), %llu torn tails, %llu WAL failures\n",
-               ULL(totals->histories), ULL(totals->failed), ULL(totals->wal.commits),
-               ULL(totals->wal.acknowledged), ULL(totals->wal.crashes), ULL(totals->wal.recoveries),
-               ULL(totals->wal.refusals), ULL(totals->wal.torn_tails), ULL(totals->wal.failures));
-        return;
-    }
-    const struct aero_sim_counts *counts = &totals->world;
-    printf(
-        "%llu histories, %llu failed: %llu commands, %llu writes acknowledged, %llu failed, %llu "
-        "kills, %llu power losses, %llu starts, %llu disk faults, %llu network faults, %llu "
-        "snapshots installed, %llu MiB compared, %llu digests compared, %llu virtual seconds\n",
-        ULL(totals->histories), ULL(totals->failed), ULL(counts->commands),
-        ULL(counts->acknowledged_writes), ULL(counts->failed_writes), ULL(counts->kills),
-        ULL(counts->power_losses), ULL(counts->restarts), ULL(counts->disk_faults),
-        ULL(counts->network_faults), ULL(counts->snapshots_installed),
-        ULL(counts->prefix_bytes >> 20), ULL(counts->digests),
-        ULL(totals->virtual_ns / 1000000000));
-}
-
-static void print_failure(bool is_wal, uint64_t seed, const struct aero_sim_verdict *verdict)
-{
-    printf("seed %llu: %s: %s\n  replay: tests/sim/run %s%llu --trace\n", ULL(seed),
-           verdict->checker, verdict->text, is_wal ? "--wal " : "", ULL(seed));
-    fflush(stdout);
-}
-
-static int run_one(bool is_wal, uint64_t seed, bool with_trace)
-{
-    struct outcome outcome = run_seed(is_wal, seed, with_trace ? stdout : NULL);
-    struct totals totals = {.histories = 0};
-    add_up(&totals, &outcome);
-    print_totals(is_wal, &totals);
-    if (outcome.verdict.failed) {
-        print_failure(is_wal, seed, &outcome.verdict);
-    }
-    printf("trace digest %016llx\n", ULL(outcome.trace_digest));
-    return outcome.verdict.failed ? 1 : 0;
-}
-
-static int run_campaign(bool is_wal, uint64_t first, uint64_t count)
-{
-    struct totals totals = {.histories = 0};
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        struct outcome outcome = run_seed(is_wal, seed, NULL);
-        add_up(&totals, &outcome);
-        if (outcome.verdict.failed) {
-            print_failure(is_wal, seed, &outcome.verdict);
-        }
-    }
-    print_totals(is_wal, &totals);
-    return totals.failed > 0 ? 1 : 0;
-}
-
-static int run_twice(bool is_wal, uint64_t first, uint64_t count)
-{
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        struct outcome once = run_seed(is_wal, seed, NULL);
-        struct outcome again = run_seed(is_wal, seed, NULL);
-        if (once.trace_digest != again.trace_digest) {
-            printf("seed %llu tells two stories: %016llx and %016llx\n", ULL(seed),
-                   ULL(once.trace_digest), ULL(again.trace_digest));
-            return 1;
-        }
-    }
-    printf("%llu seeds told the same story twice\n", ULL(count));
-    return 0;
+    fputs(usage, stderr);
+    return 2;
 }
 
 static bool parse_number(const char *text, uint64_t *out_number)
@@ -156,25 +50,67 @@ static bool parse_number(const char *text, uint64_t *out_number)
     return errno == 0 && end != text && *end == '\0';
 }
 
+struct command_line {
+    struct aero_sim_campaign campaign;
+    const char *mode; /* "campaign", ...; NULL: one seed */
+    bool shrink;
+    uint64_t numbers[2];
+    int number_count;
+};
+
+static bool parse(int argc, char **argv, struct command_line *line)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        bool is_number =
+            line->number_count < 2 && parse_number(word, &line->numbers[line->number_count]);
+        if (is_number) {
+            line->number_count++;
+        } else if (strcmp(word, "--wal") == 0) {
+            line->campaign.is_wal = true;
+        } else if (strcmp(word, "--trace") == 0) {
+            line->campaign.with_trace = true;
+        } else if (strcmp(word, "--shrink") == 0) {
+            line->shrink = true;
+        } else if (strcmp(word, "--campaign") == 0 || strcmp(word, "--twice") == 0 ||
+                   strcmp(word, "--digests") == 0) {
+            line->mode = word + 2;
+        } else if (strncmp(word, "--", 2) == 0 && i + 1 < argc &&
+                   aero_sim_limits_parse(&line->campaign.limits, word + 2, argv[i + 1])) {
+            i++;
+        } else {
+            return false;
+        }
+    }
+    return line->number_count == (line->mode == NULL ? 1 : 2);
+}
+
 int main(int argc, char **argv)
 {
-    bool is_wal = argc > 1 && strcmp(argv[1], "--wal") == 0;
-    argc -= is_wal;
-    argv += is_wal;
-    uint64_t first;
-    uint64_t count;
-    if (argc == 4 && parse_number(argv[2], &first) && parse_number(argv[3], &count)) {
-        if (strcmp(argv[1], "--campaign") == 0) {
-            return run_campaign(is_wal, first, count);
-        }
-        if (strcmp(argv[1], "--twice") == 0) {
-            return run_twice(is_wal, first, count);
-        }
+    struct command_line line = {.mode = NULL};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
     }
-    bool with_trace = argc == 3 && strcmp(argv[2], "--trace") == 0;
-    if ((argc == 2 || with_trace) && parse_number(argv[1], &first)) {
-        return run_one(is_wal, first, with_trace);
+    if (!parse(argc, argv, &line)) {
+        return fail_usage();
     }
-    fputs(usage, argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
-    return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    /* Buffers of some hundred KiB come and go with every simulated process: not to the kernel and back. */
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    if (line.campaign.with_trace) {
+        fputs(legend, stdout);
+    }
+    if (line.mode == NULL) {
+        return line.shrink && !line.campaign.is_wal
+                   ? aero_sim_print_shrunk(&line.campaign, line.numbers[0])
+                   : aero_sim_run_one(&line.campaign, line.numbers[0]);
+    }
+    if (strcmp(line.mode, "campaign") == 0) {
+        return aero_sim_run_many(&line.campaign, line.numbers[0], line.numbers[1]);
+    }
+    if (strcmp(line.mode, "twice") == 0) {
+        return aero_sim_run_twice(&line.campaign, line.numbers[0], line.numbers[1]);
+    }
+    return aero_sim_print_digests(&line.campaign, line.numbers[0], line.numbers[1]);
 }

@@ -8,6 +8,9 @@
 #include "base/assert.h"
 #include "primary/primary.h"
 #include "replica/replica.h"
+#include "tests/sim/check_authority.h"
+#include "tests/sim/check_bounds.h"
+#include "tests/sim/resolve.h"
 
 #define TICK_NS 20000000U
 #define TURN_DELAY_MAX_NS 60000U
@@ -18,6 +21,11 @@
 static uint64_t tag_of(const struct aero_sim_node *node)
 {
     return node->life;
+}
+
+const struct aero_sim_settings *aero_sim_node_settings(const struct aero_sim_node *node)
+{
+    return &node->world->swarm.settings[node->index];
 }
 
 struct aero_server *aero_sim_node_server(struct aero_sim_node *node)
@@ -116,6 +124,7 @@ static void show_checkers(struct aero_sim_node *node)
     struct aero_sim_world *world = node->world;
     if (node->is_primary) {
         aero_check_visibility_durable(world, aero_primary_durable_lsn(node->primary).value);
+        aero_check_authority_gate(world, (int)aero_primary_manifest(node->primary)->gate);
         return;
     }
     uint64_t applied = aero_replica_applied_lsn(node->replica).value;
@@ -170,6 +179,7 @@ static void run_turn(void *self, uint64_t tag)
         return;
     }
     show_checkers(node);
+    aero_check_bounds_look(node);
     flush_sessions(node);
     if (has_more_to_do(node)) {
         aero_sim_node_wake(node);
@@ -364,6 +374,36 @@ void aero_sim_node_crash(struct aero_sim_node *node, enum aero_sim_crash how, ui
     schedule_start(node, down_ns);
 }
 
+void aero_sim_node_replace_disk(struct aero_sim_node *node, struct aero_sim_disk *by,
+                                uint64_t down_ns)
+{
+    struct aero_sim_world *world = node->world;
+    if (node->alive) {
+        aero_sim_node_crash(node, AERO_SIM_KILL, down_ns);
+    } else {
+        schedule_start(node, down_ns);
+    }
+    bool is_old = by != NULL;
+    if (by == NULL) {
+        struct aero_sim_disk_options options = {.name = node->name};
+        by = aero_sim_disk_new(&options, &world->choice, NULL);
+    }
+    aero_sim_disk_swap(node->disk, by);
+    aero_sim_disk_free(by);
+    aero_sim_disk_crash(node->disk, AERO_SIM_POWER);
+    aero_sim_trace_event(&world->trace, node->name, "has %s disk now",
+                         is_old ? "an older" : "an empty");
+    world->counts.disks_replaced++;
+    node->harm = is_old ? AERO_SIM_HARM_OLD_DISK : 0;
+    node->holds_lost = false;
+    node->disk_number++;
+    aero_check_damage_forget(world, node->index);
+    if (!node->is_primary) {
+        aero_check_ack_forget_replica(world, node->index);
+        world->visibility.promised[node->index] = 0;
+    }
+}
+
 void aero_sim_node_stop(struct aero_sim_node *node)
 {
     if (!node->alive || node->stopping) {
@@ -396,16 +436,18 @@ static void arm_recovery(struct aero_sim_node *node)
 {
     struct aero_sim_world *world = node->world;
     aero_sim_disk_heal(node->disk);
-    if (!world->calm && aero_choice_below(&world->choice, 1000) < world->swarm.crash_in_recovery) {
+    if (!world->calm && aero_choice_below(&world->choice, 1000) <
+                            world->swarm.rates[AERO_SIM_ACT_crash_in_recovery]) {
         enum aero_sim_crash how =
-            world->swarm.power_loss > 0 && aero_choice_below(&world->choice, 2) == 0
+            world->swarm.rates[AERO_SIM_ACT_power] > 0 && aero_choice_below(&world->choice, 2) == 0
                 ? AERO_SIM_POWER
                 : AERO_SIM_KILL;
         aero_sim_disk_crash_at(
             node->disk,
             aero_sim_disk_changes(node->disk) + aero_choice_between(&world->choice, 1, 30), how);
     }
-    if (!world->calm && aero_choice_below(&world->choice, 1000) < 5 * world->swarm.read_fault) {
+    if (!world->calm &&
+        aero_choice_below(&world->choice, 1000) < 5 * world->swarm.rates[AERO_SIM_ACT_read_fault]) {
         aero_sim_disk_fail_call(node->disk, AERO_SIM_READ,
                                 aero_choice_between(&world->choice, 1, 30), 5 /* EIO */);
     }
@@ -431,7 +473,8 @@ static void show_recovered(struct aero_sim_node *node, const struct aero_recover
                          (unsigned long long)end,
                          report->verdict == AERO_VERDICT_TORN_TAIL ? ", torn tail cut" : "",
                          report->older_snapshot_used ? ", older snapshot" : "");
-    aero_check_visibility_recovered(node->world, node->index, end);
+    bool may_have_lost = (node->harm & (AERO_SIM_HARM_OLD_DISK | AERO_SIM_HARM_LIE)) != 0;
+    aero_check_visibility_recovered(node->world, node->index, end, may_have_lost);
     aero_check_digest_state(node->world, node->name, end, aero_tree_summary(recovered->tree));
 }
 
@@ -463,8 +506,7 @@ void aero_sim_node_start(struct aero_sim_node *node)
     aero_sim_disk_crash_at(node->disk, 0, AERO_SIM_KILL);
     if (!aero_is_ok(status)) {
         if (world->calm && status.code != AERO_CRASHED) {
-            AERO_SIM_VIOLATION(world, "progress", "%s does not start without faults: %s",
-                               node->name, aero_code_text(status.code));
+            aero_sim_resolve_refusal(node, status);
             return;
         }
         schedule_start(node, draw_down_time(node));
@@ -538,5 +580,6 @@ void aero_sim_node_free(struct aero_sim_node *node)
     AERO_ASSERT(!node->alive);
     aero_sim_worker_free(node->worker);
     aero_sim_disk_free(node->disk);
+    aero_sim_disk_free(node->backup);
     free(node);
 }

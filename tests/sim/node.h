@@ -38,6 +38,20 @@ struct aero_sim_link {
     struct aero_sender *sender;
     char peer[16];
     bool said_closed;
+    uint32_t disk_number; /* of the replica, when the link was opened */
+    bool is_stranger;     /* its word about positions is not a replica's */
+};
+
+/* What was done to this node behind its back: such a node may refuse, if it says so. */
+#define AERO_SIM_HARM_DAMAGE 1U
+#define AERO_SIM_HARM_LIE 2U
+#define AERO_SIM_HARM_OLD_DISK 4U
+#define AERO_SIM_HARM_IMPOSTOR 8U
+
+enum aero_sim_certificate {
+    AERO_SIM_CERTIFICATE_GOOD,
+    AERO_SIM_CERTIFICATE_REFUSED,    /* the transport closes */
+    AERO_SIM_CERTIFICATE_NOT_LISTED, /* the allow list lacks its name */
 };
 
 struct aero_sim_node {
@@ -50,7 +64,8 @@ struct aero_sim_node {
     struct aero_sim_clock clock;
     struct aero_logger logger;
 
-    uint64_t life; /* of the process; events of an older one are nobody's */
+    struct aero_sim_settings running; /* with which the process was started */
+    uint64_t life;                    /* of the process; events of an older one are nobody's */
     bool alive;
     bool stopping; /* a clean stop is on its way */
     bool turn_is_due;
@@ -65,6 +80,14 @@ struct aero_sim_node {
     bool link_open;
     bool link_refused_bytes;
     uint64_t seen_applied; /* replica, for the checkers */
+
+    uint32_t harm;
+    uint32_t disk_number;         /* raised with each disk that it gets */
+    struct aero_sim_disk *backup; /* the disk as it was at some time; NULL: no copy was taken */
+    bool holds_lost;   /* replica: has records that the primary lost (check_authority.h) */
+    uint32_t resolved; /* resolve.h: what the operator has tried */
+    enum aero_sim_certificate certificate;
+    uint64_t certificate_until_ns;
 };
 
 /* A node with an empty disk, on which the first start creates its directory. */
@@ -77,10 +100,15 @@ void aero_sim_node_free(struct aero_sim_node *node);
 void aero_sim_node_start(struct aero_sim_node *node);
 /* The process or the machine dies. It is started again after `down_ns`. */
 void aero_sim_node_crash(struct aero_sim_node *node, enum aero_sim_crash how, uint64_t down_ns);
+/* The machine gets another disk while its process is down: `by`, whose ownership moves here, or an empty one (NULL). What
+ * was un-synced on `by` meets its fate. A process that lives dies first and is started again after `down_ns`. */
+void aero_sim_node_replace_disk(struct aero_sim_node *node, struct aero_sim_disk *by,
+                                uint64_t down_ns);
 /* Asks for a clean stop; the process ends when it has finished and is started again. */
 void aero_sim_node_stop(struct aero_sim_node *node);
 /* Runs a turn soon. */
 void aero_sim_node_wake(struct aero_sim_node *node);
+const struct aero_sim_settings *aero_sim_node_settings(const struct aero_sim_node *node);
 struct aero_server *aero_sim_node_server(struct aero_sim_node *node);
 
 /* node_primary.c, node_replica.c: what a turn does with links. */

@@ -14,12 +14,16 @@ aero_status aero_sim_primary_begin(struct aero_sim_node *node, struct aero_recov
                                    const struct aero_recovery_report *report)
 {
     struct aero_sim_world *world = node->world;
+    const struct aero_sim_settings *settings = aero_sim_node_settings(node);
     struct aero_primary_options options = {
-        .wal = world->swarm.wal[node->index],
-        .checkpoint = world->swarm.checkpoint,
-        .open_writes_after_cut = world->swarm.open_writes_after_cut,
+        .wal = settings->wal,
+        .checkpoint = settings->checkpoint,
+        .open_writes_after_cut = settings->open_writes_after_cut,
     };
+    node->running = *settings;
     aero_server_options_default(&options.server);
+    options.server.output_pause_bytes = settings->output_pause_bytes;
+    options.server.held_count_max = settings->held_count_max;
     options.server.run_id = aero_sim_draw_id(&world->choice);
     AERO_TRY(aero_primary_begin_incarnation(aero_sim_disk_port(node->disk), recovered, report,
                                             options.open_writes_after_cut,
@@ -75,9 +79,12 @@ static void tell_core(struct aero_sim_node *node, struct aero_sim_link *link,
     aero_fleet_event_copy(&told, link->end.connection, link->peer, link->peer, link->sender, event);
     aero_sim_trace_event(&node->world->trace, node->name, "link of %s: event %d %s", link->peer,
                          (int)event->kind, event->text);
-    if (event->kind == AERO_SENDER_PROGRESS) {
-        aero_check_visibility_acknowledged(node->world, index_of(node->world, link->peer),
-                                           event->durable.value);
+    if (event->kind == AERO_SENDER_PROGRESS && !link->is_stranger) {
+        uint32_t index = index_of(node->world, link->peer);
+        /* What was acknowledged from a disk that is gone is no promise of the one that came after it. */
+        if (link->disk_number == node->world->nodes[index]->disk_number) {
+            aero_check_visibility_acknowledged(node->world, index, event->durable.value);
+        }
     }
     link->said_closed |= event->kind == AERO_SENDER_CLOSED;
     aero_primary_on_fleet_event(node->primary, &told);
@@ -104,6 +111,8 @@ static bool send_output(struct aero_sim_node *node, struct aero_sim_link *link)
         return false;
     }
     size_t sent = aero_sim_net_send(node->world->net, link->end, output);
+    aero_sim_stranger_overhears(node->world, link->end.connection, false,
+                                aero_slice_of(output.data, sent));
     aero_sender_sent(link->sender, sent);
     return sent > 0;
 }
@@ -166,15 +175,33 @@ void aero_sim_primary_link_open(struct aero_sim_node *node, struct aero_sim_end 
         aero_sim_net_close(world->net, end);
         return;
     }
-    struct aero_sender_options options = {.tail_streaming = world->swarm.tail_streaming};
+    bool allowed;
+    const char *name = aero_sim_stranger_name(world, peer, &allowed);
+    bool is_stranger = name != NULL;
+    uint32_t disk_number = 0;
+    if (!is_stranger) {
+        const struct aero_sim_node *replica = world->nodes[index_of(world, peer)];
+        bool trouble = replica->certificate_until_ns > world->scheduler.now_ns;
+        if (trouble && replica->certificate == AERO_SIM_CERTIFICATE_REFUSED) {
+            aero_sim_net_close(world->net, end);
+            return;
+        }
+        allowed = !trouble;
+        disk_number = replica->disk_number;
+        name = peer;
+        aero_sim_stranger_overhears_open(world, end.connection);
+    }
+    struct aero_sender_options options = {.tail_streaming = node->running.tail_streaming,
+                                          .output_bytes = node->running.window_bytes};
     struct aero_sender_peer sender_peer = {
-        .name = peer,
-        .allowed = true,
-        .acknowledged = aero_primary_acknowledged_by(node->primary, peer),
+        .name = name,
+        .allowed = allowed,
+        .acknowledged = aero_primary_acknowledged_by(node->primary, name),
         .link_nonce = aero_sim_draw_id(&world->choice),
     };
-    *link = (struct aero_sim_link){.end = end};
-    snprintf(link->peer, sizeof link->peer, "%s", peer);
+    *link =
+        (struct aero_sim_link){.end = end, .is_stranger = is_stranger, .disk_number = disk_number};
+    snprintf(link->peer, sizeof link->peer, "%s", name);
     link->sender = aero_sender_new(
         &options, &sender_peer, aero_primary_shipping_view(node->primary),
         aero_primary_durable_place(node->primary), aero_sim_clock_mono(&node->clock));

@@ -10,18 +10,22 @@
 aero_status aero_sim_replica_begin(struct aero_sim_node *node, struct aero_recovered *recovered)
 {
     struct aero_sim_world *world = node->world;
+    const struct aero_sim_settings *settings = aero_sim_node_settings(node);
     struct aero_replica_options options = {
-        .wal = world->swarm.wal[node->index],
-        .checkpoint = world->swarm.checkpoint,
-        .tail_streaming = world->swarm.tail_streaming,
-        .window_bytes = world->swarm.window_bytes,
+        .wal = settings->wal,
+        .checkpoint = settings->checkpoint,
+        .tail_streaming = settings->tail_streaming,
+        .window_bytes = settings->window_bytes,
         .heartbeat_ns = 500000000U,
         .silence_ns = 3000000000U,
         .seed = aero_choice_below(&world->choice, UINT64_MAX),
         .primary_port = AERO_SIM_PORT_REPLICATION,
     };
     snprintf(options.primary_host, sizeof options.primary_host, "primary");
+    node->running = *settings;
     aero_server_options_default(&options.server);
+    options.server.output_pause_bytes = settings->output_pause_bytes;
+    options.server.held_count_max = settings->held_count_max;
     options.server.run_id = aero_sim_draw_id(&world->choice);
     node->replica = aero_replica_new(&options, recovered, &node->logger);
     node->seen_applied = 0;
@@ -85,8 +89,23 @@ static void send_output(struct aero_sim_node *node)
         if (sent == 0) {
             return;
         }
+        aero_sim_stranger_overhears(node->world, node->link.connection, true,
+                                    aero_slice_of(output.data, sent));
         aero_replica_link_sent(node->replica, sent);
     }
+}
+
+/* Its primary, or somebody who answers in its place. */
+static const char *whom_it_reaches(struct aero_sim_node *node)
+{
+    struct aero_sim_world *world = node->world;
+    uint32_t rate = world->swarm.rates[AERO_SIM_ACT_impostor];
+    if (world->calm || rate == 0 || aero_choice_below(&world->choice, 1000) >= rate) {
+        return "primary";
+    }
+    node->harm |= AERO_SIM_HARM_IMPOSTOR;
+    aero_sim_trace_event(&world->trace, node->name, "dials its primary and reaches a stranger");
+    return AERO_SIM_STRANGER;
 }
 
 bool aero_sim_replica_drive(struct aero_sim_node *node)
@@ -106,8 +125,8 @@ bool aero_sim_replica_drive(struct aero_sim_node *node)
         return false;
     }
     if (node->link.connection == 0 && aero_replica_wants_link(replica)) {
-        node->link =
-            aero_sim_net_dial(node->world->net, node->name, "primary", AERO_SIM_PORT_REPLICATION);
+        node->link = aero_sim_net_dial(node->world->net, node->name, whom_it_reaches(node),
+                                       AERO_SIM_PORT_REPLICATION);
     }
     if (node->link_refused_bytes) {
         node->link_refused_bytes = false;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void append_argument(struct aero_buffer *out_bytes, struct aero_slice argument)
 {
@@ -120,6 +121,16 @@ struct aero_slice aero_sim_resp_element(struct aero_slice reply, size_t index)
 bool aero_sim_resp_integer(struct aero_slice reply, long long *out_value)
 {
     return reply.length > 0 && reply.data[0] == ':' && read_line(reply, out_value) > 0;
+}
+
+uint32_t aero_sim_resp_number(struct aero_slice reply)
+{
+    char text[16] = "";
+    struct aero_slice bulk = aero_sim_resp_bulk(reply);
+    if (bulk.data != NULL && bulk.length < sizeof text) {
+        memcpy(text, bulk.data, bulk.length);
+    }
+    return (uint32_t)strtoul(text, NULL, 10);
 }
 
 bool aero_sim_resp_is_error(struct aero_slice reply, const char *code)

@@ -20,6 +20,8 @@ struct aero_slice aero_sim_resp_bulk(struct aero_slice reply);
 struct aero_slice aero_sim_resp_element(struct aero_slice reply, size_t index);
 /* Of ":12\r\n". */
 bool aero_sim_resp_integer(struct aero_slice reply, long long *out_value);
+/* Of "$2\r\n12\r\n"; 0 for a null one. */
+uint32_t aero_sim_resp_number(struct aero_slice reply);
 bool aero_sim_resp_is_error(struct aero_slice reply, const char *code);
 
 #endif

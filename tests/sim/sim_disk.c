@@ -90,6 +90,7 @@ static aero_status open_inode(struct aero_sim_disk *disk, const char *name, enum
         disk->used_pages -= inode->cache.page_count;
         aero_sim_image_resize(&inode->cache, 0);
         aero_sim_inode_truncated(inode, 0);
+        aero_sim_inode_changed(disk, inode);
     }
     if (inode == NULL) {
         char parent[AERO_DISK_NAME_MAX];
@@ -179,6 +180,7 @@ static void write_cache(struct aero_sim_disk *disk, struct aero_sim_inode *inode
     aero_sim_image_write(&inode->cache, offset, bytes.data, length);
     disk->used_pages += inode->cache.page_count;
     aero_sim_inode_wrote(inode, offset, length, lie);
+    aero_sim_inode_changed(disk, inode);
     uint64_t broken = inode->broken_sector;
     if (broken != AERO_SIM_NO_SECTOR && offset <= broken * AERO_SIM_SECTOR_BYTES &&
         offset + length >= (broken + 1) * AERO_SIM_SECTOR_BYTES) {
@@ -283,6 +285,7 @@ static aero_status call_truncate(void *self, struct aero_disk_file *file, uint64
     aero_sim_image_resize(&file->inode->cache, length);
     disk->used_pages += file->inode->cache.page_count;
     aero_sim_inode_truncated(file->inode, length);
+    aero_sim_inode_changed(disk, file->inode);
     aero_sim_trace_event(disk->trace, disk->name, "disk truncate %s to %llu", file->name,
                          (unsigned long long)length);
     return aero_ok();

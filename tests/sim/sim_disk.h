@@ -73,6 +73,9 @@ struct aero_disk aero_sim_disk_port(struct aero_sim_disk *disk);
 struct aero_sim_disk *aero_sim_disk_clone(const struct aero_sim_disk *disk,
                                           struct aero_choice *choice);
 
+/* Exchanges what is on the two disks, un-synced writes included; both have crashed or were never used. */
+void aero_sim_disk_swap(struct aero_sim_disk *disk, struct aero_sim_disk *other);
+
 /* ---- Crashes ---------------------------------------------------------------------------------------------- */
 
 /* A rename, a sync, a write and whatever else may change the disk: their number so far, over all lives. */
@@ -115,11 +118,18 @@ bool aero_sim_disk_break_sector(struct aero_sim_disk *disk, const char *name, ui
  * when there is no such name. */
 bool aero_sim_disk_peek(const struct aero_sim_disk *disk, const char *name, bool durable,
                         struct aero_buffer *out_bytes);
+/* At most `length` bytes of it from `offset` on: files are sparse and long, and most checkers want a little of them. */
+bool aero_sim_disk_peek_range(const struct aero_sim_disk *disk, const char *name, bool durable,
+                              uint64_t offset, size_t length, struct aero_buffer *out_bytes);
+/* A number that changes whenever what a reader would see of the file may have changed; 0: no such name. */
+uint64_t aero_sim_disk_version(const struct aero_sim_disk *disk, const char *name);
 /* Every name of a regular file, as aero_disk_entry with the directory in it, sorted. */
 void aero_sim_disk_peek_names(const struct aero_sim_disk *disk, bool durable,
                               struct aero_buffer *out_entries);
 /* What counts against the capacity. */
 uint64_t aero_sim_disk_used_bytes(const struct aero_sim_disk *disk);
+/* Handles of the living. */
+uint64_t aero_sim_disk_open_files(const struct aero_sim_disk *disk);
 /* Writes of every file and name changes that a power loss could take back. */
 uint64_t aero_sim_disk_pending(const struct aero_sim_disk *disk);
 

@@ -9,11 +9,17 @@
 
 /* ---- Life ---------------------------------------------------------------------------------------------------- */
 
+void aero_sim_inode_changed(struct aero_sim_disk *disk, struct aero_sim_inode *inode)
+{
+    inode->version = ++disk->versions;
+}
+
 struct aero_sim_inode *aero_sim_inode_new(struct aero_sim_disk *disk, bool is_directory)
 {
     struct aero_sim_inode *inode = aero_calloc(1, sizeof *inode);
     inode->is_directory = is_directory;
     inode->broken_sector = AERO_SIM_NO_SECTOR;
+    aero_sim_inode_changed(disk, inode);
     if (disk->inode_count == disk->inode_capacity) {
         disk->inode_capacity = disk->inode_capacity == 0 ? 16 : 2 * disk->inode_capacity;
         disk->inodes = aero_realloc(disk->inodes, disk->inode_capacity * sizeof disk->inodes[0]);
@@ -148,6 +154,32 @@ struct aero_sim_disk *aero_sim_disk_clone(const struct aero_sim_disk *disk,
     return clone;
 }
 
+void aero_sim_disk_swap(struct aero_sim_disk *disk, struct aero_sim_disk *other)
+{
+    struct aero_sim_disk kept = *disk;
+    disk->inodes = other->inodes;
+    disk->inode_count = other->inode_count;
+    disk->inode_capacity = other->inode_capacity;
+    disk->used_pages = other->used_pages;
+    disk->current = other->current;
+    disk->durable = other->durable;
+    disk->changes = other->changes;
+    disk->change_count = other->change_count;
+    disk->change_capacity = other->change_capacity;
+    other->inodes = kept.inodes;
+    other->inode_count = kept.inode_count;
+    other->inode_capacity = kept.inode_capacity;
+    other->used_pages = kept.used_pages;
+    other->current = kept.current;
+    other->durable = kept.durable;
+    other->changes = kept.changes;
+    other->change_count = kept.change_count;
+    other->change_capacity = kept.change_capacity;
+    for (size_t i = 0; i < disk->inode_count; i++) {
+        aero_sim_inode_changed(disk, disk->inodes[i]);
+    }
+}
+
 /* ---- Crashes and faults -------------------------------------------------------------------------------------- */
 
 uint64_t aero_sim_disk_changes(const struct aero_sim_disk *disk)
@@ -171,6 +203,7 @@ static void forget_caches(struct aero_sim_disk *disk)
     for (size_t i = 0; i < disk->inode_count; i++) {
         if (aero_choice_below(disk->choice, 4) == 3) {
             aero_sim_inode_evict(disk->inodes[i]);
+            aero_sim_inode_changed(disk, disk->inodes[i]);
             disk->inodes[i]->error_unseen = false;
         }
     }
@@ -182,6 +215,7 @@ static void lose_power(struct aero_sim_disk *disk, enum aero_sim_crash how)
         struct aero_sim_inode *inode = disk->inodes[i];
         aero_sim_inode_settle(disk, inode, how);
         aero_sim_inode_evict(inode);
+        aero_sim_inode_changed(disk, inode);
         inode->error_unseen = false;
     }
     aero_sim_names_crash(disk, how);
@@ -296,6 +330,7 @@ bool aero_sim_disk_flip_bit(struct aero_sim_disk *disk, const char *name, uint64
         return false;
     }
     struct aero_sim_image *images[2] = {&inode->cache, &inode->durable};
+    aero_sim_inode_changed(disk, inode);
     for (int i = 0; i < 2; i++) {
         uint8_t byte;
         if (aero_sim_image_read(images[i], offset, &byte, 1) == 1) {
@@ -317,6 +352,7 @@ bool aero_sim_disk_zero_sector(struct aero_sim_disk *disk, const char *name, uin
         return false;
     }
     struct aero_sim_image *images[2] = {&inode->cache, &inode->durable};
+    aero_sim_inode_changed(disk, inode);
     for (int i = 0; i < 2; i++) {
         uint64_t size = images[i]->size_bytes;
         if (offset < size) {
@@ -342,8 +378,8 @@ bool aero_sim_disk_break_sector(struct aero_sim_disk *disk, const char *name, ui
     return true;
 }
 
-bool aero_sim_disk_peek(const struct aero_sim_disk *disk, const char *name, bool durable,
-                        struct aero_buffer *out_bytes)
+bool aero_sim_disk_peek_range(const struct aero_sim_disk *disk, const char *name, bool durable,
+                              uint64_t offset, size_t length, struct aero_buffer *out_bytes)
 {
     const struct aero_sim_inode *inode =
         aero_sim_names_find(durable ? &disk->durable : &disk->current, name);
@@ -351,9 +387,25 @@ bool aero_sim_disk_peek(const struct aero_sim_disk *disk, const char *name, bool
         return false;
     }
     const struct aero_sim_image *image = durable ? &inode->durable : &inode->cache;
-    uint8_t *to = aero_buffer_reserve(out_bytes, (size_t)image->size_bytes);
-    out_bytes->length += aero_sim_image_read(image, 0, to, (size_t)image->size_bytes);
+    if (offset < image->size_bytes) {
+        uint64_t rest = image->size_bytes - offset;
+        length = rest < length ? (size_t)rest : length;
+        uint8_t *to = aero_buffer_reserve(out_bytes, length);
+        out_bytes->length += aero_sim_image_read(image, offset, to, length);
+    }
     return true;
+}
+
+bool aero_sim_disk_peek(const struct aero_sim_disk *disk, const char *name, bool durable,
+                        struct aero_buffer *out_bytes)
+{
+    return aero_sim_disk_peek_range(disk, name, durable, 0, SIZE_MAX, out_bytes);
+}
+
+uint64_t aero_sim_disk_version(const struct aero_sim_disk *disk, const char *name)
+{
+    const struct aero_sim_inode *inode = aero_sim_names_find(&disk->current, name);
+    return inode == NULL ? 0 : inode->version;
 }
 
 void aero_sim_disk_peek_names(const struct aero_sim_disk *disk, bool durable,
@@ -376,6 +428,15 @@ uint64_t aero_sim_disk_pending(const struct aero_sim_disk *disk)
         pending += disk->inodes[i]->pending_count;
     }
     return pending;
+}
+
+uint64_t aero_sim_disk_open_files(const struct aero_sim_disk *disk)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < disk->file_count; i++) {
+        count += disk->files[i]->inode != NULL;
+    }
+    return count;
 }
 
 uint64_t aero_sim_disk_used_bytes(const struct aero_sim_disk *disk)

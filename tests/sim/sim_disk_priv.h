@@ -32,6 +32,7 @@ struct aero_sim_inode {
     uint64_t error_number; /* of write-back errors so far */
     bool error_unseen;     /* the last one was told to nobody yet */
     uint64_t broken_sector;
+    uint64_t version; /* of the cache */
 };
 
 struct aero_sim_name {
@@ -80,6 +81,7 @@ struct aero_sim_disk {
     size_t inode_count;
     size_t inode_capacity;
     uint64_t used_pages;
+    uint64_t versions; /* given to inodes so far */
 
     struct aero_sim_names current;
     struct aero_sim_names durable;
@@ -106,6 +108,8 @@ struct aero_sim_disk {
 };
 
 /* sim_disk_control.c */
+/* Its cache is not what it was. */
+void aero_sim_inode_changed(struct aero_sim_disk *disk, struct aero_sim_inode *inode);
 struct aero_sim_inode *aero_sim_inode_new(struct aero_sim_disk *disk, bool is_directory);
 void aero_sim_inode_release(struct aero_sim_disk *disk, struct aero_sim_inode *inode);
 

@@ -23,61 +23,55 @@ static struct aero_wal_options draw_wal(struct aero_choice *choice)
     };
 }
 
-/* Half of the seeds do not know this kind of fault at all. */
-static uint32_t draw_rate(struct aero_choice *choice, uint32_t most)
+struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice)
 {
-    return draw_bool(choice) ? (uint32_t)aero_choice_between(choice, 1, most) : 0;
+    static const uint64_t triggers[] = {0, 20000, 60000, 300000};
+    static const uint64_t caps[] = {60000, 300000, 10000000};
+    static const uint64_t windows[] = {4096, 65536, 1048576};
+    static const size_t pauses[] = {2048, 65536, 1048576};
+    static const uint32_t holds[] = {4, 64, 4096};
+    return (struct aero_sim_settings){
+        .wal = draw_wal(choice),
+        .checkpoint = {.snapshots_kept = 2,
+                       .wal_bytes_trigger = triggers[aero_choice_below(choice, 4)],
+                       .retention_cap_bytes = caps[aero_choice_below(choice, 3)],
+                       .recycle = draw_bool(choice)},
+        .tail_streaming = aero_choice_below(choice, 4) != 0,
+        .window_bytes = windows[aero_choice_below(choice, 3)],
+        .open_writes_after_cut = draw_bool(choice),
+        .output_pause_bytes = pauses[aero_choice_below(choice, 3)],
+        .held_count_max = holds[aero_choice_below(choice, 3)],
+    };
 }
 
-static void draw_faults(struct aero_choice *choice, struct aero_sim_swarm *swarm)
+static void draw_acts(struct aero_choice *choice, struct aero_sim_swarm *swarm)
 {
-    swarm->kill = draw_rate(choice, 30);
-    swarm->power_loss = draw_rate(choice, 30);
-    swarm->clean_restart = draw_rate(choice, 10);
-    swarm->crash_in_disk_work = draw_rate(choice, 40);
-    swarm->crash_in_recovery = draw_rate(choice, 500); /* of 1000 starts */
-    swarm->write_fault = draw_rate(choice, 15);
-    swarm->sync_fault = draw_rate(choice, 10);
-    swarm->name_fault = draw_rate(choice, 10);
-    swarm->read_fault = draw_rate(choice, 10);
-    swarm->full_disk = draw_rate(choice, 10);
-    swarm->cut = draw_rate(choice, 80);
-    swarm->clog = draw_rate(choice, 50);
-    swarm->partition = draw_rate(choice, 20);
+    for (int kind = 0; kind < AERO_SIM_ACT_COUNT; kind++) {
+        const struct aero_sim_act *act = aero_sim_act((enum aero_sim_act_kind)kind);
+        bool known = aero_choice_below(choice, act->one_of) == 0;
+        swarm->rates[kind] = known ? (uint32_t)aero_choice_between(choice, 1, act->most) : 0;
+    }
     swarm->heal = (uint32_t)aero_choice_between(choice, 20, 200);
-    swarm->clock_jump = draw_rate(choice, 20);
     swarm->look_ns = aero_choice_between(choice, 1000000, 20000000);
 }
 
 void aero_sim_swarm_draw(struct aero_choice *choice, struct aero_sim_swarm *out_swarm)
 {
-    static const uint64_t triggers[] = {0, 20000, 60000, 300000};
-    static const uint64_t caps[] = {60000, 300000, 10000000};
-    static const uint64_t windows[] = {4096, 65536, 1048576};
     static const size_t pieces[] = {100, 1448, 16384, 65536};
     static const uint64_t delays_ns[] = {20000, 200000, 5000000};
     static const uint64_t ops_ns[] = {20000, 300000, 3000000};
     memset(out_swarm, 0, sizeof *out_swarm);
-    out_swarm->replica_count = (uint32_t)aero_choice_between(choice, 1, 3);
+    out_swarm->replica_count = (uint32_t)aero_choice_between(choice, 1, AERO_SIM_NODES_MAX - 1);
     out_swarm->writer_count = (uint32_t)aero_choice_between(choice, 1, 4);
     out_swarm->reader_count = (uint32_t)aero_choice_below(choice, 3);
     out_swarm->pipeline_depth = 1U << aero_choice_below(choice, 5);
     out_swarm->commands_per_client = (uint32_t)aero_choice_between(choice, 40, 250);
     out_swarm->think_max_ns = delays_ns[aero_choice_below(choice, 3)];
-    struct aero_wal_options common = draw_wal(choice);
+    struct aero_sim_settings common = aero_sim_settings_draw(choice);
     bool alike = draw_bool(choice);
-    for (size_t i = 0; i < sizeof out_swarm->wal / sizeof out_swarm->wal[0]; i++) {
-        out_swarm->wal[i] = alike ? common : draw_wal(choice);
+    for (size_t i = 0; i < AERO_SIM_NODES_MAX; i++) {
+        out_swarm->settings[i] = alike ? common : aero_sim_settings_draw(choice);
     }
-    out_swarm->checkpoint = (struct aero_checkpoint_options){
-        .snapshots_kept = 2,
-        .wal_bytes_trigger = triggers[aero_choice_below(choice, 4)],
-        .retention_cap_bytes = caps[aero_choice_below(choice, 3)],
-        .recycle = draw_bool(choice),
-    };
-    out_swarm->tail_streaming = aero_choice_below(choice, 4) != 0;
-    out_swarm->window_bytes = windows[aero_choice_below(choice, 3)];
-    out_swarm->open_writes_after_cut = draw_bool(choice);
     out_swarm->names_in_order = draw_bool(choice);
     out_swarm->net = (struct aero_sim_net_options){
         .delay_min_ns = 5000,
@@ -90,35 +84,64 @@ void aero_sim_swarm_draw(struct aero_choice *choice, struct aero_sim_swarm *out_
         .op_max_ns = ops_ns[aero_choice_below(choice, 3)],
         .stall_millionths = draw_bool(choice) ? 0 : (uint32_t)aero_choice_below(choice, 3000),
     };
-    draw_faults(choice, out_swarm);
+    draw_acts(choice, out_swarm);
+}
+
+static uint32_t least(uint32_t drawn, uint32_t limit)
+{
+    return limit != 0 && limit < drawn ? limit : drawn;
+}
+
+void aero_sim_swarm_limit(struct aero_sim_swarm *swarm, const struct aero_sim_limits *limits)
+{
+    for (int kind = 0; kind < AERO_SIM_ACT_COUNT; kind++) {
+        if ((limits->without >> kind & 1) != 0) {
+            swarm->rates[kind] = 0;
+        }
+    }
+    swarm->replica_count = least(swarm->replica_count, limits->replicas);
+    swarm->commands_per_client = least(swarm->commands_per_client, limits->commands);
+    uint32_t clients = least(swarm->writer_count + swarm->reader_count, limits->clients);
+    swarm->writer_count = least(swarm->writer_count, clients);
+    swarm->reader_count = least(swarm->reader_count, clients - swarm->writer_count);
+    if (clients == swarm->writer_count) {
+        swarm->reader_count = 0;
+    }
+}
+
+static void tell_settings(const struct aero_sim_settings *settings, uint32_t node,
+                          struct aero_sim_trace *trace)
+{
+    const struct aero_wal_switches *switches = &settings->wal.switches;
+    aero_sim_trace_event(
+        trace, "swarm",
+        "node %u: group_commit %d wal_batching %d overlapped_sync %d wal_recycle %d "
+        "tail_streaming %d, segments of %llu, queue %zu, checkpoint trigger %llu, retention %llu, "
+        "recycle %d, window %llu",
+        node, switches->group_commit, switches->wal_batching, switches->overlapped_sync,
+        switches->wal_recycle, settings->tail_streaming,
+        (unsigned long long)settings->wal.segment_bytes, settings->wal.queue_bytes,
+        (unsigned long long)settings->checkpoint.wal_bytes_trigger,
+        (unsigned long long)settings->checkpoint.retention_cap_bytes, settings->checkpoint.recycle,
+        (unsigned long long)settings->window_bytes);
 }
 
 void aero_sim_swarm_tell(const struct aero_sim_swarm *swarm, struct aero_sim_trace *trace)
 {
-    aero_sim_trace_event(
-        trace, "swarm",
-        "%u replicas, %u writers, %u readers, pipeline %u, %u commands each, segments of %llu, "
-        "checkpoint trigger %llu, retention %llu, window %llu, tail streaming %d",
-        swarm->replica_count, swarm->writer_count, swarm->reader_count, swarm->pipeline_depth,
-        swarm->commands_per_client, (unsigned long long)swarm->wal[0].segment_bytes,
-        (unsigned long long)swarm->checkpoint.wal_bytes_trigger,
-        (unsigned long long)swarm->checkpoint.retention_cap_bytes,
-        (unsigned long long)swarm->window_bytes, swarm->tail_streaming);
-    aero_sim_trace_event(
-        trace, "swarm",
-        "per mille: kill %u power %u restart %u crash in work %u in recovery %u, disk write %u "
-        "sync "
-        "%u name %u read %u full %u, net cut %u clog %u partition %u heal %u, clock %u",
-        swarm->kill, swarm->power_loss, swarm->clean_restart, swarm->crash_in_disk_work,
-        swarm->crash_in_recovery, swarm->write_fault, swarm->sync_fault, swarm->name_fault,
-        swarm->read_fault, swarm->full_disk, swarm->cut, swarm->clog, swarm->partition, swarm->heal,
-        swarm->clock_jump);
+    aero_sim_trace_event(trace, "swarm",
+                         "%u replicas, %u writers, %u readers, pipeline %u, %u commands each, "
+                         "an act each %llu us or so",
+                         swarm->replica_count, swarm->writer_count, swarm->reader_count,
+                         swarm->pipeline_depth, swarm->commands_per_client,
+                         (unsigned long long)swarm->look_ns / 1000);
+    for (int kind = 0; kind < AERO_SIM_ACT_COUNT; kind++) {
+        if (swarm->rates[kind] > 0) {
+            aero_sim_trace_event(trace, "swarm", "knows %s, %u of 1000",
+                                 aero_sim_act((enum aero_sim_act_kind)kind)->name,
+                                 swarm->rates[kind]);
+        }
+    }
     for (uint32_t i = 0; i <= swarm->replica_count; i++) {
-        const struct aero_wal_switches *switches = &swarm->wal[i].switches;
-        aero_sim_trace_event(trace, "swarm",
-                             "node %u: group_commit %d wal_batching %d overlapped_sync %d "
-                             "wal_recycle %d",
-                             i, switches->group_commit, switches->wal_batching,
-                             switches->overlapped_sync, switches->wal_recycle);
+        tell_settings(&swarm->settings[i], i, trace);
     }
 }

@@ -6,9 +6,33 @@
 
 #include "engine/checkpoint.h"
 #include "engine/wal_writer.h"
+#include "tests/sim/act.h"
 #include "tests/sim/choice.h"
 #include "tests/sim/sim_net.h"
 #include "tests/sim/sim_worker.h"
+
+#define AERO_SIM_NODES_MAX 6
+
+/* What a node's operator configures: each node its own, since switches are local (DIS-2), and another one at each start
+ * that act_reconfigure.c meddles with (DIS-1). */
+struct aero_sim_settings {
+    struct aero_wal_options wal;
+    struct aero_checkpoint_options checkpoint;
+    bool tail_streaming;
+    uint64_t window_bytes;
+    bool open_writes_after_cut;
+    size_t output_pause_bytes; /* of a client's session */
+    uint32_t held_count_max;
+};
+
+/* Less than what the seed draws: how a failure is made smaller (shrink.h). Zeros change nothing. */
+struct aero_sim_limits {
+    uint64_t without; /* a bit for each act that does not happen */
+    uint32_t replicas;
+    uint32_t clients;
+    uint32_t commands; /* of each client */
+    uint64_t luck;     /* another course of the same swarm */
+};
 
 struct aero_sim_swarm {
     uint32_t replica_count;
@@ -18,36 +42,21 @@ struct aero_sim_swarm {
     uint32_t commands_per_client;
     uint64_t think_max_ns;
 
-    struct aero_wal_options wal[6]; /* of each node: switches are local (DIS-2) */
-    struct aero_checkpoint_options checkpoint;
-    bool tail_streaming;
-    uint64_t window_bytes;
-    bool open_writes_after_cut;
+    struct aero_sim_settings settings[AERO_SIM_NODES_MAX];
     bool names_in_order;
     struct aero_sim_net_options net;
     struct aero_sim_worker_options worker;
 
-    /* How often each kind of thing happens, of 1000 looks of the operator; 0: never in this seed. */
-    uint32_t kill;
-    uint32_t power_loss;
-    uint32_t clean_restart;
-    uint32_t crash_in_disk_work;
-    uint32_t crash_in_recovery;
-    uint32_t write_fault;
-    uint32_t sync_fault;
-    uint32_t name_fault;
-    uint32_t read_fault;
-    uint32_t full_disk;
-    uint32_t cut;
-    uint32_t clog;
-    uint32_t partition;
-    uint32_t heal;
-    uint32_t clock_jump;
+    /* How often each act happens, of 1000 looks of the operator; 0: never in this seed. */
+    uint32_t rates[AERO_SIM_ACT_COUNT];
+    uint32_t heal;    /* the network, of 1000 looks */
     uint64_t look_ns; /* between looks of the operator */
 };
 
+struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice);
 void aero_sim_swarm_draw(struct aero_choice *choice, struct aero_sim_swarm *out_swarm);
-/* One line for the head of a trace. */
+void aero_sim_swarm_limit(struct aero_sim_swarm *swarm, const struct aero_sim_limits *limits);
+/* Lines for the head of a trace. */
 void aero_sim_swarm_tell(const struct aero_sim_swarm *swarm, struct aero_sim_trace *trace);
 
 #endif

@@ -5,7 +5,8 @@
  *     clients.c  random commands over RESP ---- net ----> node.c (sessions, turns, life and death)
  *                                                          node_primary.c  core + senders
  *                replica links ---------------- net ----> node_replica.c  core + receiver
- *     operator.c what goes wrong and what people do
+ *     operator.c when things go wrong; act_*.c what: one file an act or a family of acts
+ *     stranger.c somebody in the network who is not what he says
  *     check_*.c  what must be true, each promise in a file, none of them sharing code with what it checks
  *
  * The seed draws a swarm (swarm.h): which faults, how hard, which switches, sizes, numbers. Then faults and work go on for a
@@ -14,16 +15,19 @@
 #define AERO_TESTS_SIM_WORLD_H
 
 #include "tests/sim/check_ack.h"
+#include "tests/sim/check_damage.h"
 #include "tests/sim/check_digest.h"
+#include "tests/sim/check_linear.h"
 #include "tests/sim/check_prefix.h"
+#include "tests/sim/check_session.h"
 #include "tests/sim/check_visibility.h"
 #include "tests/sim/choice.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/sim_net.h"
+#include "tests/sim/stranger.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/verdict.h"
 
-#define AERO_SIM_NODES_MAX 6
 #define AERO_SIM_CLIENTS_MAX 8
 
 struct aero_sim_node;
@@ -42,6 +46,14 @@ struct aero_sim_counts {
     uint64_t checkpoints;
     uint64_t prefix_bytes; /* compared between primary and replicas */
     uint64_t digests;      /* compared */
+    uint64_t tokens;       /* of which a replica said that it had reached them */
+    uint64_t linear;       /* operations that were put in an order */
+    uint64_t undecided;    /* keys for which the search for one was given up */
+    uint64_t strangers;    /* connections of somebody who is not what he says */
+    uint64_t damages;  /* bits, sectors and blocks that rotted, and writes that a disk lied about */
+    uint64_t refusals; /* nodes that halted or did not start because of such a thing */
+    uint64_t disks_replaced;
+    uint64_t acts; /* of the operator and of fate, of all kinds */
 };
 
 struct aero_sim_world {
@@ -56,12 +68,20 @@ struct aero_sim_world {
     uint32_t node_count;
     struct aero_sim_client *clients[AERO_SIM_CLIENTS_MAX];
     uint32_t client_count;
-    bool calm;           /* faults have stopped */
+    bool calm; /* faults have stopped */
+    bool
+        forked; /* the primary's disk went back: records that replicas hold are not its own any more */
+    uint64_t fork_lsn;   /* then: where it began again */
+    bool given_up;       /* the primary refuses its disk, and says so: nothing is left to expect */
     uint64_t must_reach; /* then: the LSN that every replica has to reach */
     struct aero_check_ack ack;
     struct aero_check_digest digest;
     struct aero_check_prefix prefix;
     struct aero_check_visibility visibility;
+    struct aero_check_linear linear;
+    struct aero_check_session session;
+    struct aero_check_damage damage;
+    struct aero_sim_stranger *stranger;
 };
 
 #define AERO_SIM_VIOLATION(world, checker, ...) \
@@ -74,7 +94,8 @@ struct aero_sim_report {
     uint64_t virtual_ns;
 };
 
-/* One history. `print_to` may be NULL. */
-void aero_sim_world_run(uint64_t seed, FILE *print_to, struct aero_sim_report *out_report);
+/* One history. `limits` and `print_to` may be NULL. */
+void aero_sim_world_run(uint64_t seed, const struct aero_sim_limits *limits, FILE *print_to,
+                        struct aero_sim_report *out_report);
 
 #endif
