@@ -10,8 +10,9 @@
  *
  * A connection is freed when on_close returns.
  *
- * Bounds: at most output_bytes of ciphertext wait for the socket; at most gulp_bytes are read
- * before they are delivered; a listener holds at most connections_max connections, of which those
+ * Bounds: at most output_bytes of ciphertext wait for the socket; at most gulp_bytes of plaintext
+ * are delivered together, and one gulp of each connection in one turn of the event base
+ * (EVLOOP_ONCE); a listener holds at most connections_max connections, of which those
  * without a finished handshake time out. The driver is transport_libevent.c. */
 #ifndef AERO_SHIPPING_TRANSPORT_H
 #define AERO_SHIPPING_TRANSPORT_H
@@ -47,7 +48,7 @@ struct aero_transport_events {
 
 struct aero_transport_options {
     size_t output_bytes;           /* 0: 1 MiB */
-    size_t gulp_bytes;             /* 0: 1 MiB */
+    size_t gulp_bytes;             /* 0: 1 MiB; at least 32 KiB */
     uint32_t handshake_timeout_ms; /* 0: 5 s */
     uint32_t connections_max;      /* of a listener; 0: 64 */
 };
@@ -58,7 +59,8 @@ aero_status aero_listener_new(struct event_base *base, const char *address, uint
                               struct aero_tls_context *context, const struct aero_tls_allow *allow,
                               const struct aero_transport_events *events,
                               struct aero_listener **out_listener);
-/* Closes its connections too, telling on_close for each. */
+/* Closes its connections too, telling on_close for each. Their peers hear goodbye behind all that was written, as far as the
+ * sockets take it at once: nobody waits here for a peer that does not read. */
 void aero_listener_free(struct aero_listener *listener);
 uint16_t aero_listener_port(const struct aero_listener *listener); /* useful when 0 was asked for */
 /* For connections that are accepted from now on. */

@@ -31,14 +31,17 @@
 #define HANDSHAKE_DEFAULT_MS 5000U
 #define CONNECTIONS_DEFAULT 64U
 #define SOCKET_READ_BYTES ((size_t)256 << 10)
-/* Out of descriptors: wait a little for some to come free instead of spinning on the waiting
- * connection. */
+/* What one record of TLS holds, and the beginning of one that the filter may have kept: reads of the socket that end this far
+ * before the bound cannot make more plaintext than it allows. */
+#define RECORD_BYTES ((size_t)16 << 10)
+#define GULP_LEAST_BYTES (2 * RECORD_BYTES)
 
 struct aero_transport_options aero_transport_defaults(const struct aero_transport_options *options)
 {
     struct aero_transport_options full = *options;
     full.output_bytes = full.output_bytes == 0 ? OUTPUT_DEFAULT_BYTES : full.output_bytes;
     full.gulp_bytes = full.gulp_bytes == 0 ? GULP_DEFAULT_BYTES : full.gulp_bytes;
+    AERO_ASSERT(full.gulp_bytes >= GULP_LEAST_BYTES);
     full.handshake_timeout_ms =
         full.handshake_timeout_ms == 0 ? HANDSHAKE_DEFAULT_MS : full.handshake_timeout_ms;
     full.connections_max = full.connections_max == 0 ? CONNECTIONS_DEFAULT : full.connections_max;
@@ -69,6 +72,13 @@ static void format_address(const struct sockaddr *address, socklen_t length,
 
 /* ---- The end of a connection ---- */
 
+/* A socket that is closed with bytes unread resets the connection, and what the peer has not read yet, our goodbye for one,
+ * is lost with it: so what has arrived by now is taken. Best effort: more may be on its way. */
+static void discard_input(struct aero_connection *connection)
+{
+    (void)!recv(connection->fd, connection->ciphertext, SOCKET_READ_BYTES, MSG_DONTWAIT);
+}
+
 static void drop_events(struct aero_connection *connection)
 {
     if (connection->readable != NULL) {
@@ -81,6 +91,7 @@ static void drop_events(struct aero_connection *connection)
     }
     event_del(connection->timer);
     if (connection->fd >= 0) {
+        discard_input(connection);
         close(connection->fd);
         connection->fd = -1;
     }
@@ -258,11 +269,20 @@ enum input_end {
     INPUT_ERROR,
 };
 
+/* Bytes that may still be read for this gulp: plaintext is never longer than its ciphertext and what was kept of it. */
+static size_t gulp_room(const struct aero_connection *connection)
+{
+    size_t taken = connection->plaintext.length + RECORD_BYTES;
+    size_t bound = connection->options.gulp_bytes;
+    size_t room = taken < bound ? bound - taken : 0;
+    return room < SOCKET_READ_BYTES ? room : SOCKET_READ_BYTES;
+}
+
 /* Until the socket is empty or a gulp is full. */
 static enum input_end read_gulp(struct aero_connection *connection, int *out_errno)
 {
-    while (connection->plaintext.length < connection->options.gulp_bytes) {
-        ssize_t count = recv(connection->fd, connection->ciphertext, SOCKET_READ_BYTES, 0);
+    for (size_t room = gulp_room(connection); room > 0; room = gulp_room(connection)) {
+        ssize_t count = recv(connection->fd, connection->ciphertext, room, 0);
         if (count < 0 && errno == EINTR) {
             continue;
         }
@@ -279,7 +299,7 @@ static enum input_end read_gulp(struct aero_connection *connection, int *out_err
         if (state == AERO_TLS_CLOSED || state == AERO_TLS_FAILED) {
             return INPUT_GOES_ON;
         }
-        if ((size_t)count < SOCKET_READ_BYTES) {
+        if ((size_t)count < room) {
             return INPUT_GOES_ON; /* level triggered: what comes now wakes us again */
         }
     }
@@ -506,6 +526,11 @@ struct aero_connection *aero_connection_accepted(struct event_base *base, int fd
 
 void aero_connection_drop(struct aero_connection *connection, const char *text)
 {
+    if (connection->state == AERO_CONNECTION_OPEN) {
+        connection->state = AERO_CONNECTION_FLUSHING;
+        aero_tls_shutdown(connection->tls);
+        flush_output(connection);
+    }
     end_connection(connection, AERO_CLOSE_REQUESTED, "%s", text);
     on_ended(-1, 0, connection);
 }
