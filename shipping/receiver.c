@@ -408,6 +408,7 @@ void aero_receiver_tick(struct aero_receiver *receiver, aero_mono_ns now)
                                        .as.heartbeat.durable = receiver->durable};
         aero_message_append(&receiver->out.buffer, &message);
         receiver->spoke_at = now;
+        receiver->tells_received = true;
     }
 }
 

@@ -194,10 +194,12 @@ static uint64_t grant_step(const struct aero_receiver *receiver)
     return step == 0 ? 1 : step;
 }
 
+/* What was only received goes along with what follows from it soon: alone it would wake the primary for nothing. */
 static bool wants_ack(const struct aero_receiver *receiver, const struct aero_message_ack *ack)
 {
     const struct aero_message_ack *last = &receiver->acked;
-    return ack->received.value != last->received.value ||
+    bool only_received = ack->received.value != last->received.value;
+    return (only_received && receiver->tells_received) ||
            ack->durable.value != last->durable.value || ack->applied.value != last->applied.value ||
            ack->durable_sequence != last->durable_sequence ||
            ack->credit_bytes - last->credit_bytes >= grant_step(receiver);
@@ -231,6 +233,7 @@ void aero_receiver_acknowledge(struct aero_receiver *receiver)
     struct aero_message message = {.type = AERO_FRAME_ACK, .as.ack = ack};
     aero_message_append(&receiver->out.buffer, &message);
     receiver->acked = ack;
+    receiver->tells_received = false;
     receiver->granted_bytes = ack.credit_bytes;
     receiver->spoke_at = receiver->now;
 }
