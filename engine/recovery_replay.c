@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #include "base/assert.h"
-#include "base/le.h"
+#include "engine/look_ahead.h"
 #include "engine/operation.h"
 #include "engine/recovery_priv.h"
 #include "engine/snapshot.h"
@@ -120,45 +120,6 @@ static aero_status pass_damage(struct aero_recovery *r, const struct aero_recove
     return status.code == AERO_NOT_FOUND ? aero_ok() : status;
 }
 
-/* The key of the first operation of the commit at the beginning of `bytes`, unverified as it is. Returns the record's bytes;
- * 0: no whole commit stands there. */
-static size_t peek_key(struct aero_slice bytes, struct aero_slice *out_key)
-{
-    struct aero_commit_reader commit;
-    struct aero_operation operation;
-    if (bytes.length < AERO_RECORD_HEADER_BYTES || bytes.data[4] != AERO_RECORD_COMMIT) {
-        return 0;
-    }
-    size_t payload_length = aero_load_u32(bytes.data + 8);
-    struct aero_slice payload =
-        aero_slice_of(bytes.data + AERO_RECORD_HEADER_BYTES, payload_length);
-    if (payload_length > bytes.length - AERO_RECORD_HEADER_BYTES ||
-        !aero_is_ok(aero_commit_open(&commit, payload)) ||
-        !aero_is_ok(aero_commit_next(&commit, &operation)) || operation.key.length == 0) {
-        return 0;
-    }
-    *out_key = operation.key;
-    return aero_record_bytes(payload_length);
-}
-
-/* Hints for the records to come: replay is bound by waiting for the tree's memory. Returns how many were looked at. */
-static size_t look_ahead(const struct aero_recovery *r, const struct aero_wal_reader *reader)
-{
-    struct aero_slice keys[AERO_TREE_PREFETCH_MAX];
-    struct aero_slice ahead = aero_wal_reader_ahead(reader);
-    size_t count = 0;
-    while (count < AERO_TREE_PREFETCH_MAX) {
-        size_t bytes = peek_key(ahead, &keys[count]);
-        if (bytes == 0 || bytes > ahead.length) {
-            break;
-        }
-        count++;
-        ahead = aero_slice_of(ahead.data + bytes, ahead.length - bytes);
-    }
-    aero_tree_prefetch(r->tree, keys, count);
-    return count;
-}
-
 /* Until the reader stops for good. */
 static aero_status read_records(struct aero_recovery *r,
                                 const struct aero_recovery_segment *segment,
@@ -170,7 +131,8 @@ static aero_status read_records(struct aero_recovery *r,
         aero_status status = aero_wal_reader_next(reader, &record);
         if (aero_is_ok(status)) {
             AERO_TRY(take_record(r, segment, &record));
-            looked_at = looked_at == 0 ? look_ahead(r, reader) : looked_at - 1;
+            looked_at = looked_at == 0 ? aero_look_ahead(r->tree, aero_wal_reader_ahead(reader))
+                                       : looked_at - 1;
             continue;
         }
         if (status.code != AERO_NOT_FOUND) {

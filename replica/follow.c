@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "engine/look_ahead.h"
 #include "engine/operation.h"
 #include "engine/record.h"
 #include "replica/replica_priv.h"
@@ -294,6 +295,7 @@ void aero_replica_apply_durable(struct aero_replica *replica)
     aero_lsn durable = aero_wal_follower_durable(replica->follower).position.lsn;
     aero_lsn before = replica->applied.lsn;
     size_t released = 0;
+    size_t looked_at = 0;
     while (replica->state != AERO_REPLICA_HALTED && replica->queue_head < replica->queue.length &&
            released < APPLY_BYTES_PER_TURN) {
         struct aero_slice rest = aero_slice_of(replica->queue.data + replica->queue_head,
@@ -305,6 +307,10 @@ void aero_replica_apply_durable(struct aero_replica *replica)
             break;
         }
         size_t bytes = aero_record_bytes(header.payload_length);
+        if (looked_at == 0) {
+            looked_at = aero_look_ahead(replica->tree, rest);
+        }
+        looked_at -= looked_at > 0;
         if (!apply_record(
                 replica, &header,
                 aero_slice_of(rest.data + AERO_RECORD_HEADER_BYTES, header.payload_length))) {
