@@ -123,10 +123,21 @@ static void say_goodbye(struct aero_primary_link *link)
     link->listener_count = 0;
 }
 
+static bool has_audience(const struct aero_primary_link *link)
+{
+    for (unsigned i = 0; i < link->replicas_max; i++) {
+        if (link->replicas[i].connection != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void *run_link(void *argument)
 {
     struct aero_primary_link *link = argument;
     while (!link->stopping) {
+        aero_mailbox_set_audience(&link->mailbox, has_audience(link));
         aero_host_wake_arm(&link->wake);
         bool busy = aero_mailbox_has_news(&link->mailbox);
         event_base_loop(link->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
@@ -207,6 +218,7 @@ static void read_options(struct aero_primary_link *link)
     const struct aero_config *config = link->options.config;
     link->replicas_max = (uint32_t)aero_config_integer(config, "max_replicas");
     AERO_ASSERT(link->replicas_max <= AERO_FLEET_MAX);
+    link->shipment.groups_max = (uint32_t)aero_config_integer(config, "ship_groups");
     link->sender_options = (struct aero_sender_options){
         .tail_streaming = aero_config_bool(config, "tail_streaming"),
         .heartbeat_interval_ns = aero_config_duration_ns(config, "heartbeat"),
@@ -282,6 +294,9 @@ static void deliver(void *self)
     bool wake = false;
     while (aero_mailbox_take_event(&link->mailbox, &event, &wake)) {
         aero_primary_on_fleet_event(link->options.primary, &event);
+        if (event.kind == AERO_SENDER_PROGRESS) {
+            aero_shipment_on_acknowledged(&link->shipment, event.durable);
+        }
         if (wake) {
             wake_link(link);
         }
@@ -299,19 +314,22 @@ static bool has_work(void *self)
     return aero_mailbox_has_mail(&link->mailbox);
 }
 
+/* A new view is news at once; places gather until they make a shipment. */
 static void publish(void *self)
 {
     struct aero_primary_link *link = self;
     struct aero_shipping_view *view = aero_primary_shipping_view(link->options.primary);
     struct aero_wal_place place = aero_primary_durable_place(link->options.primary);
-    if (view == link->published_view && place.sequence == link->published_place.sequence &&
-        place.offset == link->published_place.offset) {
-        return;
+    bool is_idle = !aero_primary_has_commits_in_flight(link->options.primary);
+    bool due = aero_shipment_gather(&link->shipment, place, is_idle);
+    if (view != link->published_view) {
+        link->published_view = view;
+        aero_shipment_left(&link->shipment);
+        due = true;
     }
-    link->published_view = view;
-    link->published_place = place;
-    aero_mailbox_publish(&link->mailbox, view, place);
-    wake_link(link);
+    if (due && aero_mailbox_publish(&link->mailbox, view, place)) {
+        wake_link(link);
+    }
 }
 
 static bool reload(void *self, const struct aero_config *config, const char **out_text)

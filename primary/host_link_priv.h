@@ -16,6 +16,7 @@
 
 #include "primary/host_link.h"
 #include "primary/host_mailbox.h"
+#include "primary/shipment.h"
 #include "server/host_certs.h"
 #include "shipping/transport.h"
 
@@ -45,9 +46,9 @@ struct aero_primary_link {
     struct aero_host_wake wake;
     pthread_t thread;
     char reload_error[96];
-    /* The loop's: what was published last. */
+    /* The loop's: what was published last, and what gathers to be. */
     const struct aero_shipping_view *published_view;
-    struct aero_wal_place published_place;
+    struct aero_shipment shipment;
 
     /* The link thread's from here on. */
     struct event_base *base;

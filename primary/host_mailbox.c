@@ -17,7 +17,19 @@ void aero_mailbox_deinit(struct aero_mailbox *mailbox)
     pthread_mutex_destroy(&mailbox->mutex);
 }
 
-void aero_mailbox_publish(struct aero_mailbox *mailbox, struct aero_shipping_view *view,
+static bool has_shipping_news(const struct aero_mailbox *mailbox)
+{
+    return mailbox->news.shipping && mailbox->audience;
+}
+
+void aero_mailbox_set_audience(struct aero_mailbox *mailbox, bool audience)
+{
+    pthread_mutex_lock(&mailbox->mutex);
+    mailbox->audience = audience;
+    pthread_mutex_unlock(&mailbox->mutex);
+}
+
+bool aero_mailbox_publish(struct aero_mailbox *mailbox, struct aero_shipping_view *view,
                           struct aero_wal_place durable)
 {
     struct aero_shipping_view *old = NULL;
@@ -28,8 +40,10 @@ void aero_mailbox_publish(struct aero_mailbox *mailbox, struct aero_shipping_vie
     }
     mailbox->news.durable = durable;
     mailbox->news.shipping = true;
+    bool wake = has_shipping_news(mailbox);
     pthread_mutex_unlock(&mailbox->mutex);
     aero_shipping_view_release(old);
+    return wake;
 }
 
 void aero_mailbox_ask_reload(struct aero_mailbox *mailbox, const struct aero_allowed_nodes *allowed)
@@ -109,15 +123,16 @@ void aero_mailbox_answer(struct aero_mailbox *mailbox, unsigned slot, uint64_t c
     pthread_mutex_unlock(&mailbox->mutex);
 }
 
-static bool is_news(const struct aero_mailbox_news *news)
+static bool is_news(const struct aero_mailbox *mailbox)
 {
-    return news->shipping || news->reload || news->stop || news->answers || news->room;
+    const struct aero_mailbox_news *news = &mailbox->news;
+    return has_shipping_news(mailbox) || news->reload || news->stop || news->answers || news->room;
 }
 
 bool aero_mailbox_has_news(struct aero_mailbox *mailbox)
 {
     pthread_mutex_lock(&mailbox->mutex);
-    bool some = is_news(&mailbox->news);
+    bool some = is_news(mailbox);
     pthread_mutex_unlock(&mailbox->mutex);
     return some;
 }
@@ -125,7 +140,7 @@ bool aero_mailbox_has_news(struct aero_mailbox *mailbox)
 bool aero_mailbox_take_news(struct aero_mailbox *mailbox, struct aero_mailbox_news *out_news)
 {
     pthread_mutex_lock(&mailbox->mutex);
-    bool some = is_news(&mailbox->news);
+    bool some = is_news(mailbox);
     if (some) {
         *out_news = mailbox->news;
         if (out_news->view != NULL) {

@@ -36,6 +36,7 @@ enum aero_mailbox_slot_state {
 struct aero_mailbox {
     pthread_mutex_t mutex;
     struct aero_mailbox_news news; /* loop -> link */
+    bool audience;                 /* link -> loop */
     struct {
         enum aero_mailbox_slot_state state;
         uint64_t connection;
@@ -53,7 +54,8 @@ void aero_mailbox_init(struct aero_mailbox *mailbox);
 void aero_mailbox_deinit(struct aero_mailbox *mailbox);
 
 /* The loop's side. */
-void aero_mailbox_publish(struct aero_mailbox *mailbox, struct aero_shipping_view *view,
+/* True: the link is to be woken. */
+bool aero_mailbox_publish(struct aero_mailbox *mailbox, struct aero_shipping_view *view,
                           struct aero_wal_place durable);
 void aero_mailbox_ask_reload(struct aero_mailbox *mailbox,
                              const struct aero_allowed_nodes *allowed);
@@ -69,6 +71,8 @@ void aero_mailbox_answer(struct aero_mailbox *mailbox, unsigned slot, uint64_t c
                          aero_lsn acknowledged);
 
 /* The link's side. */
+/* Whether there is anybody to ship to: without, shipping is no news. */
+void aero_mailbox_set_audience(struct aero_mailbox *mailbox, bool audience);
 bool aero_mailbox_has_news(struct aero_mailbox *mailbox);
 /* False: none, and out_news is untouched. */
 bool aero_mailbox_take_news(struct aero_mailbox *mailbox, struct aero_mailbox_news *out_news);

@@ -350,6 +350,12 @@ bool aero_primary_has_failed(const struct aero_primary *primary)
     return primary->wal_failed;
 }
 
+bool aero_primary_has_commits_in_flight(const struct aero_primary *primary)
+{
+    return aero_pipeline_evaluated(primary->pipeline).value >
+           aero_wal_durable(primary->wal).position.lsn.value;
+}
+
 aero_lsn aero_primary_durable_lsn(const struct aero_primary *primary)
 {
     return aero_pipeline_durable(primary->pipeline);

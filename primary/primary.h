@@ -73,6 +73,8 @@ void aero_primary_on_completion(struct aero_primary *primary, enum aero_core_own
  * the log is durable. The place's segment is in the view. */
 struct aero_shipping_view *aero_primary_shipping_view(struct aero_primary *primary);
 struct aero_wal_place aero_primary_durable_place(const struct aero_primary *primary);
+/* False: nothing will move that place but another write. */
+bool aero_primary_has_commits_in_flight(const struct aero_primary *primary);
 /* What this replica (by its certificate's name) ever acknowledged durable, 0 when unknown: for its
  * sender (decision 5). */
 aero_lsn aero_primary_acknowledged_by(const struct aero_primary *primary, const char *name);

@@ -165,6 +165,15 @@ static const struct aero_config_key keys[] = {
      .help = "Optimisation: ship and apply records of the segment that is being written. Off: "
              "whole sealed segments only."},
 
+    {.name = "ship_groups",
+     .type = AERO_CONFIG_INTEGER,
+     .default_text = "16",
+     .min_text = "1",
+     .max_text = "1024",
+     .help = "Optimisation: groups of commits that make one shipment to replicas while writes go "
+             "on. What has gathered leaves earlier when it fills a chunk or the log falls idle. "
+             "1: every group leaves by itself."},
+
     /* The log and its optimisations. Data is the same whatever is set here. */
     {.name = "segment_bytes",
      .type = AERO_CONFIG_BYTES,

@@ -127,8 +127,11 @@ static void test_newest_place_is_told_once(void **state)
     struct aero_history history = {0};
     struct aero_shipping_source source = {.node_name = "primary", .history = &history};
     struct aero_shipping_view *view = aero_shipping_view_new(&source);
-    aero_mailbox_publish(mailbox, view, (struct aero_wal_place){.sequence = 1, .offset = 100});
-    aero_mailbox_publish(mailbox, view, (struct aero_wal_place){.sequence = 1, .offset = 200});
+    aero_mailbox_set_audience(mailbox, true);
+    assert_true(
+        aero_mailbox_publish(mailbox, view, (struct aero_wal_place){.sequence = 1, .offset = 100}));
+    assert_true(
+        aero_mailbox_publish(mailbox, view, (struct aero_wal_place){.sequence = 1, .offset = 200}));
     aero_shipping_view_release(view);
     assert_true(aero_mailbox_take_news(mailbox, &news));
     assert_true(news.shipping);
@@ -136,6 +139,29 @@ static void test_newest_place_is_told_once(void **state)
     assert_ptr_equal(news.view, view);
     aero_shipping_view_release(news.view);
     assert_false(aero_mailbox_take_news(mailbox, &news));
+    free_mailbox(mailbox);
+}
+
+/* A primary without replicas wakes nobody; whoever comes finds the newest place. */
+static void test_places_are_no_news_until_somebody_listens(void **state)
+{
+    (void)state;
+    struct aero_mailbox *mailbox = new_mailbox();
+    struct aero_mailbox_news news;
+    struct aero_history history = {0};
+    struct aero_shipping_source source = {.node_name = "primary", .history = &history};
+    struct aero_shipping_view *view = aero_shipping_view_new(&source);
+    assert_false(
+        aero_mailbox_publish(mailbox, view, (struct aero_wal_place){.sequence = 1, .offset = 100}));
+    aero_shipping_view_release(view);
+    assert_false(aero_mailbox_has_news(mailbox));
+    assert_false(aero_mailbox_take_news(mailbox, &news));
+    aero_mailbox_set_audience(mailbox, true);
+    assert_true(aero_mailbox_has_news(mailbox));
+    assert_true(aero_mailbox_take_news(mailbox, &news));
+    assert_true(news.shipping);
+    assert_int_equal(news.durable.offset, 100);
+    aero_shipping_view_release(news.view);
     free_mailbox(mailbox);
 }
 
@@ -147,6 +173,7 @@ int main(void)
         cmocka_unit_test(test_questions_are_answered_once),
         cmocka_unit_test(test_answer_to_a_connection_that_went_is_void),
         cmocka_unit_test(test_newest_place_is_told_once),
+        cmocka_unit_test(test_places_are_no_news_until_somebody_listens),
     };
     return cmocka_run_group_tests_name("primary.host_mailbox", tests, NULL, NULL);
 }
