@@ -15,8 +15,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from support.daemons import BUILD, Primary, Replica, Server, make_certs, wait_for  # noqa: E402
 
-__all__ = ["BUILD", "Primary", "Redis", "Replica", "benchmark", "make_certs", "median", "verdict",
-           "wait_for"]
+__all__ = ["BUILD", "Primary", "Redis", "Replica", "benchmark", "cpu_seconds", "make_certs", "median",
+           "verdict", "wait_for"]
 
 
 class Redis(Server):
@@ -39,6 +39,13 @@ def benchmark(server, test, requests, clients=50, pipeline=1, value_bytes=64, ke
          str(keys), "--csv"], check=True, capture_output=True, text=True).stdout
     row = [field.strip('"') for field in output.strip().splitlines()[-1].split(",")]
     return float(row[1]), float(row[6])
+
+
+def cpu_seconds(server):
+    """Processor time that its process has used, user and system, all threads."""
+    with open(f"/proc/{server.process.pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def median(values):

@@ -40,6 +40,7 @@ class Server:
         self.directory = directory or tempfile.mkdtemp(prefix="aerodb-")
         self.port = free_port()
         self.process = None
+        self.log = None
         self.environment = {}  # beside the test's own
 
     def launch(self):
@@ -88,7 +89,8 @@ class Server:
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             self.process.wait(timeout=120)
-        self.log.close()
+        if self.log:
+            self.log.close()
 
     def remove(self):
         self.stop()
@@ -167,9 +169,9 @@ class Patience:
         return self.left < 0
 
 
-def wait_for(condition, what, seconds=300):
+def wait_for(condition, what, seconds=300, pause=0.05):
     patience = Patience(seconds)
     while not condition():
         if patience.is_over():
             raise SystemExit(f"gave up waiting for {what}")
-        time.sleep(0.05)
+        time.sleep(pause)
