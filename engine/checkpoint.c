@@ -14,8 +14,6 @@
 #include "engine/retention.h"
 
 #define HANDLE_MANIFEST 2U
-#define LANE_SNAPSHOT 0U
-#define LANE_MANIFEST 1U
 /* Ids of this core's own requests; the snapshot writer numbers its own from 1. */
 #define OWN_ID_FIRST (UINT64_C(1) << 63)
 #define TRUNCATE_FILES_MAX 15 /* one request; the next one takes the rest */
@@ -539,7 +537,7 @@ static const struct aero_disk_request *give_own(struct aero_checkpointer *checkp
 {
     checkpointer->own.id = ++checkpointer->next_id;
     checkpointer->own.domain = domain;
-    checkpointer->own.lane = LANE_MANIFEST;
+    checkpointer->own.lane = AERO_CHECKPOINT_LANE_MANIFEST;
     checkpointer->own.ops = checkpointer->ops;
     checkpointer->own_in_flight = true;
     return &checkpointer->own;
@@ -593,6 +591,7 @@ aero_checkpointer_next_request(struct aero_checkpointer *checkpointer)
     }
     const struct aero_disk_request *piece =
         checkpointer->writer != NULL ? aero_snapshot_writer_next(checkpointer->writer) : NULL;
+    AERO_ASSERT(piece == NULL || piece->lane == AERO_CHECKPOINT_LANE_SNAPSHOT);
     checkpointer->writer_in_flight = checkpointer->writer_in_flight || piece != NULL;
     return piece;
 }

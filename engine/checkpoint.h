@@ -89,8 +89,9 @@ void aero_checkpointer_write_notes(struct aero_checkpointer *checkpointer);
 const struct aero_pin *aero_checkpointer_pins(const struct aero_checkpointer *checkpointer,
                                               size_t *out_count);
 
-/* Requests: snapshot blocks (lane 0, long: a worker of its own) and manifest/unlink work (lane 1).
- * */
+/* Requests: snapshot blocks (long: a lane, and so a worker, of their own) and manifest/unlink work. */
+#define AERO_CHECKPOINT_LANE_SNAPSHOT 0U
+#define AERO_CHECKPOINT_LANE_MANIFEST 1U
 const struct aero_disk_request *
 aero_checkpointer_next_request(struct aero_checkpointer *checkpointer);
 void aero_checkpointer_on_completion(struct aero_checkpointer *checkpointer,

@@ -18,16 +18,22 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/ports.h"
 #include "base/slice.h"
+#include "engine/checkpoint.h"
 
 #define DONE_MAX ((size_t)AERO_OWNER_COUNT * AERO_HOST_DISK_LANES_MAX * AERO_HOST_DISK_QUEUE_MAX)
 
 enum { AWAKE, SLEEPING };
+
+/* Of the worker that makes snapshots: a tenth of the share of the threads that somebody waits for, so that it takes
+ * a processor from them for a moment at most, and still comes to its end on a machine that is never idle. */
+#define SNAPSHOT_NICE 10
 
 struct lane {
     struct aero_host_disk *disk;
@@ -38,6 +44,7 @@ struct lane {
     atomic_uint_fast64_t taken;  /* of them, by the worker */
     _Atomic uint32_t state;      /* the futex */
     atomic_bool stopping;
+    bool makes_snapshots;
     bool started;   /* the loop's */
     size_t pending; /* the loop's: submitted and not yet taken back */
 };
@@ -131,6 +138,9 @@ static void *run_lane(void *argument)
 {
     struct lane *lane = argument;
     struct aero_core_request request;
+    if (lane->makes_snapshots) { /* a refusal costs latency, nothing else */
+        (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), SNAPSHOT_NICE);
+    }
     while (take_request(lane, &request)) {
         struct aero_host_done result;
         run_request(lane->disk, &request, &result);
@@ -163,6 +173,8 @@ struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *o
             struct lane *lane = &disk->lanes[owner][i];
             lane->disk = disk;
             lane->busy_poll_ns = owner == AERO_OWNER_WAL ? options->busy_poll_ns : 0;
+            lane->makes_snapshots =
+                owner == AERO_OWNER_CHECKPOINT && i == AERO_CHECKPOINT_LANE_SNAPSHOT;
         }
     }
     return disk;

@@ -180,6 +180,41 @@ static void test_writer_shows_the_view_while_the_tree_goes_on(void **state)
     power_disk_free(power);
 }
 
+/* A commit's sync pays for whatever a snapshot left unsynced on the same device: that must never be much. */
+static void test_writer_leaves_nothing_unsynced_and_writes_small_pieces(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_tree *tree = tree_of(2000, 1000);
+    struct aero_snapshot_header header = header_of();
+    struct aero_view *view = aero_view_open(tree);
+    struct aero_snapshot_writer *writer = aero_snapshot_writer_new(&header, view);
+    struct aero_disk_handles handles = {{0}};
+    const struct aero_disk_request *request;
+    uint64_t written = 0;
+    unsigned writes = 0;
+    while ((request = aero_snapshot_writer_next(writer)) != NULL) {
+        for (uint32_t i = 0; i < request->op_count; i++) {
+            if (request->ops[i].kind == AERO_OP_WRITE) {
+                assert_int_equal(i + 2, request->op_count);
+                assert_int_equal(request->ops[i + 1].kind, AERO_OP_SYNC);
+                assert_true(request->ops[i].offset - written <= (size_t)512 << 10);
+                written = request->ops[i].offset;
+                writes++;
+            }
+        }
+        struct aero_disk_completion completion;
+        aero_disk_run(power_disk_port(power), &handles, request, &completion);
+        aero_snapshot_writer_on_completion(writer, &completion);
+    }
+    assert_true(writes >= 4);
+    aero_snapshot_writer_free(writer);
+    aero_view_close(view);
+    aero_tree_free(tree);
+    aero_snapshot_header_deinit(&header);
+    power_disk_free(power);
+}
+
 /* Decision 19: the digest is recomputed from the bytes, so memory that rotted under a view is found before the snapshot
  * has a name. */
 static void test_writer_refuses_a_view_that_disagrees_with_itself(void **state)
@@ -410,6 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load_returns_what_the_view_showed),
         cmocka_unit_test(test_writer_shows_the_view_while_the_tree_goes_on),
+        cmocka_unit_test(test_writer_leaves_nothing_unsynced_and_writes_small_pieces),
         cmocka_unit_test(test_writer_refuses_a_view_that_disagrees_with_itself),
         cmocka_unit_test(test_load_detects_every_flipped_byte_and_every_truncation),
         cmocka_unit_test(test_load_of_an_unreadable_block_says_where),
