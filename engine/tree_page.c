@@ -153,6 +153,17 @@ static unsigned search_heads(const struct aero_page *page, unsigned from, unsign
     return (unsigned)(base - page->slots) + (count == 1 && base->head < head);
 }
 
+static bool head_is_at(const struct aero_page *page, unsigned low, uint32_t head)
+{
+    return low < page->slot_count && page->slots[low].head == head;
+}
+
+/* The slot whose key a search looks at first; `low` is what search_heads found in a page that is not empty. */
+static unsigned first_probe(const struct aero_page *page, unsigned low, uint32_t head)
+{
+    return head_is_at(page, low, head) || low == aero_page_first(page) ? low : low - 1;
+}
+
 /* What all keys of the page share is compared with the one key whose cell is read next anyway: a cell is a cache
  * miss. Negative if `key` is below all keys of the page, positive if above. */
 static int compare_prefix(const struct aero_page *page, unsigned probe, struct aero_slice key)
@@ -174,12 +185,11 @@ unsigned aero_page_search(const struct aero_page *page, struct aero_slice key, b
     }
     uint32_t head = aero_page_head(key, prefix);
     unsigned low = search_heads(page, first, end, head);
-    bool head_found = low < end && page->slots[low].head == head;
-    int order = compare_prefix(page, head_found || low == first ? low : low - 1, key);
+    int order = compare_prefix(page, first_probe(page, low, head), key);
     if (order != 0) {
         return order < 0 ? first : end;
     }
-    if (!head_found) {
+    if (!head_is_at(page, low, head)) {
         return low;
     }
     struct aero_slice tail = skip(key, prefix);
@@ -210,10 +220,10 @@ unsigned aero_page_prefetch_cell(const struct aero_page *page, struct aero_slice
     if (first >= end) {
         return 0;
     }
-    unsigned low = search_heads(page, first, end, aero_page_head(key, page->prefix_length));
-    low = low < end ? low : end - 1;
-    __builtin_prefetch(aero_page_cell(page, low));
-    return low;
+    uint32_t head = aero_page_head(key, page->prefix_length);
+    unsigned probe = first_probe(page, search_heads(page, first, end, head), head);
+    __builtin_prefetch(aero_page_cell(page, probe));
+    return probe;
 }
 
 /* Pages as wholes. */

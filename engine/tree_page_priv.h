@@ -218,8 +218,8 @@ static inline void aero_page_prefetch(const struct aero_page *page)
     }
 }
 
-/* Asks for the cell that a search for `key` will end at, without waiting for it. Returns its index in a page that is not
- * empty. */
+/* Asks for the cell that a search for `key` will look at first, without waiting for it. Returns its index in a page that
+ * is not empty. */
 unsigned aero_page_prefetch_cell(const struct aero_page *page, struct aero_slice key);
 
 /* The child that `key` belongs to. */
