@@ -170,6 +170,7 @@ static size_t first_after_gaps(const struct aero_recovery *r)
 
 static void give_result(struct aero_recovery *r, struct aero_recovered *out_recovered)
 {
+    aero_tree_end_load(r->tree);
     struct aero_recovered result = {
         .manifest = r->manifest,
         .tree = r->tree,

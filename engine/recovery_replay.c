@@ -271,6 +271,12 @@ aero_status aero_recovery_replay(struct aero_recovery *r)
 
 /* ---- Snapshots -------------------------------------------------------------------------------------------- */
 
+static void new_tree(struct aero_recovery *r)
+{
+    r->tree = aero_tree_new();
+    aero_tree_begin_load(r->tree);
+}
+
 static void begin_tree(struct aero_recovery *r, struct aero_position base, aero_wall_ms clock)
 {
     r->base = base;
@@ -293,7 +299,7 @@ static aero_status load_snapshot(struct aero_recovery *r, const struct aero_snap
     uint64_t bad_offset;
     aero_snapshot_name(entry, name);
     aero_recovery_tell(r, "snapshot", 0);
-    r->tree = aero_tree_new();
+    new_tree(r);
     aero_status status = aero_snapshot_load(r->disk, name, r->tree, &header, &bad_offset);
     if (status.code == AERO_CRASHED || status.code == AERO_PERMISSION) {
         return status;
@@ -348,7 +354,7 @@ aero_status aero_recovery_rebuild(struct aero_recovery *r)
         }
     }
     begin_tree(r, (struct aero_position){{0}, 0}, (aero_wall_ms){0});
-    r->tree = aero_tree_new();
+    new_tree(r);
     aero_status status = aero_recovery_replay(r);
     bool nothing = r->count == 0 && manifest->snapshot_count != 0 && aero_is_ok(status);
     if (status.code != AERO_NOT_FOUND && !nothing) {

@@ -39,6 +39,16 @@ void aero_tree_free(struct aero_tree *tree)
     free(tree);
 }
 
+void aero_tree_begin_load(struct aero_tree *tree)
+{
+    aero_tree_memory_begin_load(&tree->memory);
+}
+
+void aero_tree_end_load(struct aero_tree *tree)
+{
+    aero_tree_memory_end_load(&tree->memory);
+}
+
 struct aero_summary aero_tree_summary(const struct aero_tree *tree)
 {
     return tree->root->summary;

@@ -59,6 +59,10 @@ uint64_t aero_tree_delete_range(struct aero_tree *tree, struct aero_slice from,
 #define AERO_TREE_PREFETCH_MAX 16U
 void aero_tree_prefetch(const struct aero_tree *tree, const struct aero_slice *keys, size_t count);
 
+/* Between the two much is put and nobody waits: recovery. A hint that changes nothing but the time it takes. */
+void aero_tree_begin_load(struct aero_tree *tree);
+void aero_tree_end_load(struct aero_tree *tree);
+
 struct aero_summary aero_tree_summary(const struct aero_tree *tree);
 /* Entries in [from, to); an empty `to` means "to the end". */
 uint64_t aero_tree_count_range(const struct aero_tree *tree, struct aero_slice from,

@@ -14,6 +14,8 @@
 #define SMALL_BYTES_MAX 8192u
 /* So many empty spans keep their memory (4 MiB), for a size that shrinks and grows again. */
 #define SPARE_SPANS 64
+/* A load of less than 64 MiB has no thread to make: that would cost it more than it saves. */
+#define FEED_ABOVE_CHUNKS 32
 
 /* Sizes rise by 16 bytes up to 2 KiB, by 32 up to 4 KiB and by 256 above. */
 #define FINE_BYTES 2048u
@@ -43,6 +45,7 @@ struct aero_tree_chunk {
     struct aero_tree_chunk *previous;
     struct aero_tree_span *free_spans;
     uint32_t free_count;
+    bool populated; /* all of it, by the feeder */
     struct aero_tree_span spans[SPANS];
 };
 
@@ -144,7 +147,16 @@ static void unlink_span(struct aero_tree_memory *memory, struct aero_tree_span *
 
 static struct aero_tree_chunk *new_chunk(struct aero_tree_memory *memory)
 {
-    struct aero_tree_chunk *chunk = aero_tree_chunk_map();
+    if (memory->loading && memory->feeder == NULL && memory->chunk_count >= FEED_ABOVE_CHUNKS) {
+        memory->feeder = aero_tree_feeder_new();
+    }
+    struct aero_tree_chunk *chunk =
+        memory->feeder != NULL ? aero_tree_feeder_take(memory->feeder) : NULL;
+    if (chunk != NULL) {
+        chunk->populated = true;
+    } else {
+        chunk = aero_tree_chunk_map();
+    }
     memory->chunk_count++;
     memory->free_span_count += SPANS;
     for (size_t i = SPANS; i-- > 0;) { /* low addresses first, so that the rest stays untouched */
@@ -173,7 +185,9 @@ static struct aero_tree_span *new_span(struct aero_tree_memory *memory, unsigned
         .fresh_offset = span == chunk->spans ? CHUNK_HEAD_BYTES : 0,
         .size_class = (uint16_t)size_class,
     };
-    aero_tree_span_populate(span_place(chunk, span), SPAN_BYTES);
+    if (!chunk->populated) {
+        aero_tree_span_populate(span_place(chunk, span), SPAN_BYTES);
+    }
     memory->free_span_count--;
     link_span(memory, span);
     return span;
@@ -197,6 +211,7 @@ static void free_span(struct aero_tree_memory *memory, struct aero_tree_span *sp
         aero_tree_chunk_unmap(chunk);
     } else if (memory->free_span_count > SPARE_SPANS && span != chunk->spans) {
         aero_tree_span_discard(span_place(chunk, span), SPAN_BYTES);
+        chunk->populated = false;
     }
 }
 
@@ -266,9 +281,22 @@ void aero_tree_memory_give(struct aero_tree_memory *memory, void *pointer, size_
     free(pointer);
 }
 
+void aero_tree_memory_begin_load(struct aero_tree_memory *memory)
+{
+    memory->loading = true;
+}
+
+void aero_tree_memory_end_load(struct aero_tree_memory *memory)
+{
+    memory->loading = false;
+    aero_tree_feeder_free(memory->feeder);
+    memory->feeder = NULL;
+}
+
 void aero_tree_memory_deinit(struct aero_tree_memory *memory)
 {
     AERO_ASSERT(memory->used_bytes == 0);
+    aero_tree_memory_end_load(memory);
     for (unsigned i = 0; i < AERO_TREE_MEMORY_CLASSES; i++) {
         if (memory->partial[i] != NULL) {
             AERO_ASSERT(memory->partial[i]->next == NULL);

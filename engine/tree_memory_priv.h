@@ -10,10 +10,11 @@
  * while the writer waits, milliseconds on a virtual machine, and an almost empty chunk costs as much as a full one.
  *
  * Ownership: take hands out memory, aligned to 16, that give takes back with the same length. Exhaustion aborts.
- * Threads:   the writer's only. */
+ * Threads:   the writer's only; the feeder's own thread touches nothing but chunks that nobody has yet. */
 #ifndef AERO_ENGINE_TREE_MEMORY_PRIV_H
 #define AERO_ENGINE_TREE_MEMORY_PRIV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@
 
 struct aero_tree_span;
 struct aero_tree_chunk;
+struct aero_tree_feeder;
 
 /* Zero-initialised is empty and valid. */
 struct aero_tree_memory {
@@ -31,10 +33,16 @@ struct aero_tree_memory {
     uint32_t chunk_count;
     uint32_t empty_chunks; /* at most one is kept */
     uint32_t free_span_count;
+    bool loading;
+    struct aero_tree_feeder *feeder; /* while a load is large */
 };
 
 void *aero_tree_memory_take(struct aero_tree_memory *memory, size_t length);
 void aero_tree_memory_give(struct aero_tree_memory *memory, void *pointer, size_t length);
+/* A load is when much is taken and nobody waits: the first touch of memory, which bounds it, is then made ahead on another
+ * thread once the load is large. What is handed out is the same. */
+void aero_tree_memory_begin_load(struct aero_tree_memory *memory);
+void aero_tree_memory_end_load(struct aero_tree_memory *memory);
 /* Gives the kept chunk back; everything taken was given back. */
 void aero_tree_memory_deinit(struct aero_tree_memory *memory);
 
@@ -43,5 +51,10 @@ void *aero_tree_chunk_map(void);
 void aero_tree_chunk_unmap(void *chunk);
 void aero_tree_span_populate(void *span, size_t length); /* faults it in, contents unchanged */
 void aero_tree_span_discard(void *span, size_t length);  /* gives memory back, contents undefined */
+
+/* Makes chunks ahead, mapped and faulted in, on a thread of its own (tree_feeder_posix.c). */
+struct aero_tree_feeder *aero_tree_feeder_new(void);
+void aero_tree_feeder_free(struct aero_tree_feeder *feeder);
+void *aero_tree_feeder_take(struct aero_tree_feeder *feeder); /* NULL: none is ready */
 
 #endif

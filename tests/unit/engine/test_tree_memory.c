@@ -84,11 +84,59 @@ static void test_empty_spans_serve_other_sizes(void **state)
     free(objects);
 }
 
+/* Objects larger than all chunks that a load makes by itself, so that the other thread's serve too; then life goes on. */
+static void test_a_large_load_hands_out_what_a_small_one_does(void **state)
+{
+    (void)state;
+    enum { OBJECTS = 40000, LENGTH = 4000 };
+    uint8_t **objects = aero_calloc(OBJECTS, sizeof *objects);
+    struct aero_tree_memory memory = {0};
+    for (unsigned round = 0; round < 2; round++) {
+        aero_tree_memory_begin_load(&memory);
+        for (size_t i = 0; i < OBJECTS; i++) {
+            if (i == OBJECTS / 4 * 3) {
+                aero_tree_memory_end_load(&memory);
+                assert_null(memory.feeder);
+            }
+            objects[i] = aero_tree_memory_take(&memory, LENGTH);
+            memset(objects[i], (int)(i & 0xff), LENGTH);
+        }
+        for (size_t i = 0; i < OBJECTS; i++) {
+            assert_true(objects[i][0] == (i & 0xff) && objects[i][LENGTH - 1] == (i & 0xff));
+            aero_tree_memory_give(&memory, objects[i], LENGTH);
+        }
+    }
+    aero_tree_memory_deinit(&memory);
+    assert_int_equal(memory.chunk_count, 0);
+    free(objects);
+}
+
+/* A load that is given up half-way ends with the memory. */
+static void test_deinit_ends_a_load(void **state)
+{
+    (void)state;
+    enum { OBJECTS = 20000, LENGTH = 8000 };
+    uint8_t **objects = aero_calloc(OBJECTS, sizeof *objects);
+    struct aero_tree_memory memory = {0};
+    aero_tree_memory_begin_load(&memory);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        objects[i] = aero_tree_memory_take(&memory, LENGTH);
+    }
+    for (size_t i = 0; i < OBJECTS; i++) {
+        aero_tree_memory_give(&memory, objects[i], LENGTH);
+    }
+    aero_tree_memory_deinit(&memory);
+    assert_null(memory.feeder);
+    free(objects);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_take_and_give_in_random_order_keeps_objects_apart),
         cmocka_unit_test(test_empty_spans_serve_other_sizes),
+        cmocka_unit_test(test_a_large_load_hands_out_what_a_small_one_does),
+        cmocka_unit_test(test_deinit_ends_a_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
