@@ -9,7 +9,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "integration")]
 
-from daemon_case import DaemonCase  # noqa: E402
+from daemon_case import EXIT_DATA, DaemonCase  # noqa: E402,F401
 from support.daemons import Primary, Replica, binary, make_certs, wait_for  # noqa: E402,F401
 from workload import Link, Workload, ask  # noqa: E402,F401
 

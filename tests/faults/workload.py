@@ -20,7 +20,7 @@ ACKED, ABSENT, UNKNOWN = "acknowledged", "absent", "unknown"
 VALUE_BYTES = 8000
 HANG_SECONDS = 60  # a reply that takes longer, while we live, is a hang
 CLIENTS = 4
-NOTHING_DONE = ("NOTWRITTEN", "MISCONF", "LOADING", "READONLY", "HALTED")
+NOTHING_DONE = ("NOTWRITTEN", "MISCONF", "OOM", "LOADING", "READONLY", "HALTED")
 
 
 class Surprise(Exception):
@@ -28,11 +28,19 @@ class Surprise(Exception):
 
 
 class Link:
-    """One connection in the Redis protocol."""
+    """One connection in the Redis protocol: to a port on loopback, or to a Unix socket's path."""
 
-    def __init__(self, port, seconds=HANG_SECONDS, host="127.0.0.1"):
+    def __init__(self, port, seconds=HANG_SECONDS):
         self.seconds = seconds
-        self.socket = socket.create_connection((host, port))
+        if isinstance(port, str):
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(port)
+            except OSError:
+                self.socket.close()
+                raise
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", port))
         self.unread = b""
 
     def send(self, *commands):
