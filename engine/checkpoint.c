@@ -71,6 +71,8 @@ struct aero_checkpointer {
     size_t recycling_count;
     size_t leaving_files; /* segments that the truncation in flight takes out */
     size_t leaving_doomed;
+    struct name leftover; /* the last one that could not be removed; empty: none to tell of */
+    aero_status leftover_status;
 };
 
 /* ---- Files -------------------------------------------------------------------------------------------------- */
@@ -514,6 +516,32 @@ static void after_truncation(struct aero_checkpointer *checkpointer)
     checkpointer->recycling_count = 0;
 }
 
+/* What stood behind the failed operation was not done, the directory's sync among it: a renamed segment whose old name may
+ * come back is not for reuse (decision 14). */
+static void on_truncation_failed(struct aero_checkpointer *checkpointer,
+                                 const struct aero_disk_completion *completion)
+{
+    memcpy(checkpointer->leftover.text, checkpointer->ops[completion->failed_op].name,
+           sizeof checkpointer->leftover.text);
+    checkpointer->leftover_status = completion->status;
+    for (size_t i = 0; i < checkpointer->recycling_count; i++) {
+        (void)doom(checkpointer, checkpointer->recycling[i].text);
+    }
+    checkpointer->recycling_count = 0;
+}
+
+bool aero_checkpointer_take_leftover(struct aero_checkpointer *checkpointer,
+                                     char out_name[AERO_DISK_NAME_MAX], aero_status *out_status)
+{
+    if (checkpointer->leftover.text[0] == '\0') {
+        return false;
+    }
+    memcpy(out_name, checkpointer->leftover.text, sizeof checkpointer->leftover.text);
+    *out_status = checkpointer->leftover_status;
+    checkpointer->leftover.text[0] = '\0';
+    return true;
+}
+
 bool aero_checkpointer_take_recycled(struct aero_checkpointer *checkpointer,
                                      char out_name[AERO_DISK_NAME_MAX])
 {
@@ -627,6 +655,9 @@ static void on_own_completion(struct aero_checkpointer *checkpointer,
     } else if (checkpointer->own.domain == AERO_DOMAIN_MANIFEST) {
         on_manifest_written(checkpointer);
     } else {
+        if (!aero_is_ok(completion->status)) {
+            on_truncation_failed(checkpointer, completion);
+        }
         after_truncation(checkpointer);
     }
 }

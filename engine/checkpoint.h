@@ -98,6 +98,9 @@ void aero_checkpointer_on_completion(struct aero_checkpointer *checkpointer,
                                      const struct aero_disk_completion *completion);
 bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer,
                               aero_status *out_status);
+/* A name that could not be removed, told once. It costs room until recovery removes what nothing names. */
+bool aero_checkpointer_take_leftover(struct aero_checkpointer *checkpointer,
+                                     char out_name[AERO_DISK_NAME_MAX], aero_status *out_status);
 /* A segment file taken out of the log's names (renamed to wal/recycle-*.tmp, durable), for the
  * writer; told once. */
 bool aero_checkpointer_take_recycled(struct aero_checkpointer *checkpointer,

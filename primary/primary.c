@@ -213,6 +213,12 @@ static void drive_checkpoint(struct aero_primary *primary)
 static void recycle_segments(struct aero_primary *primary)
 {
     char name[AERO_DISK_NAME_MAX];
+    aero_status status;
+    if (aero_checkpointer_take_leftover(primary->checkpointer, name, &status)) {
+        aero_log_event(primary->logger, AERO_LOG_WARN, "file_not_removed",
+                       AERO_LOG_STR("file", name), AERO_LOG_STATUS("error", status),
+                       AERO_LOG_STR("advice", "look at the disk; the next start removes it"));
+    }
     while (aero_checkpointer_take_recycled(primary->checkpointer, name)) {
         if (!aero_wal_give_recycled(primary->wal, name)) {
             aero_checkpointer_discard(primary->checkpointer, name);

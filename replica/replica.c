@@ -423,6 +423,21 @@ void aero_replica_tick(struct aero_replica *replica, aero_mono_ns mono, aero_wal
     aero_replica_take_actions(replica);
 }
 
+/* A replica's segments come from its primary: it has no use for old ones. */
+static void discard_segments(struct aero_replica *replica)
+{
+    char name[AERO_DISK_NAME_MAX];
+    aero_status status;
+    if (aero_checkpointer_take_leftover(replica->checkpointer, name, &status)) {
+        aero_log_event(replica->logger, AERO_LOG_WARN, "file_not_removed",
+                       AERO_LOG_STR("file", name), AERO_LOG_STATUS("error", status),
+                       AERO_LOG_STR("advice", "look at the disk; the next start removes it"));
+    }
+    while (aero_checkpointer_take_recycled(replica->checkpointer, name)) {
+        aero_checkpointer_discard(replica->checkpointer, name);
+    }
+}
+
 void aero_replica_end_turn(struct aero_replica *replica)
 {
     aero_wal_follower_submit(replica->follower);
@@ -431,10 +446,7 @@ void aero_replica_end_turn(struct aero_replica *replica)
     aero_replica_take_actions(replica);
     drive_checkpoint(replica);
     aero_server_resume(replica->server);
-    char recycled[AERO_DISK_NAME_MAX];
-    while (aero_checkpointer_take_recycled(replica->checkpointer, recycled)) {
-        aero_checkpointer_discard(replica->checkpointer, recycled);
-    }
+    discard_segments(replica);
     if (replica->tree_has_garbage) {
         replica->tree_has_garbage = !aero_tree_reclaim(replica->tree, RECLAIM_NODES_PER_TURN);
     }

@@ -62,10 +62,16 @@ static void report_damage(struct aero_sender *sender, aero_status status, uint64
     snprintf(event->file, sizeof event->file, "%s", sender->read.name);
     event->offset = offset;
     event->status = status;
+    /* A call that failed, for want of descriptors say, is no verdict over the bytes. */
+    char what[96] = "does not verify";
+    if (status.sys_errno != 0) {
+        snprintf(what, sizeof what, "cannot be read (%s, errno %d)", aero_code_text(status.code),
+                 status.sys_errno);
+    }
     snprintf(event->text, sizeof event->text,
-             "%s does not verify at offset %" PRIu64 " behind LSN %" PRIu64
+             "%s %s at offset %" PRIu64 " behind LSN %" PRIu64
              ": not shipped; run 'aeroctl verify' on this directory",
-             sender->read.name, offset, sender->cursor.position.lsn.value);
+             sender->read.name, what, offset, sender->cursor.position.lsn.value);
     char text[AERO_MESSAGE_TEXT_MAX];
     snprintf(text, sizeof text, "%s", event->text);
     aero_sender_close(sender, AERO_BYE_DAMAGED, text);

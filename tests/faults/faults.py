@@ -33,6 +33,7 @@ DEATHS = {kind: ("kill", "killed") + (("torn",) if kind in ("pwrite", "send", "w
           for kind in ERRNOS}
 # A kernel gives these now and then, never for good.
 PASSING = ("EINTR", "EAGAIN", "short")
+DISK_KINDS = ("open", "pread", "pwrite", "fdatasync", "fsync", "rename", "unlink", "ftruncate", "mkdir")
 ROLES = ("primary", "replica")
 # A life that begins with nothing, and one that begins by recovering what a SIGKILL left.
 STARTS = ("fresh", "again")

@@ -5,6 +5,7 @@ acknowledged commits are there, failed ones are not, on both; the replica's dige
 `aeroctl verify` is clean on both directories; no process hung, and none ended by a signal that was not the fault.
 """
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from faults import read_counts  # noqa: E402
+from faults import DISK_KINDS, PASSING, read_counts  # noqa: E402
 from support.daemons import Patience, Primary, Replica, binary  # noqa: E402
 from workload import HANG_SECONDS, Surprise, ask  # noqa: E402
 
@@ -155,9 +156,21 @@ class Pair:
         for role in self.both:
             with open(os.path.join(self.shim_directory(role), "lifted"), "w"):
                 pass
+        self.expect_told()
         self.ended_by_itself = not self.is_alive("primary") or not self.is_alive("replica")
         if self.is_alive("primary"):
             self.resumed = self.wait_resumed()
+
+    def expect_told(self):
+        """A disk call that failed is said in the log of the daemon whose it was (FM-6.2)."""
+        fault = self.fault
+        if fault.kind not in DISK_KINDS or fault.is_deadly or fault.what in PASSING:
+            return
+        life = self.log(fault.role).rpartition("event=starting")[2]
+        said = re.search(r"level=(warn|error|fatal) event=(?!link_closed)", life)
+        if self.counts(fault.role)[1] > 0 and not said:
+            raise Surprise(f"{fault.what} of {fault.kind} is not in the log; "
+                           f"{self.log_tail(fault.role)}")
 
     def wait_resumed(self):
         patience = Patience(HANG_SECONDS)

@@ -191,9 +191,12 @@ static void test_checkpoint_with_any_operation_failing_is_told_and_harmless(void
         aero_status result = take_result(&node);
         bool failed = aero_checkpointer_failed(node.checkpointer, &failure);
         assert_false(aero_checkpointer_busy(node.checkpointer));
+        char leftover[AERO_DISK_NAME_MAX];
+        bool told = aero_checkpointer_take_leftover(node.checkpointer, leftover, &failure);
         closed += failed;
         dropped += !failed && !aero_is_ok(result);
         harmless += reached && !failed && aero_is_ok(result);
+        assert_int_equal(told, reached && !failed && aero_is_ok(result)); /* FM-6.2 */
         if (failed) {
             assert_int_equal(result.code, AERO_IO);
             begin(&node); /* refused at once, and told */
@@ -448,6 +451,42 @@ static void test_truncated_segments_are_offered_for_reuse(void **state)
     power_disk_free(node.power);
 }
 
+/* The same when any operation fails: a removal that fails ends its request, and the directory's sync with it. */
+static void test_reuse_waits_for_a_truncation_that_went_through(void **state)
+{
+    (void)state;
+    const struct aero_checkpoint_options recycling = {
+        .snapshots_kept = 2, .retention_cap_bytes = 1000, .recycle = true};
+    struct node first = start(directory(), &recycling);
+    begin(&first);
+    assert_true(run(&first));
+    stop(&first);
+    unsigned offered = 0;
+    unsigned kept_back = 0;
+    bool reached = true;
+    for (uint64_t at = 1; reached; at++) {
+        struct power_disk *power = power_disk_clone(first.power);
+        struct node node = start(power, &recycling);
+        begin(&node);
+        power->fail_at = power->changes + at;
+        assert_true(run(&node));
+        reached = power->changes >= power->fail_at;
+        char name[AERO_DISK_NAME_MAX];
+        if (aero_checkpointer_take_recycled(node.checkpointer, name)) {
+            offered++;
+            assert_non_null(power_find(&power->durable, name));
+            assert_null(power_find(&power->durable, "wal/0000000000000001-00000001.seg"));
+        } else {
+            kept_back++;
+        }
+        stop(&node);
+        power_disk_free(power);
+    }
+    assert_true(offered > 0);
+    assert_true(kept_back > 0);
+    power_disk_free(first.power);
+}
+
 static void test_due_counts_the_wal_since_the_last_checkpoint(void **state)
 {
     (void)state;
@@ -523,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_acknowledgements_are_known_at_once_and_written_with_the_next_edit),
         cmocka_unit_test(test_notes_are_written_once_when_asked_for),
         cmocka_unit_test(test_truncated_segments_are_offered_for_reuse),
+        cmocka_unit_test(test_reuse_waits_for_a_truncation_that_went_through),
         cmocka_unit_test(test_due_counts_the_wal_since_the_last_checkpoint),
         cmocka_unit_test(test_on_segment_ends_the_one_before_and_enters_the_history),
     };
