@@ -2,8 +2,9 @@
 /* System calls that a test can make slow, broken or fatal, for a real daemon: LD_PRELOAD this and name a directory in
  * AERO_SHIM.
  *
- * While that directory holds a file `hold`, fsync and fdatasync do not return; while it holds `fail`, they fail with
- * EIO.
+ * While that directory holds a file `hold`, fsync and fdatasync do not return, and the file that waits has its name there,
+ * behind `waits.`; while it holds `fail`, they fail with EIO. A test that wants one certain sync to fail holds it, sees it
+ * wait, and only then has it fail: a daemon that is idle syncs, too.
  *
  * AERO_FAULT=KIND:N:WHAT[:ever] breaks the Nth call of a kind, from 1, in order of arrival over all threads. WHAT:
  *
@@ -246,10 +247,32 @@ static ssize_t leave(ssize_t result)
     return result;
 }
 
+/* By system calls: these are not calls of the daemon, and not counted. */
+static void say_waiting(int fd)
+{
+    char link[64];
+    char target[256] = "";
+    char path[800];
+    const char *directory = getenv("AERO_SHIM");
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (directory == NULL || readlink(link, target, sizeof target - 1) <= 0) {
+        return;
+    }
+    const char *slash = strrchr(target, '/');
+    snprintf(path, sizeof path, "%s/waits.%s", directory, slash == NULL ? target : slash + 1);
+    int made = (int)syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (made >= 0) {
+        syscall(SYS_close, made);
+    }
+}
+
 static int sync_file(enum kind kind, const char *call, int fd)
 {
     const struct timespec pause = {.tv_nsec = 5000000};
     int (*real)(int);
+    if (is_asked("hold")) {
+        say_waiting(fd);
+    }
     while (is_asked("hold")) {
         nanosleep(&pause, NULL);
     }
