@@ -78,6 +78,27 @@ static aero_status holds_data(struct aero_disk disk, bool *out_holds)
     return aero_ok();
 }
 
+/* Whether there is anything that an interrupted create did not leave. Recovery removes temporary files: in somebody's
+ * home directory they would be somebody's. */
+static aero_status holds_strangers(struct aero_disk disk, bool *out_holds)
+{
+    static const char *const known[] = {"lock",       "wal",        "snapshots",
+                                        "quarantine", "lost+found", AERO_MANIFEST_FILE ".tmp"};
+    struct aero_buffer list = {0};
+    AERO_TRY(disk.ops->list(disk.self, "", &list));
+    const struct aero_disk_entry *entries = (const struct aero_disk_entry *)list.data;
+    *out_holds = false;
+    for (size_t e = 0; e < list.length / sizeof *entries; e++) {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+            is_known = is_known || strcmp(entries[e].name, known[i]) == 0;
+        }
+        *out_holds = *out_holds || !is_known;
+    }
+    aero_buffer_deinit(&list);
+    return aero_ok();
+}
+
 static aero_status read_manifest(struct aero_recovery *r)
 {
     aero_status status = aero_manifest_read(r->disk, &r->manifest, &r->found);
@@ -251,6 +272,10 @@ aero_status aero_create(struct aero_disk disk, const struct aero_manifest *manif
     AERO_TRY(holds_data(disk, &holds));
     if (holds) {
         return aero_error(AERO_EXISTS);
+    }
+    AERO_TRY(holds_strangers(disk, &holds));
+    if (holds) {
+        return aero_error(AERO_MISMATCH);
     }
     for (size_t i = 0; i < 3; i++) {
         AERO_TRY(disk.ops->make_directory(disk.self, directories[i]));

@@ -87,7 +87,7 @@ void aero_recovered_deinit(
     struct aero_recovered *recovered); /* frees the tree too unless taken (tree = NULL) */
 
 /* The explicit act that makes a new history (aerodb-primary --init) or an empty replica's directory: writes the first
- * manifest. AERO_EXISTS when there is a manifest, WAL or snapshot. */
+ * manifest. AERO_EXISTS when there is a manifest, WAL or snapshot, AERO_MISMATCH when there is anything else. */
 aero_status aero_create(struct aero_disk disk, const struct aero_manifest *manifest);
 
 #endif

@@ -203,6 +203,7 @@ static int run(struct aero_host_start *start)
                                  &exit_code)) {
         if (is_empty) {
             aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused",
+                           AERO_LOG_STR("data_dir", aero_config_string(start->config, "data_dir")),
                            AERO_LOG_STR("reason", "the directory holds no data"),
                            AERO_LOG_STR("advice", "--init creates a new history in it; if there "
                                                   "should be data, look for the right directory"));

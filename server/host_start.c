@@ -49,6 +49,12 @@ static const char *find_fault(const struct aero_config *config)
         !aero_config_host_port(aero_config_string(config, "primary"), &primary)) {
         return "primary: HOST:PORT of the primary's replication port is required (--primary)";
     }
+    bool is_replica = aero_config_find(table, "primary") < table->count;
+    if (aero_config_string(config, "certs_dir")[0] == '\0' &&
+        (is_replica || aero_config_port(config, "replication_port") != 0)) {
+        return "certs_dir: replication needs certificates: give --certs DIR (for development, "
+               "'aeroctl certs init DIR --node NAME' makes DIR/NAME)";
+    }
     return NULL;
 }
 
@@ -190,12 +196,18 @@ bool aero_host_start_create(struct aero_host_start *start, enum aero_role role, 
                        AERO_LOG_ID("node_id", manifest.node_id),
                        AERO_LOG_ID("cluster_id", manifest.cluster_id));
     } else {
+        const char *advice = "check the directory and the disk";
+        if (status.code == AERO_EXISTS) {
+            advice = "there is data already: start without --init";
+        } else if (status.code == AERO_MISMATCH) {
+            advice = "it holds files that are not AeroDB's: give an empty directory";
+        }
         aero_log_event(&start->logger, AERO_LOG_FATAL, "data_not_created",
-                       AERO_LOG_STATUS("error", status),
-                       AERO_LOG_STR("advice", status.code == AERO_EXISTS
-                                                  ? "there is data already: start without --init"
-                                                  : "check the directory and the disk"));
-        *out_exit_code = status.code == AERO_EXISTS ? AERO_EXIT_DATA : AERO_EXIT_FAILURE;
+                       AERO_LOG_STR("data_dir", aero_config_string(start->config, "data_dir")),
+                       AERO_LOG_STATUS("error", status), AERO_LOG_STR("advice", advice));
+        *out_exit_code = status.code == AERO_EXISTS || status.code == AERO_MISMATCH
+                             ? AERO_EXIT_DATA
+                             : AERO_EXIT_FAILURE;
     }
     aero_manifest_deinit(&manifest);
     return aero_is_ok(status);

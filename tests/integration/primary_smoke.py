@@ -207,16 +207,29 @@ class Refusals(DaemonCase):
         self.expect_exit(EXIT_DATA, "there is data already", "primary", "--init", "--data", data,
                          "--port", "0")
         self.expect_exit(EXIT_DATA, "belongs to a primary", "replica", "--data", data, "--port",
-                         "0", "--primary", "127.0.0.1:1")
+                         "0", "--primary", "127.0.0.1:1", "--certs", self.path("certs"))
         primary.start()
         self.assertEqual(self.cli(primary, "GET", "a"), "1")
 
     def test_replication_without_certificates_says_how_to_make_them(self):
         data = self.path("data")
-        os.mkdir(data)
-        self.expect_exit(EXIT_FAILURE, "aeroctl certs init", "primary", "--init", "--data", data,
-                         "--port", "0", "--set", f"unixsocket={self.path('s')}",
-                         "--replication-port", "1")
+        for role, arguments in (("primary", ["--init", "--replication-port", "1"]),
+                                ("replica", ["--primary", "127.0.0.1:1"])):
+            self.expect_exit(EXIT_USAGE, "aeroctl certs init", role, "--data", data, *arguments)
+            self.expect_exit(EXIT_USAGE, "--certs", role, "--check-config", *arguments[-2:])
+        self.assertFalse(os.path.exists(data))
+
+    def test_init_leaves_a_directory_with_other_files_alone(self):
+        letter = self.path("letter.tmp")
+        with open(letter, "w") as out:
+            out.write("not to be removed")
+        for role, arguments in (("primary", ["--init"]),
+                                ("replica", ["--primary", "127.0.0.1:1", "--certs", "."])):
+            self.expect_exit(EXIT_DATA, "empty directory", role, "--data", self.directory,
+                             "--set", "node_name=a", "--port", "0", "--set",
+                             f"unixsocket={self.path('s')}", *arguments)
+        self.assertIn("letter.tmp", os.listdir(self.directory))
+        self.assertNotIn("manifest", os.listdir(self.directory))
 
 
 class Configuration(DaemonCase):
@@ -234,18 +247,6 @@ class Configuration(DaemonCase):
                 is_key = line.startswith("#") and not line.startswith("# ") and "=" in line
                 out.write((line[1:] if is_key else line) + "\n")
         self.expect_exit(EXIT_OK, "valid", "primary", "--config", path, "--check-config")
-
-    def test_units_pass_the_service_managers_own_check(self):
-        for role in ("primary", "replica"):
-            with open(os.path.join(ROOT, "deploy", "systemd", f"aerodb-{role}.service")) as unit:
-                text = unit.read()
-            self.assertIn(f"/usr/bin/aerodb-{role} ", text)
-            path = self.path(f"aerodb-{role}.service")
-            with open(path, "w") as out:
-                out.write(text.replace(f"/usr/bin/aerodb-{role}", binary(f"aerodb-{role}")))
-            done = subprocess.run(["systemd-analyze", "verify", "--man=no", path],
-                                  capture_output=True, text=True, timeout=60)
-            self.assertEqual((done.returncode, done.stderr.strip()), (0, ""))
 
 
 if __name__ == "__main__":

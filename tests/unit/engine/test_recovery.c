@@ -55,6 +55,24 @@ static void test_create_refuses_where_anything_exists(void **state)
     world_free(&world);
 }
 
+/* A directory that is somebody else's: nothing is made in it, and nothing that looks temporary is removed from it. */
+static void test_create_refuses_a_directory_with_other_files(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    struct power_disk *power = power_disk_new();
+    power_put(power, "letter.tmp", aero_slice_text("something"));
+    assert_int_equal(aero_create(power_disk_port(power), &world.manifest).code, AERO_MISMATCH);
+    assert_int_equal(power->seen.count, 1);
+    power_disk_free(power);
+    power = power_disk_new();
+    power_put(power, "lock", aero_slice_text(""));
+    power_put(power, "manifest.tmp", aero_slice_text("of a create that was interrupted"));
+    assert_int_equal(aero_create(power_disk_port(power), &world.manifest).code, AERO_OK);
+    power_disk_free(power);
+    world_free(&world);
+}
+
 /* ---- Clean ends ------------------------------------------------------------------------------------------- */
 
 static void test_recover_replays_segments_in_order(void **state)
@@ -501,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_recover_of_a_new_directory_is_empty_and_clean),
         cmocka_unit_test(test_recover_without_a_manifest_refuses_wal_and_snapshots),
         cmocka_unit_test(test_create_refuses_where_anything_exists),
+        cmocka_unit_test(test_create_refuses_a_directory_with_other_files),
         cmocka_unit_test(test_recover_replays_segments_in_order),
         cmocka_unit_test(test_recover_makes_the_unproven_part_durable_anew_once),
         cmocka_unit_test(test_recover_reads_a_segment_only_to_the_end_its_successor_names),
