@@ -234,14 +234,27 @@ static void tell_progress(void *self, const char *stage, uint64_t done_bytes, ui
                    AERO_LOG_U64("total_bytes", total_bytes));
 }
 
-static void log_refusal(struct aero_host_start *start, aero_status status,
+static const char *refusal_advice(enum aero_role role, aero_status status)
+{
+    if (status.code != AERO_CORRUPT) {
+        return "see the reason; nothing was changed";
+    }
+    return role == AERO_ROLE_PRIMARY
+               ? "'aeroctl verify DIR' lists what is wrong; 'aeroctl salvage --primary-dir DIR "
+                 "--replica-dir DIR' brings it back from a replica's directory"
+               : "'aeroctl verify DIR' lists what is wrong; if the primary is sound, move this "
+                 "directory away and start on an empty one";
+}
+
+static void log_refusal(struct aero_host_start *start, enum aero_role role, aero_status status,
                         const struct aero_recovery_report *report)
 {
     aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused", AERO_LOG_STATUS("error", status),
                    AERO_LOG_STR("reason", report->text), AERO_LOG_STR("file", report->file),
                    AERO_LOG_U64("offset_bytes", report->offset), AERO_LOG_LSN("lsn", report->lsn),
                    AERO_LOG_LSN("proven_through_lsn", report->proven_through),
-                   AERO_LOG_STR("evidence", report->evidence));
+                   AERO_LOG_STR("evidence", report->evidence),
+                   AERO_LOG_STR("advice", refusal_advice(role, status)));
 }
 
 static void log_recovered(struct aero_host_start *start, const struct aero_recovered *recovered,
@@ -306,7 +319,7 @@ bool aero_host_start_recover(struct aero_host_start *start, enum aero_role role,
         return false;
     }
     if (!aero_is_ok(status)) {
-        log_refusal(start, status, out_report);
+        log_refusal(start, role, status, out_report);
         *out_exit_code = status.code == AERO_CORRUPT || status.code == AERO_MISMATCH
                              ? AERO_EXIT_DATA
                              : AERO_EXIT_FAILURE;
