@@ -282,6 +282,18 @@ static bool decide_authority(const struct aero_handshake_input *input,
     return false;
 }
 
+/* Who wrote the branch's first record: an incarnation that ended before it wrote any is followed by one that starts where it
+ * did. The claim names it, since the proof is that record in a segment of that incarnation. */
+static const struct aero_incarnation *writer_of_branch(const struct comparison *comparison)
+{
+    const struct aero_incarnation *writer = comparison->branch;
+    const struct aero_incarnation *end = comparison->branch + comparison->branch_count;
+    while (writer + 1 < end && writer[1].start.lsn.value == writer->start.lsn.value) {
+        writer++;
+    }
+    return writer;
+}
+
 /* Rows 12 and 13: records of the replica that are not on my history. */
 static bool decide_suffix(const struct aero_handshake_input *input,
                           const struct comparison *comparison, struct aero_handshake_verdict *out)
@@ -298,7 +310,8 @@ static bool decide_suffix(const struct aero_handshake_input *input,
     bool shared_went_on =
         past_limit && (branch == NULL || branch->start.lsn.value > limit.lsn.value);
     bool branch_at_limit = branch != NULL && positions_equal(branch->start, limit);
-    const struct aero_incarnation *writer = shared_went_on ? comparison->shared : branch;
+    const struct aero_incarnation *writer =
+        shared_went_on ? comparison->shared : writer_of_branch(comparison);
     set_fork(input, shared_went_on ? limit : comparison->fork, out);
     if ((shared_went_on || branch_at_limit) &&
         aero_id_equal(writer->node_id, input->self->node_id)) {

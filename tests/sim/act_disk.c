@@ -26,9 +26,11 @@ void aero_sim_act_write_fault(struct aero_sim_world *world)
 
 void aero_sim_act_sync_fault(struct aero_sim_world *world)
 {
-    if (aero_choice_below(&world->choice, 3) == 0) {
+    if (aero_choice_below(&world->choice, 2) == 0) {
+        struct aero_sim_disk *disk = aero_sim_draw_node(world)->disk;
         world->counts.disk_faults++;
-        aero_sim_disk_fail_writeback(aero_sim_draw_node(world)->disk);
+        aero_sim_disk_fail_writeback_at(disk, aero_sim_disk_changes(disk) +
+                                                  aero_choice_between(&world->choice, 1, 12));
     } else {
         fail_call(world, AERO_SIM_SYNC);
     }

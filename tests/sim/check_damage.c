@@ -21,6 +21,11 @@ static bool checksum_of(const struct aero_sim_node *node, const char *name, uint
     return there;
 }
 
+static uint64_t version_of(const struct aero_sim_node *node, const char *name)
+{
+    return strcmp(name, "manifest") == 0 ? aero_sim_disk_version(node->disk, name) : 0;
+}
+
 void aero_check_damage_done(struct aero_sim_world *world, uint32_t node_index, const char *name,
                             uint64_t offset, uint64_t length)
 {
@@ -31,6 +36,7 @@ void aero_check_damage_done(struct aero_sim_world *world, uint32_t node_index, c
         return;
     }
     memcpy(damage.name, name, strlen(name) + 1);
+    damage.version = version_of(world->nodes[node_index], name);
     check->damages[check->count++] = damage;
 }
 
@@ -75,7 +81,7 @@ void aero_check_damage_judge(struct aero_sim_world *world)
         uint64_t checksum;
         bool is_there =
             checksum_of(node, damage->name, damage->offset, damage->length, &checksum) &&
-            checksum == damage->checksum;
+            checksum == damage->checksum && version_of(node, damage->name) == damage->version;
         if (!is_there) {
             continue; /* truncated, written anew, set aside */
         }

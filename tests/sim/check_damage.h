@@ -20,6 +20,8 @@ struct aero_damage {
     uint64_t offset;
     uint64_t length;
     uint64_t checksum; /* of these bytes since then */
+    uint64_t
+        version; /* of a manifest, which is written anew in place: of the file since then; else 0 */
 };
 
 struct aero_check_damage {

@@ -10,6 +10,7 @@
 #include "replica/replica.h"
 #include "tests/sim/check_authority.h"
 #include "tests/sim/check_bounds.h"
+#include "tests/sim/check_truncation.h"
 #include "tests/sim/resolve.h"
 
 #define TICK_NS 20000000U
@@ -122,6 +123,10 @@ static bool has_more_to_do(const struct aero_sim_node *node)
 static void show_checkers(struct aero_sim_node *node)
 {
     struct aero_sim_world *world = node->world;
+    if (node->harm == 0 && node->seen_names != aero_sim_disk_name_changes(node->disk)) {
+        node->seen_names = aero_sim_disk_name_changes(node->disk);
+        aero_check_truncation_look(node);
+    }
     if (node->is_primary) {
         aero_check_visibility_durable(world, aero_primary_durable_lsn(node->primary).value);
         aero_check_authority_gate(world, (int)aero_primary_manifest(node->primary)->gate);

@@ -80,6 +80,7 @@ struct aero_sim_node {
     bool link_open;
     bool link_refused_bytes;
     uint64_t seen_applied; /* replica, for the checkers */
+    uint64_t seen_names;   /* the disk's name changes, for the checkers */
 
     uint32_t harm;
     uint32_t disk_number;         /* raised with each disk that it gets */

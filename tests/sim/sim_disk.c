@@ -46,6 +46,9 @@ static struct beginning begin_call(struct aero_sim_disk *disk, enum aero_sim_cal
     if (changes_disk(call) && ++disk->change_number == disk->crash_at) {
         return (struct beginning){.status = aero_error(AERO_CRASHED), .crash_now = true};
     }
+    if (changes_disk(call) && disk->change_number == disk->writeback_fails_at) {
+        aero_sim_disk_fail_writeback(disk);
+    }
     int sys_errno = draw_fault(disk, call);
     return (struct beginning){.status = sys_errno == 0 ? aero_ok() : aero_error_errno(sys_errno)};
 }

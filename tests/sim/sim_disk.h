@@ -99,6 +99,8 @@ void aero_sim_disk_fail_often(struct aero_sim_disk *disk, enum aero_sim_call cal
 /* Write-back in the background fails now for everything un-synced of every file: some of it is dropped, the next sync of
  * each handle that is open says EIO. */
 void aero_sim_disk_fail_writeback(struct aero_sim_disk *disk);
+/* The same when change number `change` is about to begin: in the midst of work, with more than one write waiting. */
+void aero_sim_disk_fail_writeback_at(struct aero_sim_disk *disk, uint64_t change);
 /* The nth write from now on succeeds and is a lie. */
 void aero_sim_disk_lie_at(struct aero_sim_disk *disk, enum aero_sim_lie lie, uint64_t nth);
 /* Takes back all faults above that have not happened yet, and errors that nobody has been told of yet. */
@@ -128,6 +130,8 @@ void aero_sim_disk_peek_names(const struct aero_sim_disk *disk, bool durable,
                               struct aero_buffer *out_entries);
 /* What counts against the capacity. */
 uint64_t aero_sim_disk_used_bytes(const struct aero_sim_disk *disk);
+/* Rises when a name comes, goes or changes, or may have in a crash. */
+uint64_t aero_sim_disk_name_changes(const struct aero_sim_disk *disk);
 /* Handles of the living. */
 uint64_t aero_sim_disk_open_files(const struct aero_sim_disk *disk);
 /* Writes of every file and name changes that a power loss could take back. */

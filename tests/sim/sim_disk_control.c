@@ -219,6 +219,7 @@ static void lose_power(struct aero_sim_disk *disk, enum aero_sim_crash how)
         inode->error_unseen = false;
     }
     aero_sim_names_crash(disk, how);
+    disk->name_changes++;
 }
 
 void aero_sim_disk_crash(struct aero_sim_disk *disk, enum aero_sim_crash how)
@@ -292,6 +293,11 @@ void aero_sim_disk_fail_writeback(struct aero_sim_disk *disk)
     aero_sim_trace_event(disk->trace, disk->name, "disk write-back fails");
 }
 
+void aero_sim_disk_fail_writeback_at(struct aero_sim_disk *disk, uint64_t change)
+{
+    disk->writeback_fails_at = change;
+}
+
 void aero_sim_disk_lie_at(struct aero_sim_disk *disk, enum aero_sim_lie lie, uint64_t nth)
 {
     disk->lie = lie;
@@ -303,6 +309,7 @@ void aero_sim_disk_heal(struct aero_sim_disk *disk)
     memset(disk->faults, 0, sizeof disk->faults);
     memset(disk->often, 0, sizeof disk->often);
     disk->lie_countdown = 0;
+    disk->writeback_fails_at = 0;
     for (size_t i = 0; i < disk->inode_count; i++) {
         disk->inodes[i]->error_unseen = false;
     }
@@ -428,6 +435,11 @@ uint64_t aero_sim_disk_pending(const struct aero_sim_disk *disk)
         pending += disk->inodes[i]->pending_count;
     }
     return pending;
+}
+
+uint64_t aero_sim_disk_name_changes(const struct aero_sim_disk *disk)
+{
+    return disk->name_changes;
 }
 
 uint64_t aero_sim_disk_open_files(const struct aero_sim_disk *disk)

@@ -114,6 +114,7 @@ static void apply_change(struct aero_sim_disk *disk, struct aero_sim_names *name
 
 void aero_sim_names_change(struct aero_sim_disk *disk, const struct aero_sim_name_change *change)
 {
+    disk->name_changes++;
     apply_change(disk, &disk->current, change);
     if (disk->change_count == disk->change_capacity) {
         disk->change_capacity = disk->change_capacity == 0 ? 8 : 2 * disk->change_capacity;

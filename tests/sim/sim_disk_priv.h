@@ -88,6 +88,7 @@ struct aero_sim_disk {
     struct aero_sim_name_change *changes;
     size_t change_count;
     size_t change_capacity;
+    uint64_t name_changes; /* ever */
 
     uint64_t life; /* raised by every crash: older handles are dead */
     bool crashed;
@@ -103,6 +104,7 @@ struct aero_sim_disk {
         uint32_t millionths;
         int sys_errno;
     } often[AERO_SIM_CALL_COUNT];
+    uint64_t writeback_fails_at;
     enum aero_sim_lie lie;
     uint64_t lie_countdown;
 };

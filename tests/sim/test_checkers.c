@@ -10,6 +10,7 @@
 #include "tests/sim/check_authority.h"
 #include "tests/sim/check_bounds.h"
 #include "tests/sim/check_history.h"
+#include "tests/sim/check_truncation.h"
 #include "tests/sim/node.h"
 #include "tests/sim/resp_lite.h"
 #include "tests/sim/world.h"
@@ -334,6 +335,46 @@ static void test_commit_of_an_unknown_incarnation_is_found(void **state)
     world_free(world);
 }
 
+static void create_file(struct aero_sim_node *node, const char *name, const uint8_t *bytes,
+                        size_t length)
+{
+    struct aero_disk port = aero_sim_disk_port(node->disk);
+    struct aero_disk_file *file = NULL;
+    size_t written = 0;
+    assert_true(aero_is_ok(port.ops->open(port.self, name, AERO_DISK_CREATE, &file)));
+    assert_true(
+        aero_is_ok(port.ops->write(port.self, file, 0, aero_slice_of(bytes, length), &written)));
+    assert_true(aero_is_ok(port.ops->sync(port.self, file)));
+    port.ops->close(port.self, file);
+}
+
+/* A manifest whose floor is durable as 3, and segments 2, 3, 4: the first of them may go, the second must not. */
+static void test_segment_that_goes_before_the_manifest_lets_it_is_found(void **state)
+{
+    (void)state;
+    struct aero_sim_world *world = world_new();
+    add_node(world);
+    struct aero_sim_node *node = world->nodes[0];
+    struct aero_disk port = aero_sim_disk_port(node->disk);
+    uint8_t manifest[700] = "AEROMAN1";
+    manifest[48 + 624] = 3;
+    create_file(node, "manifest", manifest, sizeof manifest);
+    assert_true(aero_is_ok(port.ops->sync_directory(port.self, "")));
+    for (int i = 2; i <= 4; i++) {
+        char name[] = "wal/0000000000000001-00000000.seg";
+        name[28] = (char)('0' + i);
+        create_file(node, name, manifest, 1);
+    }
+    aero_check_truncation_look(node);
+    assert_true(aero_is_ok(port.ops->unlink(port.self, "wal/0000000000000001-00000002.seg")));
+    aero_check_truncation_look(node);
+    assert_false(found(world, "truncation"));
+    assert_true(aero_is_ok(port.ops->unlink(port.self, "wal/0000000000000001-00000003.seg")));
+    aero_check_truncation_look(node);
+    assert_true(found(world, "truncation"));
+    world_free(world);
+}
+
 /* What the primary has truncated is compared with what was seen of it. */
 static void test_truncated_segment_is_still_compared(void **state)
 {
@@ -652,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_seeing_what_is_not_durable_is_found),
         cmocka_unit_test(test_replica_wal_that_is_no_prefix_is_found),
         cmocka_unit_test(test_commit_of_an_unknown_incarnation_is_found),
+        cmocka_unit_test(test_segment_that_goes_before_the_manifest_lets_it_is_found),
         cmocka_unit_test(test_truncated_segment_is_still_compared),
         cmocka_unit_test(test_read_of_an_overwritten_value_has_no_order),
         cmocka_unit_test(test_reads_that_go_back_beside_a_write_have_no_order),

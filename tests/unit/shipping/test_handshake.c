@@ -496,6 +496,40 @@ static struct aero_slice raw_record(const struct fake_log *log, uint64_t lsn)
     return aero_slice_of(log->bytes[index].data + before.offset, AERO_RECORD_HEADER_BYTES);
 }
 
+/* An incarnation that wrote nothing stands between the fork and the one that wrote the lost records: three replicas held them, and
+ * no proof of theirs counted. Found by simulation. */
+static void test_loss_is_proven_over_an_incarnation_without_records(void **state)
+{
+    struct table *t = *state = table_new();
+    struct fake_log lost;
+    fake_log_init(&lost, 10, "p");
+    fake_log_start(&lost, 100, 1);
+    fake_log_begin(&lost, 201);
+    fake_log_append_many(&lost, 9, 100);
+    fake_log_start(&lost, 101, 1);
+    fake_log_begin(&lost, 202);
+    fake_log_start(&lost, 102, 1);
+    fake_log_begin(&lost, 203);
+    fake_log_append_many(&lost, 5, 9);
+    fake_log_deinit(&t->replica);
+    fake_log_copy(&t->replica, &lost, 11, "r");
+    lost.history.incarnation_count = 1; /* the primary as it was at LSN 9 */
+    lost.history.segment_count = 1;
+    lost.file_count = 1;
+    lost.end = fake_log_place(&lost, 9);
+    fake_log_deinit(&t->primary);
+    t->primary = lost;
+    say_hello(t, 14);
+    assert_verdict(t, 12, AERO_HANDSHAKE_PRIMARY_LOST);
+    assert_int_equal(t->verdict.fork.lsn.value, 9);
+    struct aero_shipping_source self = fake_log_source(&t->primary);
+    assert_true(aero_handshake_loss_proven(&self, &t->verdict, raw_header(&t->replica, 2),
+                                           raw_record(&t->replica, 10)));
+    assert_false(aero_handshake_loss_proven(&self, &t->verdict, raw_header(&t->replica, 1),
+                                            raw_record(&t->replica, 10)));
+    table_free(t);
+}
+
 static void test_loss_is_proven_only_by_the_record_that_chains(void **state)
 {
     struct table *t = *state = table_new();
@@ -588,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_record_behind_that_cannot_be_read_is_my_damage),
         cmocka_unit_test(test_truncated_position_that_is_proven_gets_a_snapshot),
         cmocka_unit_test(test_damaged_segment_is_as_good_as_gone),
+        cmocka_unit_test(test_loss_is_proven_over_an_incarnation_without_records),
         cmocka_unit_test(test_loss_is_proven_only_by_the_record_that_chains),
         cmocka_unit_test(test_loss_is_proven_by_the_first_record_of_an_unknown_segment),
     };
