@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/check_authority.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "primary/primary.h"
 #include "replica/replica.h"
 #include "tests/sim/node.h"
@@ -27,6 +30,23 @@ void aero_check_authority_gate(struct aero_sim_world *world, int gate)
     }
 }
 
+/* Whether the replica has the first record that the primary lost, which is what it would prove the loss with: not if it began with a
+ * snapshot from above it, or has truncated since. */
+static bool can_prove(const struct aero_sim_world *world, const struct aero_sim_node *replica)
+{
+    struct aero_buffer names = {0};
+    bool can = false;
+    aero_sim_disk_peek_names(replica->disk, false, &names);
+    for (size_t at = 0; at < names.length; at += sizeof(struct aero_disk_entry)) {
+        struct aero_disk_entry entry;
+        memcpy(&entry, names.data + at, sizeof entry);
+        can |= strncmp(entry.name, "wal/0", 5) == 0 &&
+               strtoull(entry.name + strlen("wal/"), NULL, 16) <= world->fork_lsn + 1;
+    }
+    aero_buffer_deinit(&names);
+    return can;
+}
+
 bool aero_check_authority_noticed(const struct aero_sim_world *world, uint32_t node_index)
 {
     const struct aero_sim_node *primary = world->nodes[0];
@@ -35,7 +55,8 @@ bool aero_check_authority_noticed(const struct aero_sim_world *world, uint32_t n
         primary->alive && aero_primary_manifest(primary->primary)->gate == AERO_GATE_PRIMARY_LOST;
     bool replica_stopped =
         replica->alive && aero_replica_state(replica->replica) == AERO_REPLICA_HALTED;
-    return primary_stopped || (replica_stopped && world->fork_lsn == 0);
+    return primary_stopped ||
+           (replica_stopped && (world->fork_lsn == 0 || !can_prove(world, replica)));
 }
 
 void aero_check_authority_judge(struct aero_sim_world *world)

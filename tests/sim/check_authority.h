@@ -13,8 +13,9 @@ struct aero_sim_world;
 void aero_check_authority_lost(struct aero_sim_world *world, uint64_t lsn);
 /* The primary's write gate, whenever somebody looks. */
 void aero_check_authority_gate(struct aero_sim_world *world, int gate);
-/* Whether somebody stopped because of what this replica holds and the primary lost: the primary, or, where the two share not
- * even the beginning of a history, the replica. */
+/* Whether somebody stopped because of what this replica holds and the primary lost: the primary, or, where nothing can be
+ * proven to it, the replica alone: they share not even the beginning of a history, or the replica does not have the first lost
+ * record any more. */
 bool aero_check_authority_noticed(const struct aero_sim_world *world, uint32_t node_index);
 void aero_check_authority_judge(struct aero_sim_world *world);
 
