@@ -30,8 +30,8 @@ void aero_check_authority_gate(struct aero_sim_world *world, int gate)
     }
 }
 
-/* Whether the replica has the first record that the primary lost, which is what it would prove the loss with: not if it began with a
- * snapshot from above it, or has truncated since. */
+/* Whether the replica has the first record that the primary lost, which is what it would prove the loss with: not if it
+ * began with a snapshot from above it, or has truncated since. */
 static bool can_prove(const struct aero_sim_world *world, const struct aero_sim_node *replica)
 {
     struct aero_buffer names = {0};

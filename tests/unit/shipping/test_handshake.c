@@ -496,8 +496,8 @@ static struct aero_slice raw_record(const struct fake_log *log, uint64_t lsn)
     return aero_slice_of(log->bytes[index].data + before.offset, AERO_RECORD_HEADER_BYTES);
 }
 
-/* An incarnation that wrote nothing stands between the fork and the one that wrote the lost records: three replicas held them, and
- * no proof of theirs counted. Found by simulation. */
+/* An incarnation that wrote nothing stands between the fork and the one that wrote the lost records: three
+ * replicas held them, and no proof of theirs counted. Found by simulation. */
 static void test_loss_is_proven_over_an_incarnation_without_records(void **state)
 {
     struct table *t = *state = table_new();
