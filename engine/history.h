@@ -56,7 +56,8 @@ void aero_history_copy(struct aero_history *out_history, const struct aero_histo
  * AERO_LIMIT when the list is full of incarnations that wrote something. */
 aero_status aero_history_add_incarnation(struct aero_history *history,
                                          const struct aero_incarnation *entry);
-/* Adding the last segment again changes nothing; asserts that any other one is newer than all known. */
+/* Adding a segment again changes nothing; asserts that it is the same one. A replica that began with a snapshot knows segments
+ * without records that its log, which may begin before them, only then brings. */
 void aero_history_add_segment(struct aero_history *history, const struct aero_segment_start *start);
 
 /* NULL when unknown. */

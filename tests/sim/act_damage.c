@@ -194,9 +194,8 @@ void aero_sim_act_lie(struct aero_sim_world *world)
     if (node->alive) {
         node->harm |= AERO_SIM_HARM_LIE;
         world->counts.damages++;
-        aero_sim_disk_lie_at(node->disk,
-                             aero_choice_below(&world->choice, 2) == 0 ? AERO_SIM_LOST_WRITE
-                                                                       : AERO_SIM_MISDIRECTED_WRITE,
+        bool is_lost = aero_choice_below(&world->choice, 2) == 0;
+        aero_sim_disk_lie_at(node->disk, is_lost ? AERO_SIM_LOST_WRITE : AERO_SIM_MISDIRECTED_WRITE,
                              aero_choice_between(&world->choice, 1, 10));
     }
 }

@@ -15,8 +15,8 @@ static void fail_call(struct aero_sim_world *world, enum aero_sim_call call)
 {
     struct aero_sim_node *node = aero_sim_draw_node(world);
     world->counts.disk_faults++;
-    aero_sim_disk_fail_call(node->disk, call, aero_choice_between(&world->choice, 1, 8),
-                            draw_errno(world));
+    uint64_t nth = aero_choice_between(&world->choice, 1, 8);
+    aero_sim_disk_fail_call(node->disk, call, nth, draw_errno(world));
 }
 
 void aero_sim_act_write_fault(struct aero_sim_world *world)

@@ -12,7 +12,8 @@ static uint64_t draw_down(struct aero_sim_world *world)
 
 void aero_sim_act_kill(struct aero_sim_world *world)
 {
-    aero_sim_node_crash(aero_sim_draw_node(world), AERO_SIM_KILL, draw_down(world));
+    struct aero_sim_node *node = aero_sim_draw_node(world);
+    aero_sim_node_crash(node, AERO_SIM_KILL, draw_down(world));
 }
 
 void aero_sim_act_power(struct aero_sim_world *world)
@@ -21,7 +22,8 @@ void aero_sim_act_power(struct aero_sim_world *world)
     for (uint32_t i = 0; everybody && i < world->node_count; i++) {
         aero_sim_node_crash(world->nodes[i], AERO_SIM_POWER, draw_down(world));
     }
-    aero_sim_node_crash(aero_sim_draw_node(world), AERO_SIM_POWER, draw_down(world));
+    struct aero_sim_node *node = aero_sim_draw_node(world);
+    aero_sim_node_crash(node, AERO_SIM_POWER, draw_down(world));
 }
 
 void aero_sim_act_restart(struct aero_sim_world *world)
@@ -34,10 +36,10 @@ void aero_sim_act_crash_in_work(struct aero_sim_world *world)
 {
     struct aero_sim_node *node = aero_sim_draw_node(world);
     if (node->alive) {
-        aero_sim_disk_crash_at(
-            node->disk,
-            aero_sim_disk_changes(node->disk) + aero_choice_between(&world->choice, 1, 40),
-            aero_choice_below(&world->choice, 3) == 0 ? AERO_SIM_KILL : AERO_SIM_POWER);
+        uint64_t change =
+            aero_sim_disk_changes(node->disk) + aero_choice_between(&world->choice, 1, 40);
+        bool is_kill = aero_choice_below(&world->choice, 3) == 0;
+        aero_sim_disk_crash_at(node->disk, change, is_kill ? AERO_SIM_KILL : AERO_SIM_POWER);
     }
 }
 

@@ -12,8 +12,8 @@
 
 void aero_sim_act_reseed(struct aero_sim_world *world)
 {
-    aero_sim_node_replace_disk(aero_sim_draw_replica(world), NULL,
-                               aero_choice_below(&world->choice, DOWN_MAX_NS));
+    struct aero_sim_node *replica = aero_sim_draw_replica(world);
+    aero_sim_node_replace_disk(replica, NULL, aero_choice_below(&world->choice, DOWN_MAX_NS));
 }
 
 /* Takes a copy the first time, uses it the second time. */

@@ -88,7 +88,8 @@ void aero_sim_judge(struct aero_sim_world *world, uint32_t node_index, struct ae
         if (key->kind != AERO_ACK_EXPIRING) {
             judge_key(world, session, node_index, i);
         }
-        if (key->kind == AERO_ACK_LOCK && key->lock_held && key->floor == 0 && !world->forked) {
+        if (key->kind == AERO_ACK_LOCK && key->lock_held && key->floor == 0 && !world->given_up &&
+            !world->forked) {
             AERO_SIM_VIOLATION(world, "ack", "%s is free, somebody was told that it is held",
                                key->name);
         }

@@ -125,15 +125,16 @@ static void say_false_hello(struct aero_sim_stranger *stranger)
     *hello = (struct aero_message_hello){
         .protocol_version = AERO_PROTOCOL_VERSION,
         .cluster_id = manifest->cluster_id,
-        .node_id = aero_sim_draw_id(choice),
         .epoch = manifest->epoch,
         .history = aero_buffer_slice(&history),
-        .end_sequence = aero_choice_between(choice, 1, 30),
-        .end_offset = 4096 + 8 * aero_choice_below(choice, 4000),
-        .end = {.lsn = aero_lsn_of(lsn), .chain = aero_choice_below(choice, UINT64_MAX)},
+        .end = {.lsn = aero_lsn_of(lsn)},
         .tail_streaming = true,
         .credit_bytes = 1 << 20,
     };
+    hello->node_id = aero_sim_draw_id(choice);
+    hello->end_sequence = aero_choice_between(choice, 1, 30);
+    hello->end_offset = 4096 + 8 * aero_choice_below(choice, 4000);
+    hello->end.chain = aero_choice_below(choice, UINT64_MAX);
     snprintf(hello->node_name, sizeof hello->node_name, "%s", stranger->as);
     hello->segment_sequence = hello->end_sequence;
     hello->segment_before = hello->end;

@@ -13,14 +13,15 @@ static struct aero_wal_options draw_wal(struct aero_choice *choice)
     static const uint64_t segment_bytes[] = {32768, 49152, 131072, 524288};
     static const size_t queue_bytes[] = {65536, 131072, 524288};
     bool baseline = aero_choice_below(choice, 8) == 0;
-    return (struct aero_wal_options){
-        .switches = {.group_commit = draw_bool(choice) && !baseline,
-                     .wal_batching = draw_bool(choice) && !baseline,
-                     .overlapped_sync = draw_bool(choice) && !baseline,
-                     .wal_recycle = draw_bool(choice) && !baseline},
-        .segment_bytes = segment_bytes[aero_choice_below(choice, 4)],
-        .queue_bytes = queue_bytes[aero_choice_below(choice, 3)],
-    };
+    /* One draw a statement: an initialiser's order is the compiler's, and a seed is one story under all of them. */
+    struct aero_wal_options wal = {.queue_bytes = 0};
+    wal.switches.group_commit = draw_bool(choice) && !baseline;
+    wal.switches.wal_batching = draw_bool(choice) && !baseline;
+    wal.switches.overlapped_sync = draw_bool(choice) && !baseline;
+    wal.switches.wal_recycle = draw_bool(choice) && !baseline;
+    wal.segment_bytes = segment_bytes[aero_choice_below(choice, 4)];
+    wal.queue_bytes = queue_bytes[aero_choice_below(choice, 3)];
+    return wal;
 }
 
 struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice)
@@ -30,18 +31,17 @@ struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice)
     static const uint64_t windows[] = {4096, 65536, 1048576};
     static const size_t pauses[] = {2048, 65536, 1048576};
     static const uint32_t holds[] = {4, 64, 4096};
-    return (struct aero_sim_settings){
-        .wal = draw_wal(choice),
-        .checkpoint = {.snapshots_kept = 2,
-                       .wal_bytes_trigger = triggers[aero_choice_below(choice, 4)],
-                       .retention_cap_bytes = caps[aero_choice_below(choice, 3)],
-                       .recycle = draw_bool(choice)},
-        .tail_streaming = aero_choice_below(choice, 4) != 0,
-        .window_bytes = windows[aero_choice_below(choice, 3)],
-        .open_writes_after_cut = draw_bool(choice),
-        .output_pause_bytes = pauses[aero_choice_below(choice, 3)],
-        .held_count_max = holds[aero_choice_below(choice, 3)],
-    };
+    struct aero_sim_settings settings = {.wal = draw_wal(choice)};
+    settings.checkpoint.snapshots_kept = 2;
+    settings.checkpoint.wal_bytes_trigger = triggers[aero_choice_below(choice, 4)];
+    settings.checkpoint.retention_cap_bytes = caps[aero_choice_below(choice, 3)];
+    settings.checkpoint.recycle = draw_bool(choice);
+    settings.tail_streaming = aero_choice_below(choice, 4) != 0;
+    settings.window_bytes = windows[aero_choice_below(choice, 3)];
+    settings.open_writes_after_cut = draw_bool(choice);
+    settings.output_pause_bytes = pauses[aero_choice_below(choice, 3)];
+    settings.held_count_max = holds[aero_choice_below(choice, 3)];
+    return settings;
 }
 
 static void draw_acts(struct aero_choice *choice, struct aero_sim_swarm *swarm)
@@ -73,17 +73,14 @@ void aero_sim_swarm_draw(struct aero_choice *choice, struct aero_sim_swarm *out_
         out_swarm->settings[i] = alike ? common : aero_sim_settings_draw(choice);
     }
     out_swarm->names_in_order = draw_bool(choice);
-    out_swarm->net = (struct aero_sim_net_options){
-        .delay_min_ns = 5000,
-        .delay_max_ns = delays_ns[aero_choice_below(choice, 3)],
-        .window_bytes = 65536,
-        .piece_bytes = pieces[aero_choice_below(choice, 4)],
-    };
-    out_swarm->worker = (struct aero_sim_worker_options){
-        .op_min_ns = 2000,
-        .op_max_ns = ops_ns[aero_choice_below(choice, 3)],
-        .stall_millionths = draw_bool(choice) ? 0 : (uint32_t)aero_choice_below(choice, 3000),
-    };
+    out_swarm->net.delay_min_ns = 5000;
+    out_swarm->net.delay_max_ns = delays_ns[aero_choice_below(choice, 3)];
+    out_swarm->net.window_bytes = 65536;
+    out_swarm->net.piece_bytes = pieces[aero_choice_below(choice, 4)];
+    out_swarm->worker.op_min_ns = 2000;
+    out_swarm->worker.op_max_ns = ops_ns[aero_choice_below(choice, 3)];
+    out_swarm->worker.stall_millionths =
+        draw_bool(choice) ? 0 : (uint32_t)aero_choice_below(choice, 3000);
     draw_acts(choice, out_swarm);
 }
 

@@ -60,30 +60,23 @@ static struct swarm draw_swarm(struct wal_world *world)
 {
     static const uint64_t segment_bytes[] = {32768, 40960, 65536, 262144};
     static const size_t queue_bytes[] = {65536, 131072, 524288};
-    struct swarm swarm = {
-        .wal =
-            {
-                .switches =
-                    {
-                        .group_commit = draw_bool(world),
-                        .wal_batching = draw_bool(world),
-                        .overlapped_sync = draw_bool(world),
-                        .wal_recycle = draw_bool(world),
-                    },
-                .segment_bytes = segment_bytes[aero_choice_below(&world->choice, 4)],
-                .queue_bytes = queue_bytes[aero_choice_below(&world->choice, 3)],
-            },
-        .crashes_in_recovery = draw_bool(world),
-        .faults_in_recovery = draw_bool(world),
-        .kills_only = aero_choice_below(&world->choice, 4) == 0,
-        .fault_weight = draw_bool(world) ? (uint32_t)aero_choice_below(&world->choice, 5) : 0,
-        .write_errors = draw_bool(world),
-        .sync_errors = draw_bool(world),
-        .name_errors = draw_bool(world),
-        .full_disk = draw_bool(world),
-        .lives = aero_choice_between(&world->choice, 2, 8),
-        .events_per_life = aero_choice_between(&world->choice, 5, 60),
-    };
+    struct swarm swarm = {.lives = 0};
+    swarm.wal.switches.group_commit = draw_bool(world);
+    swarm.wal.switches.wal_batching = draw_bool(world);
+    swarm.wal.switches.overlapped_sync = draw_bool(world);
+    swarm.wal.switches.wal_recycle = draw_bool(world);
+    swarm.wal.segment_bytes = segment_bytes[aero_choice_below(&world->choice, 4)];
+    swarm.wal.queue_bytes = queue_bytes[aero_choice_below(&world->choice, 3)];
+    swarm.crashes_in_recovery = draw_bool(world);
+    swarm.faults_in_recovery = draw_bool(world);
+    swarm.kills_only = aero_choice_below(&world->choice, 4) == 0;
+    swarm.fault_weight = draw_bool(world) ? (uint32_t)aero_choice_below(&world->choice, 5) : 0;
+    swarm.write_errors = draw_bool(world);
+    swarm.sync_errors = draw_bool(world);
+    swarm.name_errors = draw_bool(world);
+    swarm.full_disk = draw_bool(world);
+    swarm.lives = aero_choice_between(&world->choice, 2, 8);
+    swarm.events_per_life = aero_choice_between(&world->choice, 5, 60);
     return swarm;
 }
 
@@ -298,8 +291,9 @@ static void inject_fault(struct wal_world *world)
             static const enum aero_sim_call calls[] = {AERO_SIM_OPEN, AERO_SIM_RENAME,
                                                        AERO_SIM_SYNC_DIRECTORY, AERO_SIM_UNLINK,
                                                        AERO_SIM_TRUNCATE};
-            aero_sim_disk_fail_call(world->disk, calls[aero_choice_below(&world->choice, 5)],
-                                    aero_choice_between(&world->choice, 1, 3), EIO);
+            enum aero_sim_call call = calls[aero_choice_below(&world->choice, 5)];
+            aero_sim_disk_fail_call(world->disk, call, aero_choice_between(&world->choice, 1, 3),
+                                    EIO);
         }
         break;
     case 4:
@@ -463,10 +457,9 @@ static void start_wal(struct wal_world *world, struct aero_recovered *recovered)
 static void arm_recovery(struct wal_world *world, bool with_faults)
 {
     if (world->swarm.crashes_in_recovery && draw_bool(world)) {
-        aero_sim_disk_crash_at(world->disk,
-                               aero_sim_disk_changes(world->disk) +
-                                   aero_choice_between(&world->choice, 1, 30),
-                               draw_crash(world));
+        uint64_t change =
+            aero_sim_disk_changes(world->disk) + aero_choice_between(&world->choice, 1, 30);
+        aero_sim_disk_crash_at(world->disk, change, draw_crash(world));
     }
     if (with_faults) {
         inject_fault(world);
@@ -539,10 +532,9 @@ static void live(struct wal_world *world)
         return;
     }
     if (draw_bool(world)) {
-        aero_sim_disk_crash_at(world->disk,
-                               aero_sim_disk_changes(world->disk) +
-                                   aero_choice_between(&world->choice, 1, 80),
-                               draw_crash(world));
+        uint64_t change =
+            aero_sim_disk_changes(world->disk) + aero_choice_between(&world->choice, 1, 80);
+        aero_sim_disk_crash_at(world->disk, change, draw_crash(world));
     }
     aero_sim_after(&world->scheduler, 1000, run_event, world, world->life);
     end_turn(world);

@@ -106,6 +106,23 @@ static void test_add_segment_twice_changes_nothing(void **state)
 }
 
 /* Full, the list of segments loses some of its oldest, never one of its newer half, and stays in order. */
+/* A snapshot's history names segments 2 and 3, begun while nothing was written; the log that follows it
+ * begins with segment 2. Found by simulation: an assertion ended the replica. */
+static void test_add_segment_that_is_known_changes_nothing(void **state)
+{
+    (void)state;
+    struct aero_history history = sample();
+    size_t count = history.segment_count;
+    assert_true(count >= 2);
+    for (size_t i = 0; i < count; i++) {
+        struct aero_segment_start again = history.segments[i];
+        aero_history_add_segment(&history, &again);
+        assert_int_equal(history.segment_count, count);
+        assert_int_equal(history.segments[i].sequence, again.sequence);
+    }
+    aero_history_deinit(&history);
+}
+
 static void test_add_segment_when_full_thins_the_oldest(void **state)
 {
     (void)state;
@@ -277,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_end_of_is_where_the_next_one_starts),
         cmocka_unit_test(test_find_knows_nonces_and_sequences),
         cmocka_unit_test(test_add_segment_twice_changes_nothing),
+        cmocka_unit_test(test_add_segment_that_is_known_changes_nothing),
         cmocka_unit_test(test_add_segment_when_full_thins_the_oldest),
         cmocka_unit_test(test_add_incarnation_when_full_drops_only_one_that_wrote_nothing),
         cmocka_unit_test(test_add_incarnation_refuses_what_cannot_follow),
