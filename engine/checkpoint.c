@@ -294,6 +294,11 @@ bool aero_checkpointer_busy(const struct aero_checkpointer *checkpointer)
     return checkpointer->state != STATE_IDLE || checkpointer->own_in_flight;
 }
 
+bool aero_checkpointer_is_running(const struct aero_checkpointer *checkpointer)
+{
+    return checkpointer->state != STATE_IDLE;
+}
+
 static void finish(struct aero_checkpointer *checkpointer, aero_status status)
 {
     checkpointer->state = STATE_IDLE;
@@ -357,6 +362,11 @@ void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
     checkpointer->state = STATE_SNAPSHOT;
     checkpointer->bytes_since = 0;
     give_up_if_failed(checkpointer);
+}
+
+bool aero_checkpointer_has_result(const struct aero_checkpointer *checkpointer)
+{
+    return checkpointer->result_pending;
 }
 
 bool aero_checkpointer_take_result(struct aero_checkpointer *checkpointer, aero_status *out_status,

@@ -28,6 +28,7 @@ struct aero_checkpoint_options {
     uint64_t wal_bytes_trigger;   /* due after this much WAL since the last one; 0: by command */
     uint64_t retention_cap_bytes; /* WAL kept for pins and known replicas at most; on by default */
     bool recycle;                 /* offer truncated segments for reuse instead of unlinking them */
+    bool pipelined;               /* for the owner: commits go on while a checkpoint runs */
 };
 
 struct aero_checkpointer;
@@ -60,12 +61,15 @@ const struct aero_wal_file *aero_checkpointer_files(const struct aero_checkpoint
 
 bool aero_checkpointer_due(const struct aero_checkpointer *checkpointer);
 bool aero_checkpointer_busy(const struct aero_checkpointer *checkpointer);
+/* A checkpoint was begun and has not ended. */
+bool aero_checkpointer_is_running(const struct aero_checkpointer *checkpointer);
 /* Begins one from the durable state: `position` must be exactly what `view` shows. Takes the view.
  * */
 void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
                              struct aero_view *view, struct aero_position position,
                              uint64_t sequence, aero_wall_ms expiry_clock);
-/* The last finished checkpoint: told once. */
+/* The last finished checkpoint: told once. One without anything to remove ends while requests are asked for. */
+bool aero_checkpointer_has_result(const struct aero_checkpointer *checkpointer);
 bool aero_checkpointer_take_result(struct aero_checkpointer *checkpointer, aero_status *out_status,
                                    struct aero_snapshot_entry *out_entry);
 

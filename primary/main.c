@@ -108,6 +108,7 @@ static struct aero_primary *begin(struct aero_host_start *start, struct aero_rec
 {
     struct aero_primary_options core_options = {
         .server_config = aero_host_config_port(start->host_config),
+        .read_fast_path = aero_config_bool(start->config, "read_fast_path"),
         .expiry_jump_max_ms = aero_config_duration_ns(start->config, "expiry_jump_max") / NS_PER_MS,
         .open_writes_after_cut = aero_config_bool(start->config, "open_writes_after_cut"),
     };

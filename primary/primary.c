@@ -44,6 +44,8 @@ struct aero_primary *aero_primary_new(const struct aero_primary_options *options
     primary->logger = logger;
     primary->incarnation = incarnation->nonce;
     primary->expiry_jump_max_ms = options->expiry_jump_max_ms;
+    primary->read_fast_path = options->read_fast_path;
+    primary->checkpoint_pipelining = options->checkpoint.pipelined;
     primary->wal = aero_wal_new(&options->wal, &start);
     primary->pipeline = aero_pipeline_new(recovered->tree, primary->wal, recovered->end.lsn,
                                           recovered->expiry_clock);
@@ -164,6 +166,11 @@ void aero_primary_follow_wal(struct aero_primary *primary)
 
 /* ---- Checkpoints ---- */
 
+bool aero_primary_checkpoint_is_alone(const struct aero_primary *primary)
+{
+    return !primary->checkpoint_pipelining && primary->wish.state != AERO_WISH_NONE;
+}
+
 static void take_view(struct aero_primary *primary)
 {
     struct aero_checkpoint_wish *wish = &primary->wish;
@@ -174,6 +181,15 @@ static void take_view(struct aero_primary *primary)
     aero_wal_watch(primary->wal, wish->lsn);
 }
 
+/* Alone, it begins when nothing is in flight. */
+static bool may_take_view(const struct aero_primary *primary)
+{
+    bool settled = aero_pipeline_evaluated(primary->pipeline).value ==
+                   aero_pipeline_durable(primary->pipeline).value;
+    return !aero_checkpointer_busy(primary->checkpointer) &&
+           (primary->checkpoint_pipelining || settled);
+}
+
 static void drive_checkpoint(struct aero_primary *primary)
 {
     struct aero_checkpoint_wish *wish = &primary->wish;
@@ -182,7 +198,7 @@ static void drive_checkpoint(struct aero_primary *primary)
         aero_checkpointer_due(primary->checkpointer)) {
         wish->state = AERO_WISH_ASKED;
     }
-    if (wish->state == AERO_WISH_ASKED && !aero_checkpointer_busy(primary->checkpointer)) {
+    if (wish->state == AERO_WISH_ASKED && may_take_view(primary)) {
         take_view(primary);
     }
     if (wish->state == AERO_WISH_VIEWED && primary->entropy_count > 0 &&
@@ -202,6 +218,7 @@ static void drive_checkpoint(struct aero_primary *primary)
                        AERO_LOG_U64("bytes", entry.size_bytes));
         primary->view_is_stale = true;
         end_wish(primary, status);
+        aero_server_resume(primary->server); /* commits may have waited for its end */
     }
     if (aero_checkpointer_failed(primary->checkpointer, &status) &&
         aero_wal_is_open(primary->wal)) {
@@ -269,12 +286,12 @@ void aero_primary_end_turn(struct aero_primary *primary)
     if (aero_wal_needs_nonce(primary->wal) && primary->entropy_count > 0) {
         aero_wal_give_nonce(primary->wal, primary->entropy[--primary->entropy_count]);
     }
+    drive_checkpoint(primary); /* its end may let commits in */
     aero_wal_submit(primary->wal);
     if (primary->now.value - primary->noted_at.value >= NOTES_INTERVAL_NS) {
         primary->noted_at = primary->now;
         aero_checkpointer_write_notes(primary->checkpointer);
     }
-    drive_checkpoint(primary);
     recycle_segments(primary);
     if (primary->tree_has_garbage) {
         primary->tree_has_garbage = !aero_tree_reclaim(tree, RECLAIM_NODES_PER_TURN);
@@ -289,7 +306,7 @@ void aero_primary_end_turn(struct aero_primary *primary)
 
 bool aero_primary_has_idle_work(const struct aero_primary *primary)
 {
-    return primary->tree_has_garbage;
+    return primary->tree_has_garbage || aero_checkpointer_has_result(primary->checkpointer);
 }
 
 bool aero_primary_wants_entropy(const struct aero_primary *primary)

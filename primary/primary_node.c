@@ -56,6 +56,13 @@ static aero_lsn node_touched(void *self, struct aero_slice key)
     return aero_pipeline_touched(primary->pipeline, key);
 }
 
+static aero_lsn node_depends(void *self, struct aero_slice key)
+{
+    struct aero_primary *primary = self;
+    return primary->read_fast_path ? aero_pipeline_touched(primary->pipeline, key)
+                                   : aero_pipeline_evaluated(primary->pipeline);
+}
+
 static aero_wall_ms node_expiry_clock(void *self)
 {
     struct aero_primary *primary = self;
@@ -65,7 +72,8 @@ static aero_wall_ms node_expiry_clock(void *self)
 static bool node_has_room(void *self, size_t bytes)
 {
     struct aero_primary *primary = self;
-    return aero_pipeline_has_room(primary->pipeline, bytes);
+    return !aero_primary_checkpoint_is_alone(primary) &&
+           aero_pipeline_has_room(primary->pipeline, bytes);
 }
 
 static size_t node_commit_bytes_max(void *self)
@@ -234,6 +242,7 @@ static const struct aero_node_ops node_ops = {
     .evaluated = node_evaluated,
     .durable = node_durable,
     .touched = node_touched,
+    .depends = node_depends,
     .expiry_clock = node_expiry_clock,
     .has_room = node_has_room,
     .commit_bytes_max = node_commit_bytes_max,

@@ -57,6 +57,8 @@ struct aero_primary {
     aero_mono_ns busy_at;  /* when the WAL was last busy */
     aero_mono_ns noted_at; /* when acknowledgements were last written */
 
+    bool read_fast_path;
+    bool checkpoint_pipelining;
     struct aero_checkpoint_wish wish;
     uint64_t tickets_given;
     uint64_t ticket_done; /* checkpoints up to this ticket have ended */
@@ -84,6 +86,9 @@ void aero_primary_info(struct aero_primary *primary, const char *section, struct
 bool aero_primary_admin(struct aero_primary *primary, const char *name,
                         const struct aero_slice *arguments, size_t argument_count,
                         struct aero_buffer *out_reply, const char **out_error);
+/* primary.c: without checkpoint_pipelining a checkpoint is an act of its own: from the wish to the end of truncation no
+ * commit is begun, and whoever wants one waits for room. */
+bool aero_primary_checkpoint_is_alone(const struct aero_primary *primary);
 /* primary.c: moves what the WAL says to those who wait for it. */
 void aero_primary_follow_wal(struct aero_primary *primary);
 /* primary_fleet.c */

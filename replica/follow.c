@@ -141,7 +141,8 @@ static bool can_take(const struct aero_replica *replica, const struct aero_recei
     case AERO_RECEIVER_BEGIN_SEGMENT:
     case AERO_RECEIVER_RECORDS:
     case AERO_RECEIVER_SEAL:
-        return aero_wal_follower_has_room(replica->follower, action->raw.length);
+        return !aero_replica_checkpoint_is_alone(replica) &&
+               aero_wal_follower_has_room(replica->follower, action->raw.length);
     case AERO_RECEIVER_SNAPSHOT_BYTES:
         return aero_bootstrap_has_room(replica->bootstrap);
     default:

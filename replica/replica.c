@@ -373,13 +373,33 @@ aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk 
 
 /* ---- Checkpoints: of the applied state, which is durable here ---- */
 
+static bool checkpoint_is_wished(const struct aero_replica *replica)
+{
+    return replica->checkpoint_asked || aero_checkpointer_due(replica->checkpointer);
+}
+
+bool aero_replica_checkpoint_is_alone(const struct aero_replica *replica)
+{
+    /* A WAL that has yet to pass the snapshot that the state began with must go on: no checkpoint begins before. */
+    struct aero_wal_place durable = aero_wal_follower_durable(replica->follower);
+    bool may_begin = replica->state == AERO_REPLICA_FOLLOWING && durable.sequence != 0 &&
+                     durable.position.lsn.value >= replica->snapshot.lsn.value;
+    return !replica->options.checkpoint.pipelined &&
+           (aero_checkpointer_is_running(replica->checkpointer) ||
+            (may_begin && checkpoint_is_wished(replica)));
+}
+
+static bool is_settled(const struct aero_replica *replica)
+{
+    struct aero_wal_place durable = aero_wal_follower_durable(replica->follower);
+    return durable.sequence != 0 && replica->applied.lsn.value == durable.position.lsn.value &&
+           (replica->options.checkpoint.pipelined || aero_wal_follower_is_idle(replica->follower));
+}
+
 static void drive_checkpoint(struct aero_replica *replica)
 {
     struct aero_wal_place durable = aero_wal_follower_durable(replica->follower);
-    bool wished = replica->checkpoint_asked || aero_checkpointer_due(replica->checkpointer);
-    bool settled =
-        durable.sequence != 0 && replica->applied.lsn.value == durable.position.lsn.value;
-    if (wished && settled && replica->entropy_count > 0 && !replica->wants_reopen &&
+    if (checkpoint_is_wished(replica) && is_settled(replica) && replica->entropy_count > 0 && !replica->wants_reopen &&
         replica->state == AERO_REPLICA_FOLLOWING &&
         !aero_checkpointer_busy(replica->checkpointer)) {
         replica->checkpoint_asked = false;
@@ -443,8 +463,8 @@ void aero_replica_end_turn(struct aero_replica *replica)
     aero_wal_follower_submit(replica->follower);
     aero_replica_apply_durable(replica);
     aero_replica_drive_bootstrap(replica);
-    aero_replica_take_actions(replica);
     drive_checkpoint(replica);
+    aero_replica_take_actions(replica); /* a checkpoint that ended may have held them */
     aero_server_resume(replica->server);
     discard_segments(replica);
     if (replica->tree_has_garbage) {
@@ -460,7 +480,8 @@ void aero_replica_end_turn(struct aero_replica *replica)
 
 bool aero_replica_has_idle_work(const struct aero_replica *replica)
 {
-    return replica->tree_has_garbage || aero_replica_has_unapplied(replica);
+    return replica->tree_has_garbage || aero_replica_has_unapplied(replica) ||
+           aero_checkpointer_has_result(replica->checkpointer);
 }
 
 bool aero_replica_wants_entropy(const struct aero_replica *replica)

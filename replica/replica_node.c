@@ -223,6 +223,7 @@ static const struct aero_node_ops node_ops = {
     .evaluated = node_applied,
     .durable = node_applied,
     .touched = node_touched,
+    .depends = node_touched,
     .expiry_clock = node_expiry_clock,
     .has_room = node_has_room,
     .commit_bytes_max = node_commit_bytes_max,

@@ -94,6 +94,9 @@ void aero_replica_apply_durable(struct aero_replica *replica);
 void aero_replica_drive_bootstrap(struct aero_replica *replica);
 bool aero_replica_has_unapplied(const struct aero_replica *replica);
 /* replica.c */
+/* Without checkpoint_pipelining a checkpoint is an act of its own: nothing of the log is taken from the link from the wish
+ * to its end. */
+bool aero_replica_checkpoint_is_alone(const struct aero_replica *replica);
 void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text);
 /* replica_node.c */
 struct aero_node aero_replica_node(struct aero_replica *replica);

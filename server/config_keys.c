@@ -204,6 +204,11 @@ static const struct aero_config_key keys[] = {
      .type = AERO_CONFIG_BOOL,
      .default_text = "yes",
      .help = "Optimisation: WAL segments are zero-filled ahead of use, and reused."},
+    {.name = "read_fast_path",
+     .type = AERO_CONFIG_BOOL,
+     .default_text = "yes",
+     .help = "Optimisation: a read of keys that no commit in flight touched is answered at once. "
+             "Off: it waits for all that is in flight."},
     {.name = "busy_poll",
      .type = AERO_CONFIG_DURATION,
      .default_text = "0us",
@@ -222,6 +227,11 @@ static const struct aero_config_key keys[] = {
      .type = AERO_CONFIG_BYTES,
      .default_text = "1gb",
      .help = "Take a snapshot after this much WAL since the last one. 0: only by command."},
+    {.name = "checkpoint_pipelining",
+     .type = AERO_CONFIG_BOOL,
+     .default_text = "yes",
+     .help = "Optimisation: commits go on while a checkpoint runs. Off: they wait until it has "
+             "ended."},
     {.name = "snapshots_kept",
      .type = AERO_CONFIG_INTEGER,
      .default_text = "2",

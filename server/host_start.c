@@ -358,5 +358,6 @@ void aero_host_start_checkpoint_options(const struct aero_host_start *start,
         .wal_bytes_trigger = aero_config_bytes(config, "checkpoint_wal_bytes"),
         .retention_cap_bytes = aero_config_bytes(config, "retention_cap_bytes"),
         .recycle = aero_config_bool(config, "wal_recycle"),
+        .pipelined = aero_config_bool(config, "checkpoint_pipelining"),
     };
 }

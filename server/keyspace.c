@@ -125,7 +125,7 @@ bool aero_find_in(struct aero_call *call, uint8_t database, struct aero_slice ke
     struct aero_slice engine_key = aero_encode_key(&server->key, database, key);
     struct aero_slice value;
     struct aero_entry entry;
-    depend_on(call, ops_of(server)->touched(server->node.self, engine_key));
+    depend_on(call, ops_of(server)->depends(server->node.self, engine_key));
     if (!aero_tree_get(aero_tree_now(server), engine_key, &value)) {
         return false;
     }

@@ -5,7 +5,7 @@
  * Commands are evaluated one at a time against the newest evaluated state, which may be ahead of what is durable. No client
  * may see that difference (V-1, decision 10): every reply carries the LSN it depends on and is held until that LSN is
  * durable, or gets the failure. A reply depends on the evaluated LSN of what it read: for single keys that is
- * `touched(key)` (a key that no commit in flight touched reads the same in the durable state, so it depends on nothing);
+ * `depends(key)` (a key that no commit in flight touched reads the same in the durable state, so it depends on nothing);
  * for anything that looks at many keys it is `evaluated()`.
  *
  * On a replica evaluated == durable == applied at all times, and writes are refused with READONLY. */
@@ -49,6 +49,9 @@ struct aero_node_ops {
     aero_lsn (*durable)(void *self);
     aero_lsn (*touched)(void *self,
                         struct aero_slice key); /* 0: by no commit in flight; may err upwards */
+    /* What a reply that looked at `key` depends on: touched(key), or evaluated() where every read waits for all that is in
+     * flight (read_fast_path off). Only for replies: WATCH asks what really touched the key. */
+    aero_lsn (*depends)(void *self, struct aero_slice key);
 
     /* The clock that expiry is judged by: the primary's own on a primary, the logged one on a replica (decision 21). */
     aero_wall_ms (*expiry_clock)(void *self);

@@ -18,6 +18,7 @@ aero_status aero_sim_primary_begin(struct aero_sim_node *node, struct aero_recov
     struct aero_primary_options options = {
         .wal = settings->wal,
         .checkpoint = settings->checkpoint,
+        .read_fast_path = settings->read_fast_path,
         .open_writes_after_cut = settings->open_writes_after_cut,
     };
     node->running = *settings;

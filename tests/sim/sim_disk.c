@@ -207,6 +207,19 @@ static size_t bytes_that_fit(const struct aero_sim_disk *disk, const struct aero
     return length;
 }
 
+/* A write that fails has handed over any part of its bytes: none and all of them more often than chance would have it. */
+static size_t draw_failed_part(struct aero_sim_disk *disk, size_t length)
+{
+    switch (aero_choice_below(disk->choice, 4)) {
+    case 0:
+        return 0;
+    case 1:
+        return length;
+    default:
+        return (size_t)aero_choice_below(disk->choice, length + 1);
+    }
+}
+
 static aero_status call_write(void *self, struct aero_disk_file *file, uint64_t offset,
                               struct aero_slice bytes, size_t *out_written)
 {
@@ -225,7 +238,7 @@ static aero_status call_write(void *self, struct aero_disk_file *file, uint64_t 
     }
     size_t length = bytes_that_fit(disk, file->inode, offset, bytes.length);
     if (!aero_is_ok(beginning.status) && beginning.status.code != AERO_CRASHED) {
-        length = (size_t)aero_choice_below(disk->choice, length + 1);
+        length = draw_failed_part(disk, length);
     } else if (beginning.status.code == AERO_CRASHED) {
         return beginning.status;
     } else if (length < bytes.length) {

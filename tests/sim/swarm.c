@@ -36,7 +36,9 @@ struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice)
     settings.checkpoint.wal_bytes_trigger = triggers[aero_choice_below(choice, 4)];
     settings.checkpoint.retention_cap_bytes = caps[aero_choice_below(choice, 3)];
     settings.checkpoint.recycle = draw_bool(choice);
+    settings.checkpoint.pipelined = aero_choice_below(choice, 4) != 0;
     settings.tail_streaming = aero_choice_below(choice, 4) != 0;
+    settings.read_fast_path = aero_choice_below(choice, 4) != 0;
     settings.window_bytes = windows[aero_choice_below(choice, 3)];
     settings.open_writes_after_cut = draw_bool(choice);
     settings.output_pause_bytes = pauses[aero_choice_below(choice, 3)];
@@ -113,10 +115,11 @@ static void tell_settings(const struct aero_sim_settings *settings, uint32_t nod
     aero_sim_trace_event(
         trace, "swarm",
         "node %u: group_commit %d wal_batching %d overlapped_sync %d wal_recycle %d "
-        "tail_streaming %d, segments of %llu, queue %zu, checkpoint trigger %llu, retention %llu, "
+        "tail_streaming %d read_fast_path %d checkpoint_pipelining %d, segments of %llu, queue %zu, checkpoint trigger %llu, retention %llu, "
         "recycle %d, window %llu",
         node, switches->group_commit, switches->wal_batching, switches->overlapped_sync,
-        switches->wal_recycle, settings->tail_streaming,
+        switches->wal_recycle, settings->tail_streaming, settings->read_fast_path,
+        settings->checkpoint.pipelined,
         (unsigned long long)settings->wal.segment_bytes, settings->wal.queue_bytes,
         (unsigned long long)settings->checkpoint.wal_bytes_trigger,
         (unsigned long long)settings->checkpoint.retention_cap_bytes, settings->checkpoint.recycle,

@@ -19,6 +19,7 @@ struct aero_sim_settings {
     struct aero_wal_options wal;
     struct aero_checkpoint_options checkpoint;
     bool tail_streaming;
+    bool read_fast_path;
     uint64_t window_bytes;
     bool open_writes_after_cut;
     size_t output_pause_bytes; /* of a client's session */

@@ -272,6 +272,7 @@ struct aero_node fake_node_init(struct fake_node *node)
         .evaluated = evaluated,
         .durable = durable,
         .touched = touched,
+        .depends = touched,
         .expiry_clock = expiry_clock,
         .has_room = has_room,
         .commit_bytes_max = commit_bytes_max,
