@@ -36,7 +36,8 @@ struct aero_primary_options {
     struct aero_checkpoint_options checkpoint;
     struct aero_server_options server;
     struct aero_server_config server_config;
-    bool read_fast_path; /* a read waits for the commits that touched its key, not for all in flight */
+    bool
+        read_fast_path; /* a read waits for the commits that touched its key, not for all in flight */
     uint64_t expiry_jump_max_ms; /* a clock further ahead at start suspends expiry; 0: never */
     bool open_writes_after_cut;  /* false: wait for a replica or for the operator */
 };

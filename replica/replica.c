@@ -399,8 +399,8 @@ static bool is_settled(const struct aero_replica *replica)
 static void drive_checkpoint(struct aero_replica *replica)
 {
     struct aero_wal_place durable = aero_wal_follower_durable(replica->follower);
-    if (checkpoint_is_wished(replica) && is_settled(replica) && replica->entropy_count > 0 && !replica->wants_reopen &&
-        replica->state == AERO_REPLICA_FOLLOWING &&
+    if (checkpoint_is_wished(replica) && is_settled(replica) && replica->entropy_count > 0 &&
+        !replica->wants_reopen && replica->state == AERO_REPLICA_FOLLOWING &&
         !aero_checkpointer_busy(replica->checkpointer)) {
         replica->checkpoint_asked = false;
         replica->ticket_running = replica->tickets_given;

@@ -115,13 +115,13 @@ static void tell_settings(const struct aero_sim_settings *settings, uint32_t nod
     aero_sim_trace_event(
         trace, "swarm",
         "node %u: group_commit %d wal_batching %d overlapped_sync %d wal_recycle %d "
-        "tail_streaming %d read_fast_path %d checkpoint_pipelining %d, segments of %llu, queue %zu, checkpoint trigger %llu, retention %llu, "
+        "tail_streaming %d read_fast_path %d checkpoint_pipelining %d, segments of %llu, queue "
+        "%zu, checkpoint trigger %llu, retention %llu, "
         "recycle %d, window %llu",
         node, switches->group_commit, switches->wal_batching, switches->overlapped_sync,
         switches->wal_recycle, settings->tail_streaming, settings->read_fast_path,
-        settings->checkpoint.pipelined,
-        (unsigned long long)settings->wal.segment_bytes, settings->wal.queue_bytes,
-        (unsigned long long)settings->checkpoint.wal_bytes_trigger,
+        settings->checkpoint.pipelined, (unsigned long long)settings->wal.segment_bytes,
+        settings->wal.queue_bytes, (unsigned long long)settings->checkpoint.wal_bytes_trigger,
         (unsigned long long)settings->checkpoint.retention_cap_bytes, settings->checkpoint.recycle,
         (unsigned long long)settings->window_bytes);
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recovery reads no configuration (FM-4.2, DIS-2): whatever switches wrote a directory, and whatever switches the process that
+ * starts on it has, the state is the same, at once and after that process has been stopped in its turn. */
+#ifndef AERO_TESTS_EQUIVALENCE_BLIND_H
+#define AERO_TESTS_EQUIVALENCE_BLIND_H
+
+#include "tests/equivalence/observe.h"
+
+/* Returns the number of directories that were started on. */
+uint64_t aero_recovery_blind(struct aero_laws *laws);
+
+#endif
