@@ -59,7 +59,7 @@ def load(primary, clients):
         process.wait()
 
 
-def watch(primary, seconds=0.5):
+def watch(primary, seconds=0.7):
     """Durable writes a second, and the primary's processor time for each in microseconds."""
     first, spent, began = field(primary, "durable_lsn"), cpu_seconds(primary), time.monotonic()
     time.sleep(seconds)
@@ -68,10 +68,11 @@ def watch(primary, seconds=0.5):
     return writes / took, (cpu_seconds(primary) - spent) / writes * 1e6
 
 
-def cost(certs, rounds=30, settings=()):
+def cost(certs, rounds=18, settings=()):
     """One primary under one load that never ends; a replica is attached in every second window and gone in the others.
-    Two primaries, or two loads, differ by more than what is looked for. The replica has caught up before its window
-    begins, and how far it is behind at the end is told: one that hangs back would be cheap."""
+    Two primaries, or two loads, differ by more than what is looked for. Before its window the replica has caught up and made
+    its next segment, which starting makes it do and following only every 64 MiB. How far it is behind at the end is told: one
+    that hangs back would be cheap."""
     primary = Primary(certs, settings)
     replica = Replica(primary)
     windows, left = {"alone": [], "watched": []}, []
@@ -82,11 +83,11 @@ def cost(certs, rounds=30, settings=()):
                 windows["alone"].append(watch(primary))
                 replica.start()
                 wait_for(lambda: behind(primary, replica) < 3000, "the replica to catch up", pause=0.01)
-                time.sleep(0.1)
+                time.sleep(0.7)
                 windows["watched"].append(watch(primary))
                 left.append(behind(primary, replica))
                 replica.stop()
-                time.sleep(0.1)
+                time.sleep(0.3)
     rate = {name: median([window[0] for window in seen]) for name, seen in windows.items()}
     mean = {name: sum(window[0] for window in seen) for name, seen in windows.items()}
     cpu = {name: median([window[1] for window in seen]) for name, seen in windows.items()}
