@@ -231,16 +231,44 @@ static void load_base(struct aero_verify *verify)
     verify->base_confirmed = verify->tree != NULL && start.lsn.value == 0;
 }
 
-/* A replica's log may end below the snapshot that it was given (tail_decision.h): the state is then the snapshot's. */
+/* The newest whole snapshot above the end of the log; NULL when there is none. */
+static struct aero_tree *load_above(struct aero_verify *verify, struct aero_position *out_position)
+{
+    const struct aero_manifest *manifest = &verify->manifest;
+    for (size_t i = manifest->snapshot_count; i > 0; i--) {
+        const struct aero_snapshot_entry *entry = &manifest->snapshots[i - 1];
+        struct aero_snapshot_header header;
+        char name[AERO_DISK_NAME_MAX];
+        uint64_t bad_offset;
+        if (entry->damaged || entry->position.lsn.value <= verify->report.end.lsn.value) {
+            continue;
+        }
+        struct aero_tree *tree = aero_tree_new();
+        aero_snapshot_name(entry, name);
+        if (aero_is_ok(aero_snapshot_load(verify->disk, name, tree, &header, &bad_offset))) {
+            *out_position = header.position;
+            aero_snapshot_header_deinit(&header);
+            return tree;
+        }
+        aero_tree_free(tree);
+    }
+    return NULL;
+}
+
+/* A replica's log may end below the snapshot that it was given, or not have begun (tail_decision.h): the state is then the
+ * snapshot's. */
 static void finish_state(struct aero_verify *verify)
 {
     if (verify->tree == NULL) {
         return;
     }
-    bool above = verify->base.lsn.value > verify->report.end.lsn.value;
-    verify->report.state_known = above || verify->base_confirmed;
-    verify->report.state_position = above ? verify->base : verify->report.end;
-    verify->report.state = aero_tree_summary(verify->tree);
+    struct aero_position position;
+    struct aero_tree *above = load_above(verify, &position);
+    const struct aero_tree *shown = above != NULL ? above : verify->tree;
+    verify->report.state_known = above != NULL || verify->base_confirmed;
+    verify->report.state_position = above != NULL ? position : verify->report.end;
+    verify->report.state = aero_tree_summary(shown);
+    aero_tree_free(above);
     aero_tree_free(verify->tree);
     verify->tree = NULL;
 }
