@@ -278,13 +278,24 @@ static uint64_t end_told_by(const struct aero_wal_reader *reader, struct aero_sl
     return next ? offset : 0;
 }
 
+/* The records from here to `position` take room: a header that tells of an end before that is a copy which a misdirected write
+ * left in their place. */
+static uint64_t lowest_end(const struct aero_wal_reader *reader, uint64_t offset,
+                           struct aero_position position)
+{
+    uint64_t records = position.lsn.value - reader->position.lsn.value;
+    return offset + records * aero_record_bytes(1);
+}
+
 aero_status aero_wal_reader_find(struct aero_wal_reader *reader, uint64_t offset,
                                  struct aero_position position, uint64_t *out_offset)
 {
     AERO_ASSERT(offset % AERO_RECORD_ALIGN == 0);
+    AERO_ASSERT(position.lsn.value > reader->position.lsn.value);
     uint8_t *piece = aero_malloc(WINDOW_BYTES);
     aero_status status = aero_ok();
     uint64_t found = 0;
+    uint64_t lowest = lowest_end(reader, offset, position);
     while (aero_is_ok(status) && found == 0 && offset < reader->file_bytes) {
         uint64_t rest = reader->file_bytes - offset;
         size_t want = rest < WINDOW_BYTES ? (size_t)rest : WINDOW_BYTES;
@@ -297,6 +308,7 @@ aero_status aero_wal_reader_find(struct aero_wal_reader *reader, uint64_t offset
         size_t at = 0;
         for (; at + AERO_RECORD_HEADER_BYTES <= got && found == 0; at += AERO_RECORD_ALIGN) {
             found = end_told_by(reader, aero_slice_of(piece + at, got - at), offset + at, position);
+            found = found < lowest ? 0 : found;
         }
         bool at_end = bad || got == rest;
         offset = bad ? ((offset + got) / PAGE_BYTES + 1) * PAGE_BYTES : offset + at;

@@ -71,7 +71,8 @@ aero_status aero_wal_reader_scan(struct aero_wal_reader *reader, uint64_t offset
                                  struct aero_wal_evidence *out_evidence);
 
 /* Where the log goes on behind `position`, which other evidence has proven: finds, at or behind `offset`, the header of that
- * very record, or of the one that chains to it. AERO_NOT_FOUND: neither verifies alone. */
+ * very record, or of the one that chains to it. AERO_NOT_FOUND: neither verifies alone at a place that it can have. Asserts that
+ * `position` lies beyond what was read. */
 aero_status aero_wal_reader_find(struct aero_wal_reader *reader, uint64_t offset,
                                  struct aero_position position, uint64_t *out_offset);
 /* Reads on from there, as if everything up to `position` had been read. */
