@@ -96,12 +96,25 @@ static aero_status take_record(struct aero_recovery *r, const struct aero_recove
 
 /* ---- One segment ------------------------------------------------------------------------------------------ */
 
+/* A replica's snapshot says nothing about its log (tail_decision.h): in the middle of a bootstrap, power may take an un-synced
+ * record below the snapshot and leave the one behind it. That is a torn tail, cut and fetched again; only what its own proof
+ * covers is damage. */
+static bool may_pass(const struct aero_recovery *r)
+{
+    return r->manifest.role == AERO_ROLE_PRIMARY ||
+           (r->proof.generation != 0 && r->proof.end.lsn.value >= r->base.lsn.value);
+}
+
 /* The reader stopped before the snapshot's LSN. Finds where the log goes on behind it; false: nowhere. */
 static aero_status pass_damage(struct aero_recovery *r, const struct aero_recovery_segment *segment,
                                struct aero_wal_reader *reader, bool *out_passed)
 {
     uint64_t offset = 0;
     const struct aero_proof *proof = &r->proof;
+    if (!may_pass(r)) {
+        *out_passed = false;
+        return aero_ok();
+    }
     aero_status status =
         aero_wal_reader_find(reader, aero_wal_reader_offset(reader), r->base, &offset);
     if (status.code == AERO_NOT_FOUND && proof->generation != 0 &&

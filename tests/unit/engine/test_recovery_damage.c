@@ -284,6 +284,28 @@ test_recover_with_a_copy_of_a_later_record_below_the_snapshot_goes_on_behind_it(
     }
 }
 
+/* A bootstrap in the middle: the snapshot is named, the log up to it was written and not synced, power took the first of its
+ * records. Nothing durable is damaged: the log is cut there and fetched again, so that it stays its primary's, byte for byte. */
+static void test_recover_of_a_replica_cuts_an_unproven_hole_below_its_snapshot(void **state)
+{
+    (void)state;
+    struct world world = replica();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_snapshot(&world);
+    world_puts(&world, 1);
+    memset(world.bytes.data + AERO_SEGMENT_HEADER_BYTES, 0, AERO_RECORD_HEADER_BYTES);
+    world_flush(&world);
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_TORN_TAIL);
+    assert_int_equal(outcome.recovered.manifest.damaged_count, 0);
+    assert_int_equal(outcome.recovered.end.lsn.value, 5);
+    assert_int_equal(outcome.recovered.files[0].end_offset, AERO_SEGMENT_HEADER_BYTES);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
 static void test_recover_refuses_segments_that_are_not_this_nodes(void **state)
 {
     (void)state;
@@ -383,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_recover_to_another_state_than_a_digest_record_names_is_damage),
         cmocka_unit_test(
             test_recover_with_a_copy_of_a_later_record_below_the_snapshot_goes_on_behind_it),
+        cmocka_unit_test(test_recover_of_a_replica_cuts_an_unproven_hole_below_its_snapshot),
         cmocka_unit_test(test_recover_refuses_segments_that_are_not_this_nodes),
         cmocka_unit_test(test_recover_refuses_a_segment_put_in_anothers_place),
         cmocka_unit_test(test_recover_refuses_a_snapshot_of_a_higher_epoch_or_another_cluster),
