@@ -178,6 +178,33 @@ static void draw_truncates(struct aero_sim_disk *disk, const struct aero_sim_ino
     }
 }
 
+/* In an enumeration, versions of a sector that hold the same bytes are one outcome: what is drawn is which of the
+ * different ones is there, counted as the versions are. Zeros behind the end of a file are what is read there anyway. */
+static uint32_t draw_distinct_version(struct aero_sim_disk *disk,
+                                      const struct aero_sim_inode *inode, uint64_t sector)
+{
+    uint32_t versions[AERO_CHOICE_PATH_MAX] = {0};
+    uint32_t distinct = 1;
+    uint32_t version = 0;
+    uint8_t newest[AERO_SIM_SECTOR_BYTES] = {0};
+    aero_sim_image_read(&inode->durable, sector * AERO_SIM_SECTOR_BYTES, newest, sizeof newest);
+    for (size_t i = 0; i < inode->pending_count; i++) {
+        const struct aero_sim_pending *pending = &inode->pending[i];
+        if (sector - pending->first_sector >= pending->sector_count) {
+            continue; /* a lower sector wraps around and is far away too */
+        }
+        const uint8_t *bytes =
+            pending->sectors + (sector - pending->first_sector) * AERO_SIM_SECTOR_BYTES;
+        version++;
+        if (memcmp(bytes, newest, sizeof newest) != 0) {
+            AERO_ASSERT(distinct < AERO_CHOICE_PATH_MAX);
+            memcpy(newest, bytes, sizeof newest);
+            versions[distinct++] = version;
+        }
+    }
+    return versions[aero_choice_below(disk->choice, distinct)];
+}
+
 /* Counts the versions of each sector, then draws one of them. */
 static void draw_versions(struct aero_sim_disk *disk, const struct aero_sim_inode *inode,
                           struct fate *fate)
@@ -202,7 +229,9 @@ static void draw_versions(struct aero_sim_disk *disk, const struct aero_sim_inod
         }
     }
     for (size_t k = 0; k < count; k++) {
-        fate->version[k] = (uint32_t)aero_choice_below(disk->choice, fate->version[k] + 1U);
+        fate->version[k] = disk->choice->enumerating
+                               ? draw_distinct_version(disk, inode, first + k)
+                               : (uint32_t)aero_choice_below(disk->choice, fate->version[k] + 1U);
     }
 }
 
@@ -272,7 +301,12 @@ static void draw_size(struct aero_sim_disk *disk, struct aero_sim_inode *inode,
         return;
     }
     uint64_t end = inode->pending[inode->pending_count - 1].end;
-    if (end > inode->durable.size_bytes && aero_choice_below(disk->choice, 4) == 3) {
+    if (end <= inode->durable.size_bytes) {
+        return;
+    }
+    bool grew = disk->choice->enumerating ? aero_choice_below(disk->choice, 2) == 1
+                                          : aero_choice_below(disk->choice, 4) == 3;
+    if (grew) {
         inode->durable.size_bytes = end;
     }
 }
