@@ -40,7 +40,7 @@ uint8_t *aero_buffer_reserve(struct aero_buffer *buffer, size_t extra)
 {
     AERO_ASSERT(extra <= SIZE_MAX / 4 - buffer->length);
     size_t need = buffer->length + extra;
-    if (need > buffer->capacity) {
+    if (need > buffer->capacity || buffer->data == NULL) { /* a place even for no bytes */
         size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
         while (capacity < need) {
             capacity *= 2;

@@ -59,7 +59,7 @@ struct aero_buffer {
 
 /* Zero-initialised is empty and valid. */
 void aero_buffer_deinit(struct aero_buffer *buffer);
-/* Makes room for `extra` more bytes and returns where they go; the length does not change. */
+/* Makes room for `extra` more bytes and returns where they go, never NULL; the length does not change. */
 uint8_t *aero_buffer_reserve(struct aero_buffer *buffer, size_t extra);
 void aero_buffer_append(struct aero_buffer *buffer, const void *data, size_t length);
 /* Drops the first `count` bytes. */

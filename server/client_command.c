@@ -103,7 +103,8 @@ static void describe_command(const struct aero_server *server, const struct aero
     }
     for (size_t i = 0; i < aero_command_count; i++) {
         const struct aero_command *top = &aero_commands[i];
-        if (command >= top->subcommands && command < top->subcommands + top->subcommand_count) {
+        if (top->subcommand_count != 0 && command >= top->subcommands &&
+            command < top->subcommands + top->subcommand_count) {
             aero_buffer_printf(out_text, "%s|%s", top->name, command->name);
         }
     }

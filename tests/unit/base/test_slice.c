@@ -21,11 +21,22 @@ static void test_buffer_consume_keeps_the_rest(void **state)
     aero_buffer_deinit(&buffer);
 }
 
+/* NULL + 0 is undefined in C, and a message without fields has no bytes. */
+static void test_buffer_reserve_of_nothing_is_a_place(void **state)
+{
+    (void)state;
+    struct aero_buffer buffer = {0};
+    assert_non_null(aero_buffer_reserve(&buffer, 0));
+    assert_int_equal(buffer.length, 0);
+    aero_buffer_deinit(&buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slice_compare_orders_bytes_unsigned_and_prefix_first),
         cmocka_unit_test(test_buffer_consume_keeps_the_rest),
+        cmocka_unit_test(test_buffer_reserve_of_nothing_is_a_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
