@@ -124,8 +124,9 @@ static bool take_dns_name(X509 *certificate, char out_name[AERO_TLS_NAME_MAX], b
 bool aero_tls_certificate_name(X509 *certificate, char out_name[AERO_TLS_NAME_MAX])
 {
     bool has_dns_name;
-    if (take_dns_name(certificate, out_name, &has_dns_name) || has_dns_name) {
-        return out_name[0] != '\0';
+    bool taken = take_dns_name(certificate, out_name, &has_dns_name);
+    if (has_dns_name) {
+        return taken; /* a DNS name that no node could have is not replaced by another name */
     }
     X509_NAME *subject = X509_get_subject_name(certificate);
     int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two filters back to back: who may talk to whom, and what is said when they may not. */
 #include "shipping/tls.h"
+#include "shipping/tls_priv.h"
 #include "tests/unit/shipping/certs.h"
 
 struct side {
@@ -361,6 +362,22 @@ static void test_names_come_from_dns_first_then_common_name(void **state)
 }
 
 /* A reload touches no connection that is open, and counts for the next. */
+/* Whatever stood in the caller's buffer is not the name of a certificate that has none: the fuzzer's find. */
+static void test_unusable_dns_name_is_no_name_whatever_was_there_before(void **state)
+{
+    (void)state;
+    static const char *const unusable[] = {"a name", "caf\xc3\xa9", "tab\there"};
+    for (size_t i = 0; i < sizeof unusable / sizeof unusable[0]; i++) {
+        char name[AERO_TLS_NAME_MAX] = "replica-1";
+        char wish[64];
+        struct authority node = certs_authority("replica-2");
+        snprintf(wish, sizeof wish, "DNS:%s", unusable[i]);
+        certs_extend(node.certificate, NID_subject_alt_name, wish);
+        assert_false(aero_tls_certificate_name(node.certificate, name));
+        certs_authority_free(&node);
+    }
+}
+
 static void test_open_connections_keep_the_context_they_began_with(void **state)
 {
     (void)state;
@@ -392,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_peer_that_does_not_speak_tls_is_told_apart),
         cmocka_unit_test(test_bad_files_are_refused_with_what_is_wrong),
         cmocka_unit_test(test_names_come_from_dns_first_then_common_name),
+        cmocka_unit_test(test_unusable_dns_name_is_no_name_whatever_was_there_before),
         cmocka_unit_test(test_open_connections_keep_the_context_they_began_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
