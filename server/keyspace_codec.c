@@ -129,11 +129,18 @@ bool aero_decode_value(struct aero_slice value, struct aero_entry *out_entry)
     }
     bool expires = (value.data[0] & FLAG_DEADLINE) != 0;
     size_t head = expires ? 1 + DEADLINE_BYTES : 1;
+    uint64_t deadline_ms = 0;
     if (value.length < head) {
         return false;
     }
+    if (expires) {
+        deadline_ms = aero_load_u64(value.data + 1);
+        if (deadline_ms == 0) { /* "never" has one form, without a deadline (KS-1) */
+            return false;
+        }
+    }
     out_entry->type = value.data[0] & TYPE_MASK;
-    out_entry->deadline_ms = expires ? aero_load_u64(value.data + 1) : 0;
+    out_entry->deadline_ms = deadline_ms;
     out_entry->payload = aero_slice_of(value.data + head, value.length - head);
     return true;
 }

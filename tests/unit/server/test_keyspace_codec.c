@@ -51,6 +51,8 @@ static void test_what_is_no_value_is_refused(void **state)
     assert_false(aero_decode_value(aero_slice_of("\x00x", 2), &entry));
     assert_false(aero_decode_value(aero_slice_of("\x80x", 2), &entry));
     assert_false(aero_decode_value(aero_slice_of("\x81\0\0\0\0\0\0\0", 8), &entry));
+    /* A deadline of 0 would be a second way to say "never", without its entry in the index (KS-1). */
+    assert_false(aero_decode_value(aero_slice_of("\x81\0\0\0\0\0\0\0\0x", 10), &entry));
 }
 
 static void test_keys_decode_only_where_they_belong(void **state)
