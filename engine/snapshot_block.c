@@ -36,6 +36,21 @@ void aero_snapshot_block_end(struct aero_buffer *out, size_t start,
     aero_store_u64(head + 40, aero_checksum64(aero_slice_of(head, 40)));
 }
 
+/* What a block of that kind may hold at most; 0: there is no such kind. */
+static uint64_t payload_max(uint32_t kind)
+{
+    switch (kind) {
+    case AERO_BLOCK_HEADER:
+        return HEADER_FIXED_BYTES + AERO_HISTORY_BYTES_MAX;
+    case AERO_BLOCK_ENTRIES:
+        return AERO_SNAPSHOT_PAYLOAD_MAX;
+    case AERO_BLOCK_TRAILER:
+        return TRAILER_BYTES;
+    default:
+        return 0;
+    }
+}
+
 aero_status aero_snapshot_block_decode(struct aero_slice bytes,
                                        struct aero_snapshot_block *out_block)
 {
@@ -53,8 +68,7 @@ aero_status aero_snapshot_block_decode(struct aero_slice bytes,
     };
     if (aero_load_u32(head) != BLOCK_MAGIC ||
         aero_load_u64(head + 40) != aero_checksum64(aero_slice_of(head, 40)) ||
-        kind < AERO_BLOCK_HEADER || kind > AERO_BLOCK_TRAILER ||
-        block.payload_length > AERO_SNAPSHOT_PAYLOAD_MAX) {
+        block.payload_length == 0 || block.payload_length > payload_max(kind)) {
         return aero_error(AERO_CORRUPT);
     }
     *out_block = block;

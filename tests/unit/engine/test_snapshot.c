@@ -2,6 +2,7 @@
 #include "tests/unit/cmocka_setup.h"
 
 #include "engine/snapshot.h"
+#include "engine/snapshot_block_priv.h"
 #include "tests/unit/engine/power_disk.h"
 
 static aero_id id_of(uint8_t fill)
@@ -334,6 +335,33 @@ static void test_check_refuses_a_changed_byte_for_good(void **state)
     power_disk_free(power);
 }
 
+/* A head that verifies and asks for more than its kind can hold: refused before anybody makes room. */
+static void test_check_refuses_a_head_that_asks_for_more_than_its_kind_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t kind;
+        uint64_t payload_max;
+    } cases[] = {
+        {AERO_BLOCK_HEADER, 120 + AERO_HISTORY_BYTES_MAX},
+        {AERO_BLOCK_ENTRIES, AERO_SNAPSHOT_PAYLOAD_MAX},
+        {AERO_BLOCK_TRAILER, 32},
+        {AERO_BLOCK_TRAILER + 1, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t head[AERO_SNAPSHOT_HEAD_BYTES] = {'A', 'S', 'B', 'K', cases[i].kind};
+        struct aero_snapshot_block block;
+        for (uint64_t more = 0; more <= 1; more++) {
+            aero_store_u64(head + 24, cases[i].payload_max + more);
+            aero_store_u64(head + 40, aero_checksum64(aero_slice_of(head, 40)));
+            bool fits = more == 0 && cases[i].payload_max != 0;
+            aero_status status =
+                aero_snapshot_block_decode(aero_slice_of(head, sizeof head), &block);
+            assert_int_equal(status.code, fits ? AERO_OK : AERO_CORRUPT);
+        }
+    }
+}
+
 static void test_read_header_reads_only_the_first_block(void **state)
 {
     (void)state;
@@ -451,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_load_of_an_unreadable_block_says_where),
         cmocka_unit_test(test_check_takes_pieces_of_any_size),
         cmocka_unit_test(test_check_refuses_a_changed_byte_for_good),
+        cmocka_unit_test(test_check_refuses_a_head_that_asks_for_more_than_its_kind_holds),
         cmocka_unit_test(test_read_header_reads_only_the_first_block),
         cmocka_unit_test(test_writer_with_any_operation_failing_leaves_nothing),
         cmocka_unit_test(test_writer_crashed_anywhere_leaves_a_whole_file_or_none),
