@@ -409,6 +409,8 @@ static void take_fields(struct taker *taker, const ProtobufCMessage *pb, struct 
         decode_verdict(taker, (const pb_verdict *)pb, &out->as.verdict);
         return;
     case AERO_FRAME_HISTORY:
+        check(taker,
+              ((const pb_history *)pb)->history.len != 0); /* fields unknown to us, and no list */
         aero_buffer_reserve(taker->storage, ((const pb_history *)pb)->history.len + 1);
         out->as.history.history = take_slice(taker, ((const pb_history *)pb)->history);
         return;

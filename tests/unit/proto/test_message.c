@@ -200,6 +200,15 @@ static void test_decode_of_senseless_fields_refuses(void **state)
     assert_refused(&bye);
 }
 
+/* Only fields of a version to come: a frame that may stand on the wire, and no list in it. */
+static void test_decode_of_a_history_without_a_list_refuses(void **state)
+{
+    (void)state;
+    struct aero_frame frame = {.type = AERO_FRAME_HISTORY, .payload = aero_slice_of("\x78\x00", 2)};
+    struct aero_message message;
+    assert_int_equal(aero_message_decode(&frame, &message).code, AERO_CORRUPT);
+}
+
 /* Field numbers and types are the format: the bytes of a released version never change. */
 static void test_ack_encoded_has_golden_bytes(void **state)
 {
@@ -256,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_small_messages_come_back_whole),
         cmocka_unit_test(test_record_bytes_come_back_only_with_both_headers),
         cmocka_unit_test(test_decode_of_senseless_fields_refuses),
+        cmocka_unit_test(test_decode_of_a_history_without_a_list_refuses),
         cmocka_unit_test(test_ack_encoded_has_golden_bytes),
         cmocka_unit_test(test_decode_of_mutated_payloads_never_misbehaves),
     };
