@@ -61,7 +61,8 @@ static enum line_outcome parse_number_line(const uint8_t *text, size_t length, i
         number = number * 10 + (uint64_t)(text[i] - '0');
         i++;
     }
-    if (i < length && text[i] == '\r') {
+    /* Never behind the longest line: what is one byte too long is so whether its end has come or not. */
+    if (i < length && i < NUMBER_LINE_MAX && text[i] == '\r') {
         size_t digits = i - first_digit;
         bool padded = digits > 1 && text[first_digit] == '0';
         if (digits == 0 || digits > 18 || padded || (negative && number == 0)) {

@@ -139,6 +139,25 @@ static void test_parse_invalid_says_what_redis_says(void **state)
     }
 }
 
+/* The fuzzer's find: a number one byte too long was told apart from a senseless one by whether its end had come. */
+static void test_parse_number_at_the_limit_says_the_same_however_it_is_cut(void **state)
+{
+    (void)state;
+    const char *text = "*10000000000000000000000000000000\r\n"; /* 32 digits */
+    for (size_t cut = 1; cut <= strlen(text); cut++) {
+        struct aero_resp_parser parser = {0};
+        size_t consumed;
+        enum aero_resp_outcome outcome =
+            aero_resp_parse(&parser, aero_slice_of(text, cut), &limits, &consumed);
+        if (outcome == AERO_RESP_INCOMPLETE) {
+            outcome = parse_text(&parser, text, &consumed);
+        }
+        assert_int_equal(outcome, AERO_RESP_INVALID);
+        assert_string_equal(parser.error, "Protocol error: too big mbulk count string");
+        aero_resp_parser_deinit(&parser);
+    }
+}
+
 static void test_parse_inline_without_an_end_is_refused_at_the_limit(void **state)
 {
     (void)state;
@@ -344,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_parse_empty_commands_are_nothing_to_do),
         cmocka_unit_test(test_parse_inline_words_as_redis_splits_them),
         cmocka_unit_test(test_parse_invalid_says_what_redis_says),
+        cmocka_unit_test(test_parse_number_at_the_limit_says_the_same_however_it_is_cut),
         cmocka_unit_test(test_parse_inline_without_an_end_is_refused_at_the_limit),
         cmocka_unit_test(test_parse_stranger_gets_small_limits),
         cmocka_unit_test(test_parse_cut_at_every_byte_goes_on_anywhere),
