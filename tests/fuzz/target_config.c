@@ -43,7 +43,7 @@ static void write_and_read(const struct aero_config_table *table, const struct a
             continue;
         }
         aero_buffer_append_slice(&text, aero_slice_text(name));
-        aero_buffer_append(&text, " = ", 3);
+        aero_buffer_append(&text, " =", 2); /* no blank: a value may begin with '#' */
         aero_buffer_append_slice(&text, aero_slice_text(aero_config_shown(config, i)));
         aero_buffer_append(&text, "\n", 1);
     }

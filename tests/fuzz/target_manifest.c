@@ -90,6 +90,10 @@ void fuzz_seeds(struct fuzz_seeds *seeds)
     aero_buffer_clear(&bytes);
     aero_manifest_encode(&manifest, AERO_MANIFEST_SECOND, &bytes);
     fuzz_seed(seeds, aero_buffer_slice(&bytes));
+    manifest.damaged_count = AERO_DAMAGED_MAX; /* one more would be too many */
+    aero_buffer_clear(&bytes);
+    aero_manifest_encode(&manifest, AERO_MANIFEST_FIRST, &bytes);
+    fuzz_seed(seeds, aero_buffer_slice(&bytes));
     aero_manifest_deinit(&manifest);
     aero_buffer_deinit(&bytes);
 }

@@ -118,6 +118,7 @@ void fuzz_seeds(struct fuzz_seeds *seeds)
         "0*1\r\n:5\r\n",
         "0*1\r\n$3\r\nabcde\r\n",
         "0*100000000000000000000000000000000000\r\n",
+        "0*10000000000000000000000000000000\r\n", /* as long as a line may be, and its end behind that */
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         fuzz_seed(seeds, aero_slice_text(texts[i]));

@@ -219,6 +219,7 @@ void fuzz_seeds(struct fuzz_seeds *seeds)
         "a\r\n",
         "FLUSHDB ASYNC\r\nFLUSHALL SYNC\r\nROLE\r\nTIME\r\nECHO x\r\nPING y\r\nRESET\r\nQUIT\r\n",
         "COMMAND GETKEYS SET a b\r\nCOMMAND COUNT\r\nCOMMAND INFO get set\r\nLATENCY DOCTOR\r\n",
+        "*1\r\n$10\r\na\r\ncommand\r\nNOSUCH \"a\\nb\"\r\n",
         "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\nv\r\nw\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

@@ -21,7 +21,8 @@ static void read_records(struct aero_wal_reader *reader, struct aero_slice file,
 {
     struct aero_wal_record record;
     struct seen seen = {.end_offset = aero_wal_reader_offset(reader),
-                        .end = aero_wal_reader_position(reader)};
+                        .end = aero_wal_reader_position(reader),
+                        .record_count = aero_wal_reader_record_count(reader)};
     aero_status status;
     while (aero_is_ok(status = aero_wal_reader_next(reader, &record))) {
         AERO_ASSERT(record.offset == seen.end_offset);
@@ -52,15 +53,25 @@ static void scan(struct aero_wal_reader *reader, const struct seen *seen, size_t
     if (aero_wal_reader_stop(reader) == AERO_STOP_CLEAN) {
         AERO_ASSERT(!evidence.found); /* clean is what proves nothing */
     }
-    if (seen->record_count != 0) {
-        uint64_t offset;
-        /* The chain goes on where it stopped, if anywhere. */
-        status = aero_wal_reader_find(reader, seen->end_offset, seen->end, &offset);
-        AERO_ASSERT(!aero_is_ok(status) || offset >= seen->end_offset);
-    }
 }
 
-static void look(struct aero_slice file, uint64_t bound)
+/* Other evidence proves a record behind the stop: reading goes on behind it, if its place can be found. */
+static void go_on(struct aero_wal_reader *reader, struct aero_slice file, const struct seen *seen,
+                  struct aero_position proven)
+{
+    uint64_t offset;
+    struct seen behind;
+    if (proven.lsn.value <= seen->end.lsn.value ||
+        !aero_is_ok(aero_wal_reader_find(reader, seen->end_offset, proven, &offset))) {
+        return;
+    }
+    AERO_ASSERT(offset > seen->end_offset && offset <= file.length);
+    aero_wal_reader_seek(reader, offset, proven);
+    read_records(reader, file, &behind);
+    AERO_ASSERT(behind.end.lsn.value >= proven.lsn.value && behind.end_offset >= offset);
+}
+
+static void look(struct aero_slice file, uint64_t bound, struct aero_position proven)
 {
     struct memory_disk disk = {0};
     struct aero_wal_reader *reader;
@@ -69,27 +80,29 @@ static void look(struct aero_slice file, uint64_t bound)
     if (aero_is_ok(aero_wal_reader_open(memory_disk_port(&disk), NAME, bound, &reader))) {
         AERO_ASSERT(aero_wal_reader_file_bytes(reader) == file.length);
         read_records(reader, file, &seen);
+        AERO_ASSERT(bound == 0 || seen.record_count == 0 || seen.end_offset <= bound);
         if (bound == 0) {
             scan(reader, &seen, file.length);
+            go_on(reader, file, &seen, proven);
         }
         aero_wal_reader_close(reader);
     }
     memory_disk_deinit(&disk);
 }
 
-/* Puts record after record right: into its place, with its checksums; a footer, too. */
-static void seal_records(uint8_t *bytes, size_t length, uint64_t nonce64,
-                         struct aero_position before, uint8_t spoiled)
+/* Puts record after record right: into its place, with its checksums; a footer, too. Returns the last one's position. */
+static struct aero_position seal_records(uint8_t *bytes, size_t length, uint64_t nonce64,
+                                         struct aero_position before, uint8_t spoiled)
 {
     for (uint8_t index = 0; length >= AERO_RECORD_HEADER_BYTES; index++) {
         if (!aero_record_begins(aero_slice_of(bytes, length))) {
             fuzz_seal(bytes, AERO_SEGMENT_FOOTER_BYTES - 8);
-            return;
+            break;
         }
         size_t payload_length = aero_load_u32(bytes + 8);
         size_t record_bytes = aero_record_bytes(payload_length);
         if (record_bytes > length) {
-            return;
+            break;
         }
         struct aero_slice payload = aero_slice_of(bytes + AERO_RECORD_HEADER_BYTES, payload_length);
         aero_store_u64(bytes + 16, before.lsn.value + 1);
@@ -105,6 +118,7 @@ static void seal_records(uint8_t *bytes, size_t length, uint64_t nonce64,
         bytes += record_bytes;
         length -= record_bytes;
     }
+    return before;
 }
 
 /* choice: which record is damaged, if any; bound: where a successor would say that this segment ends. */
@@ -122,13 +136,13 @@ void fuzz_one(struct aero_slice input)
     memcpy(nonce.bytes, file + 72, sizeof nonce.bytes);
     aero_store_u64(file + 120, aero_segment_chain0(aero_load_u64(file + 112), nonce));
     fuzz_seal(file, HEADER_CHECKSUM_OFFSET);
-    look(aero_slice_of(file, file_bytes), bound);
+    look(aero_slice_of(file, file_bytes), bound, (struct aero_position){.chain = 0});
     if (aero_is_ok(aero_segment_header_decode(aero_slice_of(file, file_bytes), &header))) {
-        seal_records(file + AERO_SEGMENT_HEADER_BYTES, file_bytes - AERO_SEGMENT_HEADER_BYTES,
-                     aero_segment_nonce64(nonce),
-                     (struct aero_position){.lsn = header.prev_end.lsn, .chain = header.chain0},
-                     spoiled);
-        look(aero_slice_of(file, file_bytes), bound);
+        struct aero_position last = seal_records(
+            file + AERO_SEGMENT_HEADER_BYTES, file_bytes - AERO_SEGMENT_HEADER_BYTES,
+            aero_segment_nonce64(nonce),
+            (struct aero_position){.lsn = header.prev_end.lsn, .chain = header.chain0}, spoiled);
+        look(aero_slice_of(file, file_bytes), bound, last);
     }
     free(file);
 }

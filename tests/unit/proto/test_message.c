@@ -89,15 +89,60 @@ static struct aero_message round_trip(const struct aero_message *message)
     return back;
 }
 
-/* The storage of texts behind their NUL is zero on both sides, so all but the slices may be compared as memory. */
+#define SAME(a, b, field) assert_memory_equal(&(a)->field, &(b)->field, sizeof(a)->field)
+
+/* Field by field: what lies between fields is the compiler's, and clang leaves there what was there before. */
+static void assert_same_hello(const struct aero_message_hello *a,
+                              const struct aero_message_hello *b)
+{
+    SAME(a, b, protocol_version);
+    SAME(a, b, cluster_id);
+    SAME(a, b, node_id);
+    assert_string_equal(a->node_name, b->node_name);
+    SAME(a, b, epoch);
+    assert_true(aero_slice_equal(a->history, b->history));
+    SAME(a, b, holds_nothing);
+    SAME(a, b, end_sequence);
+    SAME(a, b, end_offset);
+    SAME(a, b, end);
+    SAME(a, b, end_sealed);
+    SAME(a, b, segment_sequence);
+    SAME(a, b, segment_before);
+    SAME(a, b, segment_nonce);
+    SAME(a, b, segment_incarnation);
+    SAME(a, b, tail_streaming);
+    SAME(a, b, snapshot_id);
+    SAME(a, b, snapshot_verified);
+    SAME(a, b, credit_bytes);
+}
+
+static void assert_same_verdict(const struct aero_message_verdict *a,
+                                const struct aero_message_verdict *b)
+{
+    SAME(a, b, kind);
+    SAME(a, b, cluster_id);
+    SAME(a, b, node_id);
+    assert_string_equal(a->node_name, b->node_name);
+    SAME(a, b, epoch);
+    assert_true(aero_slice_equal(a->history, b->history));
+    SAME(a, b, link_nonce);
+    SAME(a, b, durable);
+    SAME(a, b, resume_sequence);
+    SAME(a, b, resume_offset);
+    SAME(a, b, snapshot);
+    SAME(a, b, snapshot_offset);
+    SAME(a, b, fork);
+    SAME(a, b, commits_mine);
+    SAME(a, b, commits_yours);
+    assert_string_equal(a->text, b->text);
+}
+
 static void test_hello_comes_back_whole(void **state)
 {
     (void)state;
     struct aero_message message = sample_hello();
     struct aero_message back = round_trip(&message);
-    assert_true(aero_slice_equal(back.as.hello.history, message.as.hello.history));
-    back.as.hello.history = message.as.hello.history;
-    assert_memory_equal(&back.as.hello, &message.as.hello, sizeof message.as.hello);
+    assert_same_hello(&back.as.hello, &message.as.hello);
     aero_message_deinit(&back);
 }
 
@@ -106,9 +151,7 @@ static void test_verdict_comes_back_whole(void **state)
     (void)state;
     struct aero_message message = sample_verdict();
     struct aero_message back = round_trip(&message);
-    assert_true(aero_slice_equal(back.as.verdict.history, message.as.verdict.history));
-    back.as.verdict.history = message.as.verdict.history;
-    assert_memory_equal(&back.as.verdict, &message.as.verdict, sizeof message.as.verdict);
+    assert_same_verdict(&back.as.verdict, &message.as.verdict);
     aero_message_deinit(&back);
 }
 
