@@ -125,6 +125,7 @@ void fuzz_seeds(struct fuzz_seeds *seeds)
         "db1.example:7379",
         "10m",
         "18446744073709551615",
+        "184467440737095516160",
     };
     const struct aero_config_table *table = aero_config_keys_replica();
     struct aero_buffer all = {0};
