@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ports for time and entropy. Cores never hold these: the host reads the clock and hands the value to a core
  * as an argument; entropy is drawn by the host when a core says that it needs a nonce. Drivers: ports_posix.c
- * for production, tests/sim for the simulator. */
+ * for production, tests/simulation for the simulator. */
 #ifndef AERO_BASE_PORTS_H
 #define AERO_BASE_PORTS_H
 

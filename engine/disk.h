@@ -12,7 +12,7 @@
  *
  * Errors: AERO_NO_SPACE, AERO_PERMISSION, AERO_NOT_FOUND, AERO_EXISTS, AERO_BUSY, AERO_IO; AERO_CRASHED only in
  * the simulator: the caller unwinds at once and touches nothing. Reading fewer bytes than asked is only the end
- * of the file. Drivers: disk_posix.c, tests/sim/sim_disk.c. */
+ * of the file. Drivers: disk_posix.c, tests/simulation/sim_disk.c. */
 #ifndef AERO_ENGINE_DISK_H
 #define AERO_ENGINE_DISK_H
 

@@ -6,7 +6,7 @@
 
 #include "base/assert.h"
 #include "base/slice.h"
-#include "tests/sim/sim_disk_priv.h"
+#include "tests/simulation/sim_disk_priv.h"
 
 /* ---- Names ---------------------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/checksum.h"
-#include "tests/sim/sim_disk.h"
+#include "tests/simulation/sim_disk.h"
 
 /* `salt` says what else the judgement depends on. */
 struct aero_u128 crash_fingerprint(const struct aero_sim_disk *disk, uint64_t salt);

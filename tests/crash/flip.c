@@ -11,7 +11,7 @@
 #include "primary/primary.h"
 #include "tests/crash/layout.h"
 #include "tests/crash/recover.h"
-#include "tests/sim/sim_disk_priv.h"
+#include "tests/simulation/sim_disk_priv.h"
 
 #define PAGE 4096U
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tests/crash/explore.h"
-#include "tests/sim/check_prefix.h"
+#include "tests/simulation/check_prefix.h"
 
 static bool is_segment(const char *name)
 {

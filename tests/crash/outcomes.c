@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/crash/outcomes.h"
 
-#include "tests/sim/sim_disk_priv.h"
+#include "tests/simulation/sim_disk_priv.h"
 
 /* A write is cut at so many places, at most: each of its sectors, or finer where it is short. */
 #define CUTS_MAX 16U

@@ -6,7 +6,7 @@
  *     power           each sector of each un-synced write: any of its different versions; each un-synced name: there or not;
  *                     a file whose end moved: as long as its last sector that landed, or as it was to be
  *
- * Power outcomes are walked as paths (tests/sim/choice.h): all of them, unless there are more than CRASH_PATHS_MAX, which is
+ * Power outcomes are walked as paths (tests/simulation/choice.h): all, unless there are more than CRASH_PATHS_MAX, which is
  * counted and said. Sectors and names are each for themselves, which includes every order in which they could have landed. */
 #ifndef AERO_TESTS_CRASH_OUTCOMES_H
 #define AERO_TESTS_CRASH_OUTCOMES_H

@@ -10,8 +10,8 @@
 #include "replica/replica.h"
 #include "shipping/sender.h"
 #include "tests/crash/steps.h"
-#include "tests/sim/resp_lite.h"
-#include "tests/sim/sim_clock.h"
+#include "tests/simulation/resp_lite.h"
+#include "tests/simulation/sim_clock.h"
 
 /* A segment for five short records or one long one. */
 #define SEGMENT_BYTES ((uint64_t)4096 + 64 + 640)

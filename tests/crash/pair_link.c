@@ -10,7 +10,7 @@
 #include "replica/replica.h"
 #include "shipping/sender.h"
 #include "tests/crash/pair.h"
-#include "tests/sim/sim_clock.h"
+#include "tests/simulation/sim_clock.h"
 
 #define PIECE_BYTES ((size_t)900)
 #define REPLICA_NAME "replica"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tests/sim/sim_disk_priv.h"
+#include "tests/simulation/sim_disk_priv.h"
 
 static enum crash_act announce(struct crash_port *port, const struct crash_change *change)
 {

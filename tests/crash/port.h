@@ -7,7 +7,7 @@
 #ifndef AERO_TESTS_CRASH_PORT_H
 #define AERO_TESTS_CRASH_PORT_H
 
-#include "tests/sim/sim_disk.h"
+#include "tests/simulation/sim_disk.h"
 
 enum crash_change_kind {
     CRASH_CREATE, /* a file that an open makes or empties */

@@ -8,7 +8,7 @@
 #define AERO_TESTS_EQUIVALENCE_HANDS_H
 
 #include "server/core_request.h"
-#include "tests/sim/sim_disk.h"
+#include "tests/simulation/sim_disk.h"
 
 #define AERO_HANDS_JOBS_MAX 32
 #define AERO_HANDS_NAMES (AERO_OWNER_COUNT * AERO_DISK_HANDLE_COUNT)

@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "base/le.h"
 #include "engine/recovery.h"
-#include "tests/sim/resp_lite.h"
+#include "tests/simulation/resp_lite.h"
 
 #define SEGMENT_BYTES_DEFAULT 65536U
 #define VALUE_BYTES 700U /* a record spans sectors, so that each may be torn */

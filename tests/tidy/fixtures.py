@@ -19,7 +19,7 @@ FILES = [
     ("rule_layers", "primary/a.c", '#include "replica/replica.h"\n', "primary may not include"),
     ("rule_layers", "shipping/a.c", '  # include "server/node.h"\n', "shipping may not include"),
     ("rule_layers", "engine/a.c", '#include "tree.h"\n', 'is not of the form "folder/file.h"'),
-    ("rule_layers", "server/a.c", '#include "tests/sim/disk.h"\n', "is not of the form"),
+    ("rule_layers", "server/a.c", '#include "tests/simulation/disk.h"\n', "is not of the form"),
     ("rule_layers", "server/a.c", '#include "../engine/tree.h"\n', "is not of the form"),
     ("rule_layers", "server/a.c", '#include "base/config_priv.h"\n', "is private to base"),
     ("rule_layers", "base/a.c", '#include "base/config_priv.h"\n', None),

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/simulation/check_damage.h"
+
+#include <string.h>
+
+#include "base/checksum.h"
+#include "engine/verify.h"
+#include "tests/simulation/node.h"
+
+/* False: no such bytes. */
+static bool checksum_of(const struct aero_sim_node *node, const char *name, uint64_t offset,
+                        uint64_t length, uint64_t *out_checksum)
+{
+    struct aero_buffer bytes = {0};
+    bool there =
+        aero_sim_disk_peek(node->disk, name, false, &bytes) && offset + length <= bytes.length;
+    if (there) {
+        *out_checksum = aero_checksum64(aero_slice_of(bytes.data + offset, (size_t)length));
+    }
+    aero_buffer_deinit(&bytes);
+    return there;
+}
+
+static uint64_t version_of(const struct aero_sim_node *node, const char *name)
+{
+    return strcmp(name, "manifest") == 0 ? aero_sim_disk_version(node->disk, name) : 0;
+}
+
+void aero_check_damage_done(struct aero_sim_world *world, uint32_t node_index, const char *name,
+                            uint64_t offset, uint64_t length)
+{
+    struct aero_check_damage *check = &world->damage;
+    struct aero_damage damage = {.node_index = node_index, .offset = offset, .length = length};
+    if (check->count == AERO_DAMAGE_MAX ||
+        !checksum_of(world->nodes[node_index], name, offset, length, &damage.checksum)) {
+        return;
+    }
+    memcpy(damage.name, name, strlen(name) + 1);
+    damage.version = version_of(world->nodes[node_index], name);
+    check->damages[check->count++] = damage;
+}
+
+void aero_check_damage_forget(struct aero_sim_world *world, uint32_t node_index)
+{
+    struct aero_check_damage *check = &world->damage;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < check->count; i++) {
+        if (check->damages[i].node_index != node_index) {
+            check->damages[kept++] = check->damages[i];
+        }
+    }
+    check->count = kept;
+}
+
+static void hear_finding(void *self, const struct aero_finding *finding)
+{
+    uint32_t *complaints = self;
+    *complaints += finding->level != AERO_FINDING_NOTE;
+}
+
+static uint32_t verify(struct aero_sim_world *world, const struct aero_sim_node *node)
+{
+    uint32_t complaints = 0;
+    struct aero_sim_disk *copy = aero_sim_disk_clone(node->disk, &world->choice);
+    struct aero_verify_options options = {.state = true};
+    struct aero_verify_observer observer = {.self = &complaints, .finding = hear_finding};
+    struct aero_verify_report report;
+    aero_status status =
+        aero_verify_directory(aero_sim_disk_port(copy), &options, &observer, &report);
+    complaints += !aero_is_ok(status);
+    aero_sim_disk_free(copy);
+    return complaints;
+}
+
+void aero_check_damage_judge(struct aero_sim_world *world)
+{
+    struct aero_check_damage *check = &world->damage;
+    for (uint32_t i = 0; i < check->count && !world->verdict.failed; i++) {
+        const struct aero_damage *damage = &check->damages[i];
+        const struct aero_sim_node *node = world->nodes[damage->node_index];
+        uint64_t checksum;
+        bool is_there =
+            checksum_of(node, damage->name, damage->offset, damage->length, &checksum) &&
+            checksum == damage->checksum && version_of(node, damage->name) == damage->version;
+        if (!is_there) {
+            continue; /* truncated, written anew, set aside */
+        }
+        if (verify(world, node) == 0) {
+            AERO_SIM_VIOLATION(world, "damage",
+                               "%s: %llu bytes of %s from %llu on are not what was written, and "
+                               "verification finds nothing",
+                               node->name, (unsigned long long)damage->length, damage->name,
+                               (unsigned long long)damage->offset);
+        }
+        check->reported++;
+    }
+}
