@@ -275,6 +275,12 @@ static void log_recovered(struct aero_host_start *start, const struct aero_recov
         aero_log_event(&start->logger, AERO_LOG_WARN, "manifest_slot_rewritten",
                        AERO_LOG_STR("reason", "one of the two was not readable"));
     }
+    if (!aero_is_ok(report->unread_status)) {
+        aero_log_event(&start->logger, AERO_LOG_WARN, "file_not_read",
+                       AERO_LOG_STR("file", report->unread),
+                       AERO_LOG_STATUS("error", report->unread_status),
+                       AERO_LOG_STR("reason", "this start did without it; look at the disk"));
+    }
     aero_log_event(&start->logger, AERO_LOG_INFO, "recovered",
                    AERO_LOG_LSN("lsn", recovered->end.lsn),
                    AERO_LOG_HEX("chain", recovered->end.chain),
