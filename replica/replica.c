@@ -428,6 +428,8 @@ static void drive_checkpoint(struct aero_replica *replica)
             replica->reason, sizeof replica->reason,
             "disk fault: the manifest failed to sync (%s, errno %d); restart once the disk is well",
             aero_code_text(status.code), status.sys_errno);
+        aero_log_event(replica->logger, AERO_LOG_ERROR, "manifest_failed",
+                       AERO_LOG_STR("reason", replica->reason));
         aero_replica_close_link(replica, replica->reason);
     }
 }
