@@ -25,16 +25,28 @@
 
 struct aero_disk_file {
     int fd;
+    char name[AERO_DISK_NAME_MAX];
 };
 
 struct aero_disk_posix {
     int directory_fd;
     int lock_fd; /* -1: read only */
+    struct aero_disk_witness witness;
 };
 
 static aero_status last_error(void)
 {
     return aero_error_errno(errno);
+}
+
+/* The last call's error, witnessed. That a name is there, or is not, answers a question. */
+static aero_status refused(const struct aero_disk_posix *disk, const char *call, const char *name)
+{
+    aero_status status = last_error();
+    if (disk->witness.refused != NULL && status.sys_errno != ENOENT && status.sys_errno != EEXIST) {
+        disk->witness.refused(disk->witness.self, call, name, status);
+    }
+    return status;
 }
 
 /* Names come from our own code and from a peer's segment headers: none leads out of the data directory. */
@@ -72,6 +84,13 @@ static aero_status open_at(int directory_fd, const char *name, int flags, int *o
     return aero_ok();
 }
 
+static aero_status open_below(const struct aero_disk_posix *disk, const char *name, int flags,
+                              int *out_fd)
+{
+    aero_status status = open_at(disk->directory_fd, name, flags, out_fd);
+    return aero_is_ok(status) ? status : refused(disk, "open", name);
+}
+
 static int open_flags(enum aero_disk_open how)
 {
     switch (how) {
@@ -98,9 +117,9 @@ static aero_status posix_open(void *self, const char *name, enum aero_disk_open 
         AERO_TRY(check_writable(disk));
     }
     int fd = -1;
-    AERO_TRY(open_at(disk->directory_fd, name, open_flags(how) | O_NOFOLLOW, &fd));
+    AERO_TRY(open_below(disk, name, open_flags(how) | O_NOFOLLOW, &fd));
     struct stat facts;
-    aero_status status = fstat(fd, &facts) == 0 ? aero_ok() : last_error();
+    aero_status status = fstat(fd, &facts) == 0 ? aero_ok() : refused(disk, "fstat", name);
     if (aero_is_ok(status) && !S_ISREG(facts.st_mode)) {
         status = aero_error(AERO_INVALID);
     }
@@ -113,6 +132,7 @@ static aero_status posix_open(void *self, const char *name, enum aero_disk_open 
     }
     struct aero_disk_file *file = aero_malloc(sizeof *file);
     file->fd = fd;
+    snprintf(file->name, sizeof file->name, "%s", name);
     *out_file = file;
     return aero_ok();
 }
@@ -129,7 +149,7 @@ static void posix_close(void *self, struct aero_disk_file *file)
 static aero_status posix_read(void *self, struct aero_disk_file *file, uint64_t offset, void *data,
                               size_t length, size_t *out_read)
 {
-    (void)self;
+    struct aero_disk_posix *disk = self;
     size_t done = 0;
     while (done < length) {
         ssize_t got =
@@ -140,7 +160,7 @@ static aero_status posix_read(void *self, struct aero_disk_file *file, uint64_t 
         if (got > 0) {
             done += (size_t)got;
         } else if (errno != EINTR) {
-            return last_error();
+            return refused(disk, "pread", file->name);
         }
     }
     *out_read = done;
@@ -150,7 +170,7 @@ static aero_status posix_read(void *self, struct aero_disk_file *file, uint64_t 
 static aero_status posix_write(void *self, struct aero_disk_file *file, uint64_t offset,
                                struct aero_slice bytes, size_t *out_written)
 {
-    (void)self;
+    struct aero_disk_posix *disk = self;
     size_t done = 0;
     aero_status status = aero_ok();
     while (done < bytes.length && aero_is_ok(status)) {
@@ -161,7 +181,7 @@ static aero_status posix_write(void *self, struct aero_disk_file *file, uint64_t
         } else if (put == 0) {
             status = aero_error_errno(EIO); /* a file that takes nothing would loop for ever */
         } else if (errno != EINTR) {
-            status = last_error();
+            status = refused(disk, "pwrite", file->name);
         }
     }
     *out_written = done;
@@ -172,26 +192,26 @@ static aero_status posix_write(void *self, struct aero_disk_file *file, uint64_t
  * description already. Linux does not interrupt fdatasync; if it ever does, that is a failed sync. */
 static aero_status posix_sync(void *self, struct aero_disk_file *file)
 {
-    (void)self;
-    return fdatasync(file->fd) == 0 ? aero_ok() : last_error();
+    struct aero_disk_posix *disk = self;
+    return fdatasync(file->fd) == 0 ? aero_ok() : refused(disk, "fdatasync", file->name);
 }
 
 static aero_status posix_truncate(void *self, struct aero_disk_file *file, uint64_t length)
 {
-    (void)self;
+    struct aero_disk_posix *disk = self;
     int result;
     do {
         result = ftruncate(file->fd, (off_t)length);
     } while (result != 0 && errno == EINTR);
-    return result == 0 ? aero_ok() : last_error();
+    return result == 0 ? aero_ok() : refused(disk, "ftruncate", file->name);
 }
 
 static aero_status posix_size(void *self, struct aero_disk_file *file, uint64_t *out_size)
 {
-    (void)self;
+    struct aero_disk_posix *disk = self;
     struct stat facts;
     if (fstat(file->fd, &facts) != 0) {
-        return last_error();
+        return refused(disk, "fstat", file->name);
     }
     *out_size = (uint64_t)facts.st_size;
     return aero_ok();
@@ -204,7 +224,7 @@ static aero_status posix_rename(void *self, const char *from, const char *to)
     AERO_TRY(check_name(to));
     AERO_TRY(check_writable(disk));
     int result = renameat(disk->directory_fd, from, disk->directory_fd, to);
-    return result == 0 ? aero_ok() : last_error();
+    return result == 0 ? aero_ok() : refused(disk, "rename", from);
 }
 
 static aero_status posix_unlink(void *self, const char *name)
@@ -212,7 +232,7 @@ static aero_status posix_unlink(void *self, const char *name)
     struct aero_disk_posix *disk = self;
     AERO_TRY(check_name(name));
     AERO_TRY(check_writable(disk));
-    return unlinkat(disk->directory_fd, name, 0) == 0 ? aero_ok() : last_error();
+    return unlinkat(disk->directory_fd, name, 0) == 0 ? aero_ok() : refused(disk, "unlink", name);
 }
 
 static aero_status posix_make_directory(void *self, const char *name)
@@ -221,7 +241,7 @@ static aero_status posix_make_directory(void *self, const char *name)
     AERO_TRY(check_name(name));
     AERO_TRY(check_writable(disk));
     int result = mkdirat(disk->directory_fd, name, DIRECTORY_MODE);
-    return result == 0 || errno == EEXIST ? aero_ok() : last_error();
+    return result == 0 || errno == EEXIST ? aero_ok() : refused(disk, "mkdir", name);
 }
 
 static aero_status open_directory(const struct aero_disk_posix *disk, const char *name, int *out_fd)
@@ -229,8 +249,7 @@ static aero_status open_directory(const struct aero_disk_posix *disk, const char
     if (name[0] != '\0') {
         AERO_TRY(check_name(name));
     }
-    return open_at(disk->directory_fd, name[0] != '\0' ? name : ".", O_RDONLY | O_DIRECTORY,
-                   out_fd);
+    return open_below(disk, name[0] != '\0' ? name : ".", O_RDONLY | O_DIRECTORY, out_fd);
 }
 
 static aero_status posix_sync_directory(void *self, const char *name)
@@ -239,7 +258,7 @@ static aero_status posix_sync_directory(void *self, const char *name)
     AERO_TRY(check_writable(disk));
     int fd = -1;
     AERO_TRY(open_directory(disk, name, &fd));
-    aero_status status = fsync(fd) == 0 ? aero_ok() : last_error();
+    aero_status status = fsync(fd) == 0 ? aero_ok() : refused(disk, "fsync", name);
     close(fd);
     return status;
 }
@@ -251,7 +270,8 @@ static int compare_entries(const void *a, const void *b)
 }
 
 /* Adds `name` when it is a regular file with a name of ours; one that has just gone is none. */
-static aero_status add_entry(int directory_fd, const char *name, struct aero_buffer *entries)
+static aero_status add_entry(const struct aero_disk_posix *disk, int directory_fd, const char *name,
+                             struct aero_buffer *entries)
 {
     struct aero_disk_entry entry = {.size_bytes = 0};
     struct stat facts;
@@ -259,7 +279,7 @@ static aero_status add_entry(int directory_fd, const char *name, struct aero_buf
         return aero_ok();
     }
     if (fstatat(directory_fd, name, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno == ENOENT ? aero_ok() : last_error();
+        return errno == ENOENT ? aero_ok() : refused(disk, "fstatat", name);
     }
     if (S_ISREG(facts.st_mode)) {
         memcpy(entry.name, name, strlen(name));
@@ -278,7 +298,7 @@ static aero_status posix_list(void *self, const char *directory, struct aero_buf
     aero_status status = aero_ok();
     DIR *stream = fdopendir(fd);
     if (stream == NULL) {
-        status = last_error();
+        status = refused(disk, "readdir", directory);
         close(fd);
         return status;
     }
@@ -286,10 +306,10 @@ static aero_status posix_list(void *self, const char *directory, struct aero_buf
         errno = 0;
         const struct dirent *found = readdir(stream);
         if (found == NULL) {
-            status = errno == 0 ? aero_ok() : last_error();
+            status = errno == 0 ? aero_ok() : refused(disk, "readdir", directory);
             break;
         }
-        status = add_entry(fd, found->d_name, &entries);
+        status = add_entry(disk, fd, found->d_name, &entries);
     }
     closedir(stream);
     if (aero_is_ok(status) && entries.length != 0) {
@@ -306,7 +326,7 @@ static aero_status posix_free_space(void *self, uint64_t *out_bytes)
     struct aero_disk_posix *disk = self;
     struct statvfs facts;
     if (fstatvfs(disk->directory_fd, &facts) != 0) {
-        return last_error();
+        return refused(disk, "fstatvfs", "");
     }
     *out_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
     return aero_ok();
@@ -327,6 +347,11 @@ static const struct aero_disk_ops posix_ops = {
     .list = posix_list,
     .free_space = posix_free_space,
 };
+
+void aero_disk_posix_set_witness(struct aero_disk_posix *disk, struct aero_disk_witness witness)
+{
+    disk->witness = witness;
+}
 
 struct aero_disk aero_disk_posix_port(struct aero_disk_posix *disk)
 {

@@ -40,15 +40,6 @@ aero_status aero_recovery_damage(struct aero_recovery *r, const char *file, uint
     return aero_error(AERO_CORRUPT);
 }
 
-void aero_recovery_note_unread(struct aero_recovery *r, const char *file, aero_status status)
-{
-    struct aero_recovery_report *report = r->report;
-    if (!aero_is_ok(status) && aero_is_ok(report->unread_status)) {
-        report->unread_status = status;
-        snprintf(report->unread, sizeof report->unread, "%s", file);
-    }
-}
-
 void aero_recovery_tell(struct aero_recovery *r, const char *stage, uint64_t done_bytes)
 {
     if (r->progress != NULL) {
@@ -152,7 +143,6 @@ static aero_status read_proof(struct aero_recovery *r)
         r->proof = (struct aero_proof){0};
     }
     r->proof_read = status.code == AERO_NOT_FOUND ? aero_ok() : status;
-    aero_recovery_note_unread(r, AERO_PROOF_FILE, r->proof_read);
     aero_buffer_deinit(&bytes);
     return status.code == AERO_CRASHED ? status : aero_ok();
 }

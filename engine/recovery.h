@@ -54,9 +54,6 @@ struct aero_recovery_report {
     uint64_t cut_bytes;
     bool older_snapshot_used;
     bool manifest_slot_rewritten;
-    char unread
-        [AERO_DISK_NAME_MAX]; /* a file that the disk refused to read, and that was not needed; "": none */
-    aero_status unread_status;
     char text[512]; /* one sentence: what, where, what to do */
 };
 

@@ -315,12 +315,11 @@ static bool has_footer(struct aero_recovery *r, const struct aero_wal_file *file
     struct aero_disk_file *handle;
     size_t got = 0;
     aero_status status = r->disk.ops->open(r->disk.self, file->name, AERO_DISK_READ, &handle);
-    if (aero_is_ok(status)) {
-        status =
-            r->disk.ops->read(r->disk.self, handle, file->end_offset, bytes, sizeof bytes, &got);
-        r->disk.ops->close(r->disk.self, handle);
+    if (!aero_is_ok(status)) {
+        return false;
     }
-    aero_recovery_note_unread(r, file->name, status);
+    status = r->disk.ops->read(r->disk.self, handle, file->end_offset, bytes, sizeof bytes, &got);
+    r->disk.ops->close(r->disk.self, handle);
     return aero_is_ok(status) &&
            aero_is_ok(aero_segment_footer_decode(aero_slice_of(bytes, got), &footer)) &&
            footer.segment_nonce == aero_segment_nonce64(file->header.nonce) &&

@@ -48,9 +48,6 @@ static aero_status read_header(struct aero_recovery *r, struct aero_recovery_seg
     if (status.code == AERO_PERMISSION || status.code == AERO_CRASHED) {
         return status;
     }
-    if (status.code == AERO_IO) {
-        aero_recovery_note_unread(r, segment->file.name, status);
-    }
     if (aero_is_ok(status)) {
         segment->file.header = *aero_wal_reader_header(reader);
         segment->header_valid = segment->file.header.sequence == segment->sequence &&

@@ -57,9 +57,6 @@ aero_status aero_recovery_damage(struct aero_recovery *r, const char *file, uint
     __attribute__((format(printf, 6, 7)));
 void aero_recovery_tell(struct aero_recovery *r, const char *stage, uint64_t done_bytes);
 
-/* A read that the disk refused and this start can do without: said all the same (FM-6.2). The first one is kept. */
-void aero_recovery_note_unread(struct aero_recovery *r, const char *file, aero_status status);
-
 /* ---- Steps ---- */
 
 /* Segments with their headers, and that everything there belongs to this node's history. */

@@ -130,6 +130,13 @@ void aero_host_start_end(struct aero_host_start *start)
     aero_config_free(start->config);
 }
 
+static void log_refused_call(void *self, const char *call, const char *name, aero_status status)
+{
+    struct aero_host_start *start = self;
+    aero_log_event(&start->logger, AERO_LOG_WARN, "disk_call_failed", AERO_LOG_STR("call", call),
+                   AERO_LOG_STR("file", name), AERO_LOG_STATUS("error", status));
+}
+
 bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_exit_code)
 {
     const char *directory = aero_config_string(start->config, "data_dir");
@@ -137,6 +144,8 @@ bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_e
     aero_status status = aero_disk_posix_open(directory, create, &start->disk);
     if (aero_is_ok(status)) {
         start->port = aero_disk_posix_port(start->disk);
+        aero_disk_posix_set_witness(
+            start->disk, (struct aero_disk_witness){.refused = log_refused_call, .self = start});
         return true;
     }
     *out_exit_code = AERO_EXIT_FAILURE;
@@ -274,12 +283,6 @@ static void log_recovered(struct aero_host_start *start, const struct aero_recov
     if (report->manifest_slot_rewritten) {
         aero_log_event(&start->logger, AERO_LOG_WARN, "manifest_slot_rewritten",
                        AERO_LOG_STR("reason", "one of the two was not readable"));
-    }
-    if (!aero_is_ok(report->unread_status)) {
-        aero_log_event(&start->logger, AERO_LOG_WARN, "file_not_read",
-                       AERO_LOG_STR("file", report->unread),
-                       AERO_LOG_STATUS("error", report->unread_status),
-                       AERO_LOG_STR("reason", "this start did without it; look at the disk"));
     }
     aero_log_event(&start->logger, AERO_LOG_INFO, "recovered",
                    AERO_LOG_LSN("lsn", recovered->end.lsn),

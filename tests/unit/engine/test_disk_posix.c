@@ -114,6 +114,40 @@ static void test_read_only_needs_no_lock_and_changes_nothing(void **state)
     assert_content(f, "wal/a", "text");
 }
 
+struct heard {
+    unsigned count;
+    char said[128];
+};
+
+static void hear(void *self, const char *call, const char *name, aero_status status)
+{
+    struct heard *heard = self;
+    heard->count++;
+    snprintf(heard->said, sizeof heard->said, "%s %s %d", call, name, status.sys_errno);
+}
+
+/* FM-6.2: also where the caller can do without. That a name is not there is an answer. */
+static void test_a_witness_hears_of_every_refused_call(void **state)
+{
+    struct fixture *f = *state;
+    struct heard heard = {0};
+    struct aero_disk_file *file;
+    char path[512];
+    aero_disk_posix_set_witness(f->posix,
+                                (struct aero_disk_witness){.refused = hear, .self = &heard});
+    assert_int_equal(open_file(f, "wal/none", AERO_DISK_READ, &file).code, AERO_NOT_FOUND);
+    assert_int_equal(f->disk.ops->make_directory(f->disk.self, "wal").code, AERO_OK);
+    assert_int_equal(heard.count, 0);
+    snprintf(path, sizeof path, "%s/wal/link", f->directory);
+    assert_int_equal(symlink("elsewhere", path), 0);
+    assert_false(aero_is_ok(open_file(f, "wal/link", AERO_DISK_READ, &file)));
+    assert_int_equal(heard.count, 1);
+    assert_string_equal(heard.said, "open wal/link 40"); /* ELOOP */
+    assert_false(aero_is_ok(f->disk.ops->unlink(f->disk.self, "wal")));
+    assert_int_equal(heard.count, 2);
+    assert_string_equal(heard.said, "unlink wal 21"); /* EISDIR */
+}
+
 static void test_names_that_leave_the_directory_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -340,6 +374,7 @@ int main(void)
         WITH_DIRECTORY(test_open_creates_the_subdirectories_and_locks_out_a_second_owner),
         WITH_DIRECTORY(test_open_of_a_missing_directory_creates_it_only_when_asked),
         WITH_DIRECTORY(test_read_only_needs_no_lock_and_changes_nothing),
+        WITH_DIRECTORY(test_a_witness_hears_of_every_refused_call),
         WITH_DIRECTORY(test_names_that_leave_the_directory_are_refused),
         WITH_DIRECTORY(test_open_follows_no_symbolic_link),
         WITH_DIRECTORY(test_open_modes),

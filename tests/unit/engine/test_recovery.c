@@ -318,26 +318,6 @@ static void test_recover_replays_only_behind_the_newest_snapshot(void **state)
     world_free(&world);
 }
 
-/* A segment below the snapshot is not read, but whether it was sealed: a disk that refuses is told of. */
-static void test_recover_says_which_footer_it_could_not_read(void **state)
-{
-    (void)state;
-    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
-    struct outcome outcome = recover(world.power);
-    assert_int_equal(outcome.report.unread_status.code, AERO_OK);
-    snprintf(world.power->bad_name, sizeof world.power->bad_name, "%s",
-             outcome.recovered.files[0].name);
-    world.power->bad_offset = outcome.recovered.files[0].end_offset;
-    outcome_free(&outcome);
-    outcome = recover(world.power);
-    expect_state(&world, &outcome);
-    assert_false(outcome.recovered.files[0].sealed);
-    assert_int_equal(outcome.report.unread_status.code, AERO_IO);
-    assert_string_equal(outcome.report.unread, outcome.recovered.files[0].name);
-    outcome_free(&outcome);
-    world_free(&world);
-}
-
 static void test_recover_with_a_damaged_snapshot_uses_the_older_and_remembers(void **state)
 {
     (void)state;
@@ -549,7 +529,6 @@ int main(void)
         cmocka_unit_test(test_recover_raises_the_gate_before_it_cuts),
         cmocka_unit_test(test_recover_drops_a_last_file_whose_header_was_never_durable),
         cmocka_unit_test(test_recover_replays_only_behind_the_newest_snapshot),
-        cmocka_unit_test(test_recover_says_which_footer_it_could_not_read),
         cmocka_unit_test(test_recover_with_a_damaged_snapshot_uses_the_older_and_remembers),
         cmocka_unit_test(test_recover_refuses_a_snapshot_whose_chain_is_not_the_logs),
         cmocka_unit_test(test_recover_without_any_way_to_the_state_is_damage),
