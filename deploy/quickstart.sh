@@ -79,25 +79,28 @@ choose_ports() {
     . "$home/ports"
 }
 
-# start_daemon NAME PROGRAM ARGUMENT...
+# start_daemon NAME PROGRAM PORT ARGUMENT...
 start_daemon() {
-    local name=$1 program=$2
-    shift 2
+    local name=$1 program=$2 port=$3
+    shift 3
     if [ -n "$(pid_of "$name")" ]; then
         echo "$name: running already (pid $(pid_of "$name"))"
         return
     fi
-    setsid "$bin/$program" --data "$home/$name" --certs "$home/certs/$name" "$@" \
+    port_is_free "$port" ||
+        die "port $port is in use by another program: stop that, or remove $home/ports to have others chosen"
+    setsid "$bin/$program" --data "$home/$name" --certs "$home/certs/$name" --port "$port" "$@" \
         </dev/null >>"$home/$name.log" 2>&1 &
     echo $! >"$home/$name.pid"
     echo "$name: started (pid $!), log in $home/$name.log"
 }
 
-# wait_for_ping NAME PORT
-wait_for_ping() {
+# wait_for NAME PORT: until the daemon answers there, and not some other program that was quicker.
+wait_for() {
     for _ in $(seq 200); do
-        [ "$(redis-cli -h 127.0.0.1 -p "$2" PING 2>/dev/null)" = PONG ] && return
         [ -n "$(pid_of "$1")" ] || break
+        redis-cli -h 127.0.0.1 -p "$2" INFO server 2>/dev/null | tr -d '\r' |
+            grep -qx "process_id:$(pid_of "$1")" && return
         sleep 0.1
     done
     tail -n 5 "$home/$1.log" >&2
@@ -143,7 +146,8 @@ start() {
     deploy/install-dependencies --client
     say "build (preset $preset)"
     mkdir -p "$home"
-    cmake --preset "$preset" >"$home/build.log" 2>&1 && cmake --build --preset "$preset" >>"$home/build.log" 2>&1 ||
+    cmake --preset "$preset" >"$home/build.log" 2>&1 &&
+        cmake --build --preset "$preset" --target aerodb-primary aerodb-replica aeroctl >>"$home/build.log" 2>&1 ||
         { tail -n 40 "$home/build.log"; die "the build failed; all of it is in $home/build.log"; }
     echo "programs are in build/$preset/bin"
 
@@ -158,12 +162,12 @@ start() {
     choose_ports
     local init=()
     [ -e "$home/primary/manifest" ] || init=(--init)
-    start_daemon primary aerodb-primary --port "$primary_port" --replication-port "$replication_port" \
+    start_daemon primary aerodb-primary "$primary_port" --replication-port "$replication_port" \
         --set node_name=primary "${init[@]}"
-    wait_for_ping primary "$primary_port"
-    start_daemon replica1 aerodb-replica --port "$replica_port" --primary "127.0.0.1:$replication_port" \
+    wait_for primary "$primary_port"
+    start_daemon replica1 aerodb-replica "$replica_port" --primary "127.0.0.1:$replication_port" \
         --set node_name=replica1
-    wait_for_ping replica1 "$replica_port"
+    wait_for replica1 "$replica_port"
 
     show_agreement
 
@@ -171,13 +175,15 @@ start() {
     "$bin/aeroctl" status --port "$primary_port" | head -n 2
     "$bin/aeroctl" replicas --port "$primary_port"
 
+    local again=deploy/quickstart.sh
+    [ -z "${AERO_QUICKSTART_HOME:-}" ] || again="AERO_QUICKSTART_HOME=$(printf %q "$home") $again"
     say "both are running"
     cat <<TEXT
 Talk to the primary:   redis-cli -p $primary_port
 Talk to the replica:   redis-cli -p $replica_port
 How they are:          build/$preset/bin/aeroctl status --port $primary_port
-Stop them:             deploy/quickstart.sh stop
-Begin anew:            deploy/quickstart.sh stop; rm -r $home
+Stop them:             $again stop
+Begin anew:            $again stop; rm -r $(printf %q "$home")
 TEXT
 }
 

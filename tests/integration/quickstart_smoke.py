@@ -2,6 +2,7 @@
 """The README's first command, in a directory of its own: twice, then stop, and nothing of it is left running."""
 import glob
 import os
+import socket
 import subprocess
 import unittest
 
@@ -37,6 +38,17 @@ class Quickstart(DaemonCase):
         self.assertEqual(self.pids(), {})
         for pid in pids.values():  # one that nobody has waited for yet has no program any more
             self.assertFalse(os.path.exists(f"/proc/{pid}/exe"))
+        self.expect_refusal_of_a_taken_port()
+
+    def expect_refusal_of_a_taken_port(self):
+        """The pair's ports are kept: what has taken one meanwhile is not written to."""
+        with open(self.path("home", "ports")) as ports:
+            port = dict(line.strip().split("=") for line in ports)["primary_port"]
+        with socket.create_server(("127.0.0.1", int(port))):
+            taken = self.quickstart()
+        self.assertEqual(taken.returncode, 1, taken.stdout + taken.stderr)
+        self.assertIn(f"port {port} is in use", taken.stderr)
+        self.assertEqual(self.pids(), {})
 
 
 if __name__ == "__main__":
