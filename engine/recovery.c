@@ -224,6 +224,11 @@ static aero_status run(struct aero_recovery *r)
     return aero_recovery_act(r);
 }
 
+static bool is_refusal(enum aero_recovery_verdict verdict)
+{
+    return verdict == AERO_VERDICT_DAMAGE || verdict == AERO_VERDICT_REFUSED;
+}
+
 aero_status aero_recover(struct aero_disk disk, const struct aero_recovery_progress *progress,
                          struct aero_recovered *out_recovered,
                          struct aero_recovery_report *out_report)
@@ -233,7 +238,7 @@ aero_status aero_recover(struct aero_disk disk, const struct aero_recovery_progr
     aero_status status = run(&r);
     if (aero_is_ok(status)) {
         give_result(&r, out_recovered);
-    } else if (out_report->text[0] == '\0' && status.code != AERO_NOT_FOUND) {
+    } else if (!is_refusal(out_report->verdict) && status.code != AERO_NOT_FOUND) {
         aero_status refused = aero_recovery_refuse(&r, status.code, "", "The disk failed: %s.",
                                                    aero_code_text(status.code));
         refused.sys_errno = status.sys_errno;

@@ -3,6 +3,7 @@
  * a power failure would leave; the same holds for the list of names.
  *
  *     power_disk_crash_at(disk, n)   the nth changing operation from now fails with AERO_CRASHED, as does all behind it
+ *     power_disk_fail_call(disk, n, status)   the nth call of any kind from now fails with that; AERO_CRASHED as above
  *     power_disk_return(disk, fate)   what comes back after the crash
  */
 #ifndef AERO_TESTS_POWER_DISK_H
@@ -52,6 +53,9 @@ struct power_disk {
     uint64_t crash_at; /* 0: never */
     bool crashed;
     uint64_t fail_at; /* that changing operation fails with EIO, once; 0: never */
+    uint64_t calls;   /* of every operation but close */
+    uint64_t fail_call;
+    aero_status fail_status;
     /* Reads that touch this byte fail with EIO; an empty name: none. */
     char bad_name[AERO_DISK_NAME_MAX];
     uint64_t bad_offset;
@@ -120,11 +124,22 @@ static inline void power_copy(struct aero_buffer *to, const struct aero_buffer *
     aero_buffer_append(to, from->data, from->length);
 }
 
-static inline aero_status power_change(struct power_disk *disk)
+static inline aero_status power_call(struct power_disk *disk)
 {
     if (disk->crashed) {
         return aero_error(AERO_CRASHED);
     }
+    disk->calls++;
+    if (disk->calls != disk->fail_call) {
+        return aero_ok();
+    }
+    disk->crashed = disk->fail_status.code == AERO_CRASHED;
+    return disk->fail_status;
+}
+
+static inline aero_status power_change(struct power_disk *disk)
+{
+    AERO_TRY(power_call(disk));
     disk->changes++;
     if (disk->changes == disk->crash_at) {
         disk->crashed = true;
@@ -141,11 +156,9 @@ static inline aero_status power_open(void *self, const char *name, enum aero_dis
 {
     struct power_disk *disk = self;
     struct power_name *entry = power_find(&disk->seen, name);
-    if (disk->crashed) {
-        return aero_error(AERO_CRASHED);
-    }
-    if (how == AERO_DISK_CREATE || how == AERO_DISK_CREATE_NEW) {
-        AERO_TRY(power_change(disk));
+    bool creates = how == AERO_DISK_CREATE || how == AERO_DISK_CREATE_NEW;
+    AERO_TRY(creates ? power_change(disk) : power_call(disk));
+    if (creates) {
         if (entry != NULL && how == AERO_DISK_CREATE_NEW) {
             return aero_error(AERO_EXISTS);
         }
@@ -191,9 +204,7 @@ static inline aero_status power_read(void *self, struct aero_disk_file *handle, 
     struct power_disk *disk = self;
     struct power_file *file = handle->file;
     struct power_name *bad = power_find(&disk->seen, disk->bad_name);
-    if (disk->crashed) {
-        return aero_error(AERO_CRASHED);
-    }
+    AERO_TRY(power_call(disk));
     if (bad != NULL && bad->file == file && disk->bad_offset >= offset &&
         disk->bad_offset < offset + length) {
         return aero_error(AERO_IO);
@@ -259,7 +270,7 @@ static inline aero_status power_truncate(void *self, struct aero_disk_file *file
 
 static inline aero_status power_size(void *self, struct aero_disk_file *file, uint64_t *out_size)
 {
-    (void)self;
+    AERO_TRY(power_call(self));
     size_t length = file->file->seen.length;
     bool beyond = file->file->folded && length > POWER_FOLDED_SLOT;
     *out_size = beyond ? length - POWER_FOLDED_SLOT + POWER_SLOT : length;
@@ -331,9 +342,7 @@ static inline aero_status power_list(void *self, const char *directory,
 {
     struct power_disk *disk = self;
     size_t start = out_entries->length;
-    if (disk->crashed) {
-        return aero_error(AERO_CRASHED);
-    }
+    AERO_TRY(power_call(disk));
     for (size_t i = 0; i < disk->seen.count; i++) {
         const char *name = disk->seen.entry[i].name;
         if (power_is_in(name, directory)) {
@@ -418,6 +427,12 @@ static inline struct power_disk *power_disk_clone(struct power_disk *from)
 static inline void power_disk_crash_at(struct power_disk *disk, uint64_t change)
 {
     disk->crash_at = disk->changes + change;
+}
+
+static inline void power_disk_fail_call(struct power_disk *disk, uint64_t call, aero_status status)
+{
+    disk->fail_call = disk->calls + call;
+    disk->fail_status = status;
 }
 
 static inline void power_tear(struct power_file *file, struct aero_prng *prng)

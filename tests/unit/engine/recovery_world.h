@@ -17,6 +17,8 @@
 #include "engine/snapshot.h"
 #include "tests/unit/engine/power_disk.h"
 
+#define WORLD_LSN_MAX 256
+
 struct world {
     struct power_disk *power;
     struct aero_manifest manifest;
@@ -29,6 +31,7 @@ struct world {
     uint64_t record_count;
     uint64_t mark; /* what the next records say is durable; records written by hand, so by hand */
     uint8_t snapshots;
+    struct aero_summary states[WORLD_LSN_MAX + 1]; /* after each LSN */
 };
 
 static inline aero_id world_id(uint8_t fill)
@@ -155,6 +158,8 @@ static inline void world_record(struct world *world, enum aero_record_type type,
     world->position = (struct aero_position){.lsn = header.lsn, .chain = header.chain};
     world->prev_chain = header.chain;
     world->record_count++;
+    AERO_ASSERT(header.lsn.value <= WORLD_LSN_MAX);
+    world->states[header.lsn.value] = aero_tree_summary(world->tree);
 }
 
 static inline void world_put(struct world *world, const char *key, const char *value)
