@@ -14,6 +14,7 @@
 #include "ctl/files.h"
 #include "ctl/json.h"
 #include "engine/replay.h"
+#include "engine/summary.h"
 
 #define WORDS "compare"
 /* Two nodes under load are seldom at one LSN when asked: so often, with a pause between. */
@@ -114,8 +115,7 @@ static bool compare_here(struct compare *compare, struct aero_position a, struct
     }
     finding->states_compared = true;
     finding->state_lsn = a.lsn.value;
-    finding->same_state =
-        states[0].count == states[1].count && aero_u128_equal(states[0].digest, states[1].digest);
+    finding->same_state = aero_summary_equal(states[0], states[1]);
     return finding->same_state;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/position.h"
 #include "engine/proof.h"
 #include "engine/wal_reader.h"
 
@@ -89,7 +90,7 @@ static aero_status read_back(struct aero_disk disk, const char *name,
     struct aero_position end = aero_wal_reader_position(reader);
     bool same = status.code == AERO_NOT_FOUND &&
                 aero_wal_reader_stop(reader) != AERO_STOP_INVALID &&
-                end.lsn.value == expected->end.lsn.value && end.chain == expected->end.chain;
+                aero_position_equal(end, expected->end);
     aero_wal_reader_close(reader);
     return same ? aero_ok() : aero_error(AERO_CORRUPT);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/wal_reader.h"
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
@@ -86,11 +87,6 @@ static const struct aero_segment_header *header_of(const struct aero_salvage_seg
     return &segment->listed.header;
 }
 
-static bool same_position(struct aero_position a, struct aero_position b)
-{
-    return a.lsn.value == b.lsn.value && a.chain == b.chain;
-}
-
 /* Whether it continues the log as planned so far, exactly. */
 static bool follows(const struct planner *planner, const struct aero_salvage_segment *segment)
 {
@@ -98,14 +94,14 @@ static bool follows(const struct planner *planner, const struct aero_salvage_seg
         return false;
     }
     return !planner->begun || (header_of(segment)->prev_sequence == planner->last_sequence &&
-                               same_position(header_of(segment)->prev_end, planner->end));
+                               aero_position_equal(header_of(segment)->prev_end, planner->end));
 }
 
 static bool same_segment(const struct aero_salvage_segment *a, const struct aero_salvage_segment *b)
 {
     return is_readable(a) && is_readable(b) &&
            aero_id_equal(header_of(a)->nonce, header_of(b)->nonce) &&
-           same_position(header_of(a)->prev_end, header_of(b)->prev_end);
+           aero_position_equal(header_of(a)->prev_end, header_of(b)->prev_end);
 }
 
 static const struct aero_salvage_segment *find_sequence(const struct aero_salvage_log *log,

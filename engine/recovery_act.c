@@ -19,6 +19,7 @@
 
 #include "base/assert.h"
 #include "base/le.h"
+#include "base/position.h"
 #include "engine/recovery_priv.h"
 
 #define COPY_BYTES ((size_t)1 << 20)
@@ -163,8 +164,7 @@ static bool is_proven(const struct aero_recovery *r, const struct aero_wal_file 
     return proof->generation != 0 && !r->torn && !last->sealed &&
            proof->segment_sequence == last->header.sequence &&
            aero_id_equal(proof->segment_nonce, last->header.nonce) &&
-           proof->end_offset == last->end_offset && proof->end.lsn.value == last->end.lsn.value &&
-           proof->end.chain == last->end.chain;
+           proof->end_offset == last->end_offset && aero_position_equal(proof->end, last->end);
 }
 
 /* Memory or the disk may have changed a byte on the way: the copy is read before it takes the original's place. */
@@ -180,10 +180,9 @@ static aero_status read_back(struct aero_disk disk, const char *name,
     } while (aero_is_ok(status));
     if (status.code == AERO_NOT_FOUND) {
         enum aero_wal_stop stop = expected->sealed ? AERO_STOP_FOOTER : AERO_STOP_CLEAN;
-        struct aero_position end = aero_wal_reader_position(reader);
         bool same = aero_wal_reader_stop(reader) == stop &&
                     aero_wal_reader_offset(reader) == expected->end_offset &&
-                    end.lsn.value == expected->end.lsn.value && end.chain == expected->end.chain;
+                    aero_position_equal(aero_wal_reader_position(reader), expected->end);
         status = same ? aero_ok() : aero_error(AERO_IO);
     }
     aero_wal_reader_close(reader);
@@ -323,7 +322,7 @@ static bool has_footer(struct aero_recovery *r, const struct aero_wal_file *file
     return aero_is_ok(status) &&
            aero_is_ok(aero_segment_footer_decode(aero_slice_of(bytes, got), &footer)) &&
            footer.segment_nonce == aero_segment_nonce64(file->header.nonce) &&
-           footer.end_offset == file->end_offset && footer.end.chain == file->end.chain;
+           footer.end_offset == file->end_offset && aero_position_equal(footer.end, file->end);
 }
 
 /* Segments below what was read: their ends are what their successors name (12). */

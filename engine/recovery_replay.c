@@ -8,10 +8,12 @@
 #include <inttypes.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/look_ahead.h"
 #include "engine/operation.h"
 #include "engine/recovery_priv.h"
 #include "engine/snapshot.h"
+#include "engine/summary.h"
 
 #define TELL_EVERY_BYTES ((uint64_t)64 << 20)
 
@@ -24,8 +26,7 @@ static aero_status compare_digest(struct aero_recovery *r,
     struct aero_digest_payload digest;
     struct aero_summary mine = aero_tree_summary(r->tree);
     bool same = aero_is_ok(aero_digest_decode(record->payload, &digest)) &&
-                mine.count == digest.summary.count &&
-                aero_u128_equal(mine.digest, digest.summary.digest);
+                aero_summary_equal(mine, digest.summary);
     if (!same) {
         return aero_recovery_damage(
             r, segment->file.name, record->offset, record->header.lsn, "a digest record",
@@ -118,8 +119,7 @@ static aero_status pass_damage(struct aero_recovery *r, const struct aero_recove
     aero_status status =
         aero_wal_reader_find(reader, aero_wal_reader_offset(reader), r->base, &offset);
     if (status.code == AERO_NOT_FOUND && proof->generation != 0 &&
-        proof->segment_sequence == segment->sequence && proof->end.lsn.value == r->base.lsn.value &&
-        proof->end.chain == r->base.chain &&
+        proof->segment_sequence == segment->sequence && aero_position_equal(proof->end, r->base) &&
         proof->end_offset <= aero_wal_reader_file_bytes(reader)) {
         offset = proof->end_offset;
         status = aero_ok();
@@ -179,7 +179,7 @@ static aero_status check_end(struct aero_recovery *r, const struct aero_recovery
     enum aero_wal_stop stop = aero_wal_reader_stop(reader);
     struct aero_position end = aero_wal_reader_position(reader);
     bool whole = (stop == AERO_STOP_BOUND || stop == AERO_STOP_FOOTER) &&
-                 end.lsn.value == named->prev_end.lsn.value && end.chain == named->prev_end.chain;
+                 aero_position_equal(end, named->prev_end);
     if (whole) {
         return aero_ok();
     }
@@ -324,11 +324,10 @@ static aero_status load_snapshot(struct aero_recovery *r, const struct aero_snap
     if (!aero_is_ok(status)) {
         return aero_error(AERO_CORRUPT);
     }
+    struct aero_summary told = {.count = entry->entry_count, .digest = entry->digest};
     bool same = aero_id_equal(header.id, entry->id) &&
-                header.position.lsn.value == entry->position.lsn.value &&
-                header.position.chain == entry->position.chain &&
-                header.summary.count == entry->entry_count &&
-                aero_u128_equal(header.summary.digest, entry->digest);
+                aero_position_equal(header.position, entry->position) &&
+                aero_summary_equal(header.summary, told);
     begin_tree(r, header.position, header.expiry_clock);
     aero_snapshot_header_deinit(&header);
     return same ? aero_ok() : aero_error(AERO_CORRUPT);

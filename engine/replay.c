@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/operation.h"
 #include "engine/snapshot.h"
+#include "engine/summary.h"
 
 struct aero_replay {
     struct aero_disk disk;
@@ -74,9 +76,7 @@ static aero_status compare_digest(struct aero_tree *tree, struct aero_slice payl
 {
     struct aero_digest_payload digest;
     AERO_TRY(aero_digest_decode(payload, &digest));
-    struct aero_summary summary = aero_tree_summary(tree);
-    bool agrees = aero_u128_equal(digest.summary.digest, summary.digest) &&
-                  digest.summary.count == summary.count;
+    bool agrees = aero_summary_equal(digest.summary, aero_tree_summary(tree));
     return agrees ? aero_ok() : aero_error(AERO_MISMATCH);
 }
 
@@ -121,8 +121,7 @@ static aero_status open_segment(struct aero_replay *replay, struct aero_replay_p
                       "the segment's header does not verify");
     }
     struct aero_position before = aero_wal_reader_position(replay->reader);
-    if (!first && (before.lsn.value != replay->position.lsn.value ||
-                   before.chain != replay->position.chain)) {
+    if (!first && !aero_position_equal(before, replay->position)) {
         return refuse(out_place, aero_error(AERO_CORRUPT), segment->name, 0, lsn,
                       "the segment does not continue the one before it");
     }

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/replay.h"
 #include "engine/snapshot.h"
+#include "engine/summary.h"
 #include "engine/verify_priv.h"
 
 #define READ_BYTES ((size_t)1 << 20)
@@ -139,11 +141,10 @@ static aero_status check_blocks(struct aero_verify *verify, const char *name,
 static bool entry_agrees(const struct aero_snapshot_entry *entry,
                          const struct aero_snapshot_header *header, aero_id cluster_id)
 {
+    struct aero_summary told = {.count = entry->entry_count, .digest = entry->digest};
     return aero_id_equal(entry->id, header->id) && aero_id_equal(cluster_id, header->cluster_id) &&
-           entry->position.lsn.value == header->position.lsn.value &&
-           entry->position.chain == header->position.chain &&
-           entry->entry_count == header->summary.count &&
-           aero_u128_equal(entry->digest, header->summary.digest);
+           aero_position_equal(entry->position, header->position) &&
+           aero_summary_equal(told, header->summary);
 }
 
 static void check_snapshot(struct aero_verify *verify, size_t index)

@@ -3,8 +3,10 @@
  * the state as long as nothing is missing before it. */
 #include <inttypes.h>
 
+#include "base/position.h"
 #include "engine/replay.h"
 #include "engine/snapshot.h"
+#include "engine/summary.h"
 #include "engine/tail_decision.h"
 #include "engine/verify_priv.h"
 #include "engine/wal_reader.h"
@@ -35,8 +37,7 @@ static void check_remembered(struct aero_verify *verify, const struct aero_wal_l
     const struct aero_history *history = &verify->manifest.history;
     const struct aero_segment_start *start = aero_history_find_segment(history, header->sequence);
     if (start != NULL && (!aero_id_equal(start->nonce, header->nonce) ||
-                          start->before.lsn.value != header->prev_end.lsn.value ||
-                          start->before.chain != header->prev_end.chain)) {
+                          !aero_position_equal(start->before, header->prev_end))) {
         aero_verify_tell(verify, AERO_FINDING_DAMAGE, segment->name, 0, header->first_lsn,
                          "it is not the segment %" PRIu64 " that the manifest remembers",
                          header->sequence);
@@ -96,8 +97,7 @@ static void check_neighbours(struct aero_verify *verify, size_t index)
                          segment->header.prev_sequence);
         break_log(verify);
     } else if (verify->end_known &&
-               (segment->header.prev_end.lsn.value != verify->report.end.lsn.value ||
-                segment->header.prev_end.chain != verify->report.end.chain)) {
+               !aero_position_equal(segment->header.prev_end, verify->report.end)) {
         aero_verify_tell(verify, AERO_FINDING_DAMAGE, segment->name, 0, segment->named_lsn,
                          "it does not continue the segment before it, which ends at LSN %" PRIu64,
                          verify->report.end.lsn.value);
@@ -124,9 +124,8 @@ static void check_position(struct aero_verify *verify, struct aero_position here
         if (verify->tree == NULL || here.lsn.value < verify->base.lsn.value) {
             continue;
         }
-        struct aero_summary summary = aero_tree_summary(verify->tree);
-        if (summary.count != entry->entry_count ||
-            !aero_u128_equal(summary.digest, entry->digest)) {
+        struct aero_summary told = {.count = entry->entry_count, .digest = entry->digest};
+        if (!aero_summary_equal(aero_tree_summary(verify->tree), told)) {
             aero_verify_tell(verify, AERO_FINDING_DAMAGE, name, 0, here.lsn,
                              "its state is not the one that the log leads to");
         }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/wal_log.h"
 
 struct aero_wal_follower {
@@ -122,8 +123,7 @@ static bool follows(const struct aero_wal_place *end, const struct aero_segment_
 {
     return end->sequence == 0 ||
            (header->prev_sequence == end->sequence && header->prev_end_offset == end->offset &&
-            header->prev_end.lsn.value == end->position.lsn.value &&
-            header->prev_end.chain == end->position.chain);
+            aero_position_equal(header->prev_end, end->position));
 }
 
 void aero_wal_follower_begin(struct aero_wal_follower *follower,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 
 #define WINDOW_BYTES ((size_t)1 << 20)
 #define PAGE_BYTES ((size_t)4096)
@@ -270,7 +271,8 @@ static uint64_t end_told_by(const struct aero_wal_reader *reader, struct aero_sl
     if (!aero_is_ok(aero_record_decode(here, &header)) || header.segment_nonce != reader->nonce64) {
         return 0;
     }
-    if (header.lsn.value == position.lsn.value && header.chain == position.chain) {
+    struct aero_position here_ends = {.lsn = header.lsn, .chain = header.chain};
+    if (aero_position_equal(here_ends, position)) {
         uint64_t end = offset + aero_record_bytes(header.payload_length);
         return end <= reader->file_bytes ? end : 0;
     }
@@ -343,8 +345,7 @@ static bool footer_agrees(const struct aero_wal_reader *reader,
                           const struct aero_segment_footer *footer)
 {
     return footer->sequence == reader->header.sequence && footer->end_offset == reader->offset &&
-           footer->end.lsn.value == reader->position.lsn.value &&
-           footer->end.chain == reader->position.chain &&
+           aero_position_equal(footer->end, reader->position) &&
            footer->record_count == reader->record_count;
 }
 

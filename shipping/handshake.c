@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/segment.h"
 
 /* What the rows share about the two histories. */
@@ -33,11 +34,6 @@ __attribute__((format(printf, 4, 5))) static bool conclude(struct aero_handshake
     vsnprintf(out->text, sizeof out->text, format, arguments);
     va_end(arguments);
     return true;
-}
-
-static bool positions_equal(struct aero_position a, struct aero_position b)
-{
-    return a.lsn.value == b.lsn.value && a.chain == b.chain;
 }
 
 static uint64_t commits_behind(struct aero_position fork, aero_lsn end)
@@ -196,7 +192,7 @@ static bool decide_empty(const struct aero_handshake_input *input,
 static bool same_incarnation(const struct aero_incarnation *a, const struct aero_incarnation *b)
 {
     return aero_id_equal(a->nonce, b->nonce) && a->epoch.value == b->epoch.value &&
-           aero_id_equal(a->node_id, b->node_id) && positions_equal(a->start, b->start);
+           aero_id_equal(a->node_id, b->node_id) && aero_position_equal(a->start, b->start);
 }
 
 static bool compare_histories(const struct aero_handshake_input *input, struct comparison *out)
@@ -309,7 +305,7 @@ static bool decide_suffix(const struct aero_handshake_input *input,
      * */
     bool shared_went_on =
         past_limit && (branch == NULL || branch->start.lsn.value > limit.lsn.value);
-    bool branch_at_limit = branch != NULL && positions_equal(branch->start, limit);
+    bool branch_at_limit = branch != NULL && aero_position_equal(branch->start, limit);
     const struct aero_incarnation *writer =
         shared_went_on ? comparison->shared : writer_of_branch(comparison);
     set_fork(input, shared_went_on ? limit : comparison->fork, out);
@@ -412,7 +408,7 @@ static bool owns_start(const struct aero_handshake_input *input)
     const struct aero_message_hello *hello = input->hello;
     struct aero_segment_start mine;
     return find_start(input->self, hello->segment_sequence, &mine) &&
-           positions_equal(mine.before, hello->segment_before) &&
+           aero_position_equal(mine.before, hello->segment_before) &&
            aero_id_equal(mine.nonce, hello->segment_nonce) &&
            aero_id_equal(mine.incarnation, hello->segment_incarnation) &&
            hello->end.lsn.value >= mine.before.lsn.value;
@@ -480,7 +476,7 @@ static bool decide_first_segment(const struct aero_handshake_input *input,
     const struct aero_message_hello *hello = input->hello;
     uint64_t sequence = hello->segment_sequence;
     for (size_t i = 0; sequence == 0 && i < self->snapshot_count; i++) {
-        if (positions_equal(self->snapshots[i].position, hello->end)) {
+        if (aero_position_equal(self->snapshots[i].position, hello->end)) {
             sequence = self->snapshots[i].sequence;
         }
     }
@@ -542,7 +538,7 @@ static bool decide_place(const struct aero_handshake_input *input,
     }
     struct aero_segment_start next;
     bool ends_segment = find_start(self, hello->end_sequence + 1, &next) &&
-                        positions_equal(next.before, hello->end);
+                        aero_position_equal(next.before, hello->end);
     const struct aero_wal_file *file = find_file(self, hello->end_sequence);
     if (file == NULL && ends_segment && has_wal_from(self, next.sequence)) {
         return offer_wal(out, 17, next.sequence, 0);
@@ -551,9 +547,9 @@ static bool decide_place(const struct aero_handshake_input *input,
         return decide_snapshot(input, out);
     }
     struct aero_wal_place end = end_of(input, file);
-    bool at_end = hello->end_offset == end.offset && positions_equal(hello->end, end.position);
+    bool at_end = hello->end_offset == end.offset && aero_position_equal(hello->end, end.position);
     bool at_start = hello->end_offset == AERO_SEGMENT_HEADER_BYTES &&
-                    positions_equal(hello->end, file->header.prev_end);
+                    aero_position_equal(hello->end, file->header.prev_end);
     if (at_end || at_start) {
         out->resume_sealed = at_end && hello->end_sealed;
         return offer_wal(out, 17, hello->end_sequence, hello->end_offset);
@@ -597,7 +593,7 @@ bool aero_handshake_loss_proven(const struct aero_shipping_source *self,
                    aero_id_equal(segment.incarnation, claim->incarnation.nonce) &&
                    aero_id_equal(claim->incarnation.node_id, self->node_id);
     bool begins_segment = segment.first_lsn.value == record.lsn.value;
-    bool chains = begins_segment ? positions_equal(segment.prev_end, claim->fork) &&
+    bool chains = begins_segment ? aero_position_equal(segment.prev_end, claim->fork) &&
                                        record.prev_chain == segment.chain0
                                  : record.prev_chain == claim->fork.chain;
     return is_next && is_mine && chains;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/segment.h"
 #include "engine/snapshot.h"
 
@@ -241,10 +242,10 @@ static void take_footer(struct aero_sender *sender, aero_status status, struct a
     const struct aero_wal_file *file = find_file(sender, cursor->sequence);
     struct aero_segment_footer footer;
     bool reads = aero_is_ok(status) && aero_is_ok(aero_segment_footer_decode(raw, &footer));
-    bool belongs =
-        reads && footer.sequence == cursor->sequence && footer.end_offset == cursor->offset &&
-        footer.end.lsn.value == cursor->position.lsn.value &&
-        footer.end.chain == cursor->position.chain && footer.segment_nonce == cursor->nonce64;
+    bool belongs = reads && footer.sequence == cursor->sequence &&
+                   footer.end_offset == cursor->offset &&
+                   aero_position_equal(footer.end, cursor->position) &&
+                   footer.segment_nonce == cursor->nonce64;
     if (!belongs && (!aero_is_ok(status) || reads || (file != NULL && file->sealed))) {
         report_damage(sender, aero_is_ok(status) ? aero_error(AERO_CORRUPT) : status,
                       cursor->offset);
