@@ -2,6 +2,11 @@
 /* Two directories that share a history up to an LSN that the test chose; the answer must be that LSN. */
 #include "tests/unit/cmocka_setup.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "tests/unit/ctl/data_bench.h"
 
 static int setup(void **state)
@@ -176,13 +181,27 @@ static void test_damage_is_not_taken_for_an_end(void **state)
     assert_non_null(strstr(bench->err, "0000000000000001-00000001.seg"));
 }
 
+/* An address that refuses connections for as long as the descriptor is open: bound, and nobody listens. */
+static int bind_deaf_port(char out_address[32])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int deaf = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(deaf, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(deaf, (struct sockaddr *)&address, &length), 0);
+    snprintf(out_address, 32, "127.0.0.1:%u", ntohs(address.sin_port));
+    return deaf;
+}
+
 static void test_operands_that_are_nothing_are_usage_errors(void **state)
 {
     struct ctl_bench *bench = *state;
+    char address[32];
+    int deaf = bind_deaf_port(address);
     assert_int_equal(CTL_RUN(bench, "compare", "@p"), AERO_EXIT_USAGE);
     assert_int_equal(CTL_RUN(bench, "compare", "@nothing", "@nothing"), AERO_EXIT_USAGE);
-    assert_int_equal(CTL_RUN(bench, "compare", "127.0.0.1:1", "127.0.0.1:1"),
-                     AERO_CTL_EXIT_UNREACHABLE);
+    assert_int_equal(CTL_RUN(bench, "compare", address, address), AERO_CTL_EXIT_UNREACHABLE);
+    close(deaf);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
