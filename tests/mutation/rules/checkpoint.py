@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots, the manifest, and what may go because of them."""
+from mutation.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "checkpoint/snapshot-not-synced",
+        "a snapshot is named that may not be whole",
+        ("FM-9.1",),
+        "engine/snapshot.c",
+        before=(
+            "    write->context = writer;\n"
+            "    add_op(writer, AERO_OP_SYNC, \"\");"),
+        after="    write->context = writer;"),
+    Mutant(
+        "checkpoint/snapshot-without-directory-sync",
+        "a snapshot is named whose name may be lost",
+        ("FM-9.1",),
+        "engine/snapshot.c",
+        before="    add_op(writer, AERO_OP_SYNC_DIRECTORY, \"snapshots\");\n",
+        after=""),
+    Mutant(
+        "checkpoint/snapshot-not-recomputed",
+        "a snapshot is named whose bytes are another state",
+        ("decision 19",),
+        "engine/snapshot.c",
+        before=(
+            "    if (writer->summary.count != total ||\n"
+            "        !aero_u128_equal(writer->summary.digest, writer->header.summary.digest)) {"),
+        after="    if (false) {",
+        judges=("unit engine.snapshot", "unit engine.checkpoint")),
+    Mutant(
+        "checkpoint/loaded-snapshot-not-summed",
+        "a loaded snapshot is not compared with its own digest",
+        ("decision 19",),
+        "engine/snapshot_block.c",
+        before=(
+            "                 same_summary(told, walk->summary) &&\n"
+            "                 same_summary(told, walk->header.summary); /* decision 19 */"),
+        after="                 true;",
+        judges=("flip", "unit engine.snapshot", "unit engine.forged")),
+    Mutant(
+        "checkpoint/block-checksum-ignored",
+        "a snapshot's entries may come from another snapshot",
+        ("FR-1", "FM-9.1"),
+        "engine/snapshot_block.c",
+        before="        (!first && block->id64 != walk->id64)) {",
+        after="        false) {",
+        judges=("unit engine.snapshot", "unit engine.forged", "flip")),
+    Mutant(
+        "checkpoint/manifest-in-one-slot",
+        "what permits something irreversible is in one slot",
+        ("decision 13",),
+        "engine/manifest.c",
+        before=(
+            "    for (unsigned slot = 0; slot < 2; slot++) {\n"
+            "        out_ops"),
+        after=(
+            "    for (unsigned slot = 0; slot < 1; slot++) {\n"
+            "        out_ops")),
+    Mutant(
+        "checkpoint/manifest-not-synced",
+        "the manifest's slots are not synced",
+        ("decision 13", "FM-9.1"),
+        "engine/manifest.c",
+        before=(
+            "        out_ops[count++] = (struct aero_disk_op){.kind = AERO_OP_SYNC, .handle = "
+            "handle};\n"),
+        after=""),
+    Mutant(
+        "checkpoint/durable-slot-first",
+        "a start writes over the slot that is durable first",
+        ("decision 13", "FR-3"),
+        "engine/manifest.c",
+        before="        return found->generation[0] > found->generation[1] ? 0 : 1;",
+        after="        return found->generation[0] > found->generation[1] ? 1 : 0;"),
+    Mutant(
+        "checkpoint/older-slot-wins",
+        "the older of two slots counts",
+        ("decision 13",),
+        "engine/manifest.c",
+        before="(found->slot_valid[1] && found->generation[1] > found->generation[0]);",
+        after="(found->slot_valid[1] && found->generation[1] < found->generation[0]);"),
+    Mutant(
+        "checkpoint/slots-without-sync-between",
+        "a start writes both slots before it syncs one",
+        ("decision 13",),
+        "engine/manifest.c",
+        before=(
+            "    AERO_TRY(status);\n"
+            "    return disk.ops->sync(disk.self, file);\n"
+            "}\n"
+            "\n"
+            "static aero_status write_slots"),
+        after=(
+            "    AERO_TRY(status);\n"
+            "    return copy == AERO_MANIFEST_SECOND ? disk.ops->sync(disk.self, file) : "
+            "aero_ok();\n"
+            "}\n"
+            "\n"
+            "static aero_status write_slots")),
+    Mutant(
+        "checkpoint/wal-of-the-older-snapshot-goes",
+        "the log is truncated to what the newest snapshot needs",
+        ("decision 12", "FM-9.2"),
+        "engine/retention.c",
+        before="            *floor = least(*floor, manifest->snapshots[i].sequence);",
+        after="            *floor = manifest->snapshots[i].sequence;",
+        judges=("sim", "flip", "unit engine.retention")),
+    Mutant(
+        "checkpoint/truncated-with-one-snapshot",
+        "the log is truncated while there is one snapshot",
+        ("decision 12",),
+        "engine/retention.c",
+        before="    if (find_lowest_snapshot(manifest, &needed) < 2) {",
+        after="    if (find_lowest_snapshot(manifest, &needed) < 1) {",
+        judges=("sim", "unit engine.retention")),
+    Mutant(
+        "checkpoint/pins-ignored",
+        "log that a known replica still needs goes",
+        ("decision 24",),
+        "engine/retention.c",
+        before="        floor = least(floor, manifest->pins[i].sequence);",
+        after="        (void)i;",
+        judges=("sim", "unit engine.retention")),
+    Mutant(
+        "checkpoint/old-snapshot-goes-before-the-manifest",
+        "a snapshot is removed that the durable manifest still names",
+        ("FM-9.2", "decision 13"),
+        "engine/checkpoint.c",
+        before="    bool named = checkpointer->edits_durable >= checkpointer->naming_edit;",
+        after="    bool named = true;"),
+    Mutant(
+        "checkpoint/segment-goes-before-the-manifest",
+        "log goes that the durable manifest still needs",
+        ("FM-9.2", "decision 13"),
+        "engine/checkpoint.c",
+        before=(
+            "    if (checkpointer->state == STATE_TRUNCATING) {\n"
+            "        add_segments(checkpointer);"),
+        after=(
+            "    if (checkpointer->state == STATE_TRUNCATING || checkpointer->state == "
+            "STATE_NAMING) {\n"
+            "        checkpointer->manifest.wal_floor_sequence = "
+            "checkpointer->next.wal_floor_sequence;\n"
+            "        add_segments(checkpointer);"),
+        judges=("sim", "unit engine.checkpoint", "twin checkpoint_pipelining")),
+    Mutant(
+        "checkpoint/read-segment-recycled",
+        "a segment that a replica still reads is written over",
+        ("decision 14", "decision 24"),
+        "engine/checkpoint.c",
+        before="        if (checkpointer->manifest.pins[i].sequence <= sequence) {",
+        after="        if (false) {",
+        judges=("sim", "unit engine.checkpoint", "unit engine.wal_recycle")),
+    Mutant(
+        "checkpoint/goes-on-after-a-failed-manifest",
+        "checkpoints go on after the manifest failed to sync",
+        ("decision 22", "FM-6.2"),
+        "engine/checkpoint.c",
+        before=(
+            "    if (checkpointer->failed) {\n"
+            "        return NULL;"),
+        after=(
+            "    if (false) {\n"
+            "        return NULL;"),
+        judges=("sim", "unit engine.checkpoint")),
+    Mutant(
+        "checkpoint/snapshot-of-too-new-a-history",
+        "a snapshot names incarnations that came after it",
+        ("decision 6",),
+        "engine/checkpoint.c",
+        before=(
+            "           part.incarnations[part.incarnation_count - 1].start.lsn.value > "
+            "position.value) {"),
+        after="           false) {",
+        judges=("sim", "explore", "unit engine.checkpoint")),
+    Mutant(
+        "checkpoint/undo-forgets-nothing-back",
+        "what failed stays in the evaluated state",
+        ("V-1", "FM-7.2"),
+        "primary/pipeline.c",
+        before=(
+            "    aero_undo_rollback(pipeline->undo, durable, pipeline->tree);\n"
+            "    pipeline->evaluated = durable;"),
+        after=(
+            "    aero_undo_forget(pipeline->undo, pipeline->evaluated, pipeline->tree);\n"
+            "    pipeline->evaluated = durable;")),
+]

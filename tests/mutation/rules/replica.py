@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A replica: durable before applied, verified before installed, halted when in doubt."""
+from mutation.mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "replica/applied-before-synced",
+        "a replica applies and shows what is not durable on itself",
+        ("decision 18",),
+        "replica/follow.c",
+        before=(
+            "    aero_lsn durable = aero_wal_follower_durable(replica->follower).position.lsn;\n"
+            "    aero_lsn before"),
+        after=(
+            "    aero_lsn durable = aero_wal_follower_received(replica->follower).position.lsn;\n"
+            "    aero_lsn before"),
+        judges=("sim", "twin tail_streaming")),
+    Mutant(
+        "replica/acknowledged-before-synced",
+        "a replica acknowledges as durable what it received",
+        ("decision 18", "decision 23"),
+        "replica/follow.c",
+        before="        aero_receiver_on_durable(replica->receiver, durable);",
+        after=(
+            "        aero_receiver_on_durable(replica->receiver, "
+            "aero_wal_follower_received(replica->follower));")),
+    Mutant(
+        "replica/history-after-its-records",
+        "records of an incarnation come before the manifest names it",
+        ("decision 13", "decision 6"),
+        "replica/follow.c",
+        before=(
+            "    if (aero_checkpointer_durable_edit(replica->checkpointer) < "
+            "replica->history_edit) {"),
+        after="    if (false) {"),
+    Mutant(
+        "replica/resumes-where-it-received",
+        "a replica resumes behind bytes that it may not have",
+        ("decision 18", "FM-11.1"),
+        "replica/replica.c",
+        before=(
+            "    struct aero_wal_place end = aero_wal_follower_durable(replica->follower);\n"
+            "    aero_handshake_encode_history"),
+        after=(
+            "    struct aero_wal_place end = aero_wal_follower_durable(replica->follower);\n"
+            "    end.position.lsn.value += end.sequence != 0;\n"
+            "    aero_handshake_encode_history")),
+    Mutant(
+        "replica/mismatch-goes-on",
+        "a replica whose digest differs goes on",
+        ("decision 20", "REP-4"),
+        "replica/follow.c",
+        before=(
+            "    if (aero_u128_equal(mine.digest, told.summary.digest) && mine.count == "
+            "told.summary.count) {\n"
+            "        return true;"),
+        after=(
+            "    if (true) {\n"
+            "        return true;"),
+        judges=("sim", "explore", "flip")),
+    Mutant(
+        "replica/snapshot-chain-passed-over",
+        "the log passes the snapshot that the state came from without a look",
+        ("decision 12", "REP-4"),
+        "replica/follow.c",
+        before=(
+            "        bool same = header->lsn.value != replica->snapshot.lsn.value ||\n"
+            "                    header->chain == replica->snapshot.chain;"),
+        after="        bool same = true;",
+        judges=("sim", "explore")),
+    Mutant(
+        "replica/halted-serves",
+        "a halted replica serves",
+        ("REP-4",),
+        "replica/replica_node.c",
+        before=(
+            "        *out_error = replica->served_reason;\n"
+            "        return false;"),
+        after=(
+            "        *out_error = replica->served_reason;\n"
+            "        return true;")),
+    Mutant(
+        "replica/halt-forgotten",
+        "a halt does not outlive a restart",
+        ("REP-4",),
+        "replica/replica.c",
+        before=(
+            "    snprintf(manifest->halt_reason, sizeof manifest->halt_reason, \"%s: %s\", kind, "
+            "text);\n"
+            "    snprintf(replica->reason, sizeof replica->reason, \"%s\", manifest->halt_reason);"),
+        after="    snprintf(replica->reason, sizeof replica->reason, \"%s: %s\", kind, text);"),
+    Mutant(
+        "replica/writes-taken",
+        "a replica takes writes",
+        ("REP-1",),
+        "replica/replica_node.c",
+        before=(
+            "    *out_error = \"READONLY You can't write against a read only replica.\";\n"
+            "    return false;"),
+        after=(
+            "    *out_error = \"\";\n"
+            "    return true;")),
+    Mutant(
+        "replica/transfer-not-verified",
+        "a snapshot that was transferred counts before it is whole",
+        ("FM-9.1", "decision 24"),
+        "replica/bootstrap.c",
+        before="    if (!aero_snapshot_check_done(bootstrap->check)) {",
+        after="    if (false) {",
+        judges=("sim", "survive", "unit shipping.liar")),
+    Mutant(
+        "replica/transfer-bytes-not-verified",
+        "the bytes of a transferred snapshot are not looked at",
+        ("FM-9.1", "decision 19"),
+        "replica/bootstrap.c",
+        before="    AERO_TRY(aero_snapshot_check_feed(bootstrap->check, bytes));",
+        after="    (void)aero_snapshot_check_feed(bootstrap->check, bytes);"),
+    Mutant(
+        "replica/transfer-not-synced",
+        "a transferred snapshot is named before it is durable",
+        ("FM-9.1", "decision 24"),
+        "replica/bootstrap.c",
+        before=(
+            "    add_op(bootstrap, AERO_OP_SYNC);\n"
+            "    add_op(bootstrap, AERO_OP_CLOSE);"),
+        after="    add_op(bootstrap, AERO_OP_CLOSE);"),
+    Mutant(
+        "replica/transfer-without-directory-sync",
+        "a transferred snapshot's name may be lost when it is installed",
+        ("FM-9.1",),
+        "replica/bootstrap.c",
+        before=(
+            "    struct aero_disk_op *sync = add_op(bootstrap, AERO_OP_SYNC_DIRECTORY);\n"
+            "    snprintf(sync->name, sizeof sync->name, \"snapshots\");"),
+        after=(
+            "    struct aero_disk_op *sync = add_op(bootstrap, AERO_OP_SYNC_DIRECTORY);\n"
+            "    bootstrap->request.op_count--;\n"
+            "    add_op(bootstrap, AERO_OP_CLOSE)->kind = AERO_OP_SYNC_DIRECTORY;\n"
+            "    (void)sync;")),
+    Mutant(
+        "replica/transfer-resumes-anywhere",
+        "a transfer goes on with another snapshot's bytes",
+        ("decision 24", "FM-11.2"),
+        "replica/follow.c",
+        before=(
+            "                   aero_id_equal(aero_bootstrap_entry(replica->bootstrap)->id, "
+            "told->id) &&\n"),
+        after="",
+        judges=("sim", "survive")),
+    Mutant(
+        "replica/old-log-kept-over-a-new-snapshot",
+        "a new snapshot is read on with the old log",
+        ("decision 8", "decision 24"),
+        "replica/replica.c",
+        before="    manifest.wal_floor_sequence = manifest.snapshots[0].sequence;\n",
+        after=""),
+    Mutant(
+        "replica/expires-by-its-own-clock",
+        "a replica hides keys by its own clock",
+        ("decision 21", "FM-time"),
+        "replica/replica_node.c",
+        before="    return replica->expiry_clock;",
+        after="    return replica->wall;"),
+]

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs with one file changed, while the tree and its build stay as they are: the changed file is compiled in a
+directory of its own and linked in front of the library that holds the sound one."""
+import json
+import shlex
+import subprocess
+
+from mutation.mutant import ROOT
+
+
+class DoesNotBuild(Exception):
+    pass
+
+
+def run(command, **more):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    if done.returncode != 0:
+        raise DoesNotBuild((done.stdout + done.stderr)[-1500:])
+    return done.stdout
+
+
+class Workshop:
+    """A sound build, of which programs with changes are made."""
+
+    def __init__(self, build, configure):
+        self.build = build
+        self.configure = configure
+        self.built = set()
+        self.commands = None
+
+    def make_sound(self, targets, jobs):
+        """Builds what judges need; incremental."""
+        missing = sorted(set(targets) - self.built)
+        if not missing:
+            return
+        if self.commands is None:
+            run(self.configure, cwd=ROOT)
+        run(["cmake", "--build", str(self.build), "-j", str(jobs), "--target", *missing])
+        entries = json.loads((self.build / "compile_commands.json").read_text())
+        self.commands = {entry["file"]: entry for entry in entries}
+        self.built.update(missing)
+
+    def compile_changed(self, mutant, place):
+        """The changed file's object, in `place`."""
+        source = place / "changed.c"
+        target = place / "changed.o"
+        source.write_text(mutant.changed_text(), encoding="utf-8")
+        entry = self.commands[str(ROOT / mutant.file)]
+        words = shlex.split(entry["command"])
+        words[words.index("-o") + 1] = str(target)
+        words[words.index("-c") + 1] = str(source)
+        run(words + ["-w", "-Wno-error", "-g0", "-O1"], cwd=entry["directory"])
+        return target
+
+    def link_changed(self, program, changed, place):
+        """`program` (its path below the build) with the changed object in front; its new path."""
+        linking = run(["ninja", "-C", str(self.build), "-t", "commands", program])
+        words = shlex.split(linking.strip().split("\n")[-1])
+        words = words[words.index("&&") + 1:]
+        words = words[:words.index("&&")]
+        at = words.index("-o")
+        target = place / program.rsplit("/", 1)[-1]
+        words[at + 1] = str(target)
+        run(words[:at] + [str(changed)] + words[at:], cwd=self.build)
+        return target
+
+
+def plain_workshop():
+    """Every judge but the fuzz targets: what tests/run has built anyway."""
+    return Workshop(ROOT / "build" / "dev", ["cmake", "--preset", "dev"])
+
+
+def fuzz_workshop():
+    return Workshop(ROOT / "build" / "fuzz", ["cmake", "--preset", "fuzz"])
