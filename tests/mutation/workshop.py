@@ -61,7 +61,7 @@ class Workshop:
         at = words.index("-o")
         target = place / program.rsplit("/", 1)[-1]
         words[at + 1] = str(target)
-        run(words[:at] + [str(changed)] + words[at:], cwd=self.build)
+        run([*words[:at], str(changed), *words[at:], "-Wl,--strip-debug"], cwd=self.build)
         return target
 
 

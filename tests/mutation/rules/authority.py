@@ -24,14 +24,16 @@ MUTANTS = [
         after=(
             "    if (manifest->history.incarnation_count == 0) {\n"
             "        AERO_TRY(aero_history_add_incarnation(&manifest->history, &entry));\n"
-            "    }")),
+            "    }"),
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/gate-opened-by-the-start",
         "a start opens the gate that its cut closed",
         ("decision 7",),
         "primary/primary_gate.c",
         before="    if (open_writes_after_cut && manifest->gate == AERO_GATE_CUT) {",
-        after="    if (manifest->gate == AERO_GATE_CUT) {"),
+        after="    if (manifest->gate == AERO_GATE_CUT) {",
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/known-loss-overlooked",
         "a log that ends below what replicas acknowledged takes writes",
@@ -40,14 +42,16 @@ MUTANTS = [
         before=(
             "    find_lost(manifest, recovered->end.lsn);\n"
             "    return"),
-        after="    return"),
+        after="    return",
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/proven-loss-goes-on",
         "a primary that lost records goes on writing",
         ("decision 7",),
         "primary/primary_fleet.c",
         before="        close_authority(primary, AERO_GATE_PRIMARY_LOST, event);",
-        after="        (void)0;"),
+        after="        (void)0;",
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/superseded-goes-on",
         "a primary that met a higher epoch goes on writing",
@@ -55,7 +59,7 @@ MUTANTS = [
         "primary/primary_fleet.c",
         before="        close_authority(primary, AERO_GATE_SUPERSEDED, event);",
         after="        (void)0;",
-        judges=("sim", "unit shipping.link")),
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/fence-told-before-it-is-durable",
         "a fence is told before both slots hold it",
@@ -63,7 +67,7 @@ MUTANTS = [
         "primary/primary_fleet.c",
         before="        .fenced = manifest->gate == AERO_GATE_SUPERSEDED,",
         after="        .fenced = primary->gate == AERO_GATE_SUPERSEDED,",
-        judges=("sim",)),
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/acknowledgements-forgotten",
         "what replicas acknowledged is not remembered",
@@ -73,7 +77,8 @@ MUTANTS = [
             "        aero_checkpointer_acknowledge(primary->checkpointer, event->name, "
             "event->durable);\n"
             "        aero_server_on_progress(primary->server);"),
-        after="        aero_server_on_progress(primary->server);"),
+        after="        aero_server_on_progress(primary->server);",
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/snapshot-granted-without-a-pin",
         "log goes that a replica needs behind the snapshot which it is being sent",
@@ -81,14 +86,15 @@ MUTANTS = [
         "primary/primary_fleet.c",
         before="        pin(primary, event, event->snapshot.sequence);",
         after="        (void)0;",
-        judges=("sim", "survive")),
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/writes-before-any-replica",
         "a replica that is sent a snapshot opens writes after a cut",
         ("decision 7",),
         "primary/primary_fleet.c",
         before="    if (event->verdict == AERO_HANDSHAKE_RESUME && primary->gate == AERO_GATE_CUT) {",
-        after="    if (primary->gate == AERO_GATE_CUT) {"),
+        after="    if (primary->gate == AERO_GATE_CUT) {",
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/closed-gate-takes-writes",
         "a closed gate takes writes",
@@ -99,7 +105,8 @@ MUTANTS = [
             "        *out_error"),
         after=(
             "    if (false) {\n"
-            "        *out_error")),
+            "        *out_error"),
+        judges=("unit primary.gate",)),
     Mutant(
         "authority/manifest-failure-is-none",
         "writes go on after the manifest failed to sync",
@@ -107,12 +114,4 @@ MUTANTS = [
         "primary/primary.c",
         before="        aero_wal_close(primary->wal, status); /* decision 22",
         after="        (void)status; /* decision 22"),
-    Mutant(
-        "authority/audit-always-passes",
-        "a primary whose tree is not what its digest says seeds replicas",
-        ("decision 20",),
-        "primary/primary_fleet.c",
-        before="    primary->must_not_seed = !aero_view_audit(view);",
-        after="    primary->must_not_seed = false;",
-        judges=("sim",)),
 ]

@@ -147,7 +147,7 @@ MUTANTS = [
         "primary/primary.c",
         before="    if (!primary->expiry_suspended) {",
         after="    if (true) {",
-        judges=("sim", "unit primary.pipeline")),
+        judges=("unit primary.gate",)),
     Mutant(
         "clients/transaction-not-one-commit",
         "a transaction whose effects do not fit leaves some behind",

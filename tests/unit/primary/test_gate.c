@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may write (decisions 6, 7, 15): what a start makes of its manifest, and what a primary makes of what replicas prove. */
+#include "tests/unit/cmocka_setup.h"
+
+#include <string.h>
+
+#include "primary/fleet_event.h"
+#include "primary/primary.h"
+#include "primary/primary_priv.h"
+#include "shipping/view.h"
+#include "tests/unit/engine/memory_disk.h"
+
+#define END_LSN 10U
+
+static aero_id id_of(uint8_t fill)
+{
+    aero_id id;
+    memset(id.bytes, fill, sizeof id.bytes);
+    return id;
+}
+
+static bool drop_line(void *self, struct aero_slice line)
+{
+    (void)self;
+    return line.length > 0;
+}
+
+static aero_wall_ms no_wall(void *self)
+{
+    (void)self;
+    return (aero_wall_ms){0};
+}
+
+struct bench {
+    struct memory_disk disk;
+    struct aero_recovered recovered;
+    struct aero_logger logger;
+    struct aero_primary *primary;
+};
+
+/* A primary's directory whose log ends at END_LSN; replica r1 has acknowledged `acknowledged`. */
+static struct bench *bench_new(uint64_t acknowledged)
+{
+    struct bench *bench = aero_calloc(1, sizeof *bench);
+    const struct aero_incarnation first = {
+        .epoch = {.value = 1}, .nonce = id_of(1), .node_id = id_of(9), .node_name = "p"};
+    struct aero_manifest manifest = {.cluster_id = id_of(8),
+                                     .node_id = id_of(9),
+                                     .node_name = "p",
+                                     .role = AERO_ROLE_PRIMARY,
+                                     .epoch = {.value = 1},
+                                     .pins = {{.node_name = "r1", .sequence = 1}},
+                                     .pin_count = 1};
+    manifest.pins[0].durable = aero_lsn_of(acknowledged);
+    assert_true(aero_is_ok(aero_history_add_incarnation(&manifest.history, &first)));
+    assert_true(aero_is_ok(aero_manifest_write(memory_disk_port(&bench->disk), &manifest)));
+    bench->recovered = (struct aero_recovered){
+        .manifest = manifest,
+        .tree = aero_tree_new(),
+        .end = {.lsn = aero_lsn_of(END_LSN), .chain = 77},
+    };
+    return bench;
+}
+
+static void begin(struct bench *bench, bool open_writes_after_cut, uint8_t incarnation)
+{
+    const struct aero_recovery_report report = {.evidence = "none"};
+    assert_true(aero_is_ok(
+        aero_primary_begin_incarnation(memory_disk_port(&bench->disk), &bench->recovered, &report,
+                                       open_writes_after_cut, id_of(incarnation))));
+}
+
+static void start(struct bench *bench)
+{
+    struct aero_primary_options options = {
+        .wal = {.segment_bytes = 1 << 20, .queue_bytes = 1 << 20},
+        .checkpoint = {.snapshots_kept = 2},
+    };
+    begin(bench, false, 2);
+    aero_logger_init(&bench->logger, (struct aero_log_sink){.write = drop_line},
+                     (struct aero_clock){.wall = no_wall}, AERO_LOG_KEY_VALUE, AERO_LOG_ERROR);
+    aero_server_options_default(&options.server);
+    bench->primary = aero_primary_new(&options, &bench->recovered, id_of(3), &bench->logger);
+}
+
+static void bench_free(struct bench *bench)
+{
+    aero_primary_free(bench->primary);
+    aero_recovered_deinit(&bench->recovered);
+    memory_disk_deinit(&bench->disk);
+    free(bench);
+}
+
+static bool takes_writes(struct bench *bench)
+{
+    const char *error;
+    struct aero_node node = aero_primary_node(bench->primary);
+    return node.ops->can_write(node.self, &error);
+}
+
+static void tell(struct bench *bench, const struct aero_fleet_event *event)
+{
+    struct aero_fleet_event told = *event;
+    told.connection = 1;
+    snprintf(told.name, sizeof told.name, "r1");
+    snprintf(told.text, sizeof told.text, "the test says so");
+    aero_primary_on_fleet_event(bench->primary, &told);
+}
+
+/* Decision 6: two starts are two incarnations, and the manifest on the disk has both. */
+static void test_every_start_is_an_incarnation_that_the_manifest_holds(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    struct aero_manifest read;
+    struct aero_manifest_found found;
+    begin(bench, false, 2);
+    begin(bench, false, 3);
+    assert_true(aero_is_ok(aero_manifest_read(memory_disk_port(&bench->disk), &read, &found)));
+    assert_int_equal(read.history.incarnation_count, 3);
+    for (uint8_t i = 0; i < 3; i++) {
+        assert_true(aero_id_equal(read.history.incarnations[i].nonce, id_of((uint8_t)(i + 1))));
+    }
+    aero_manifest_deinit(&read);
+    bench_free(bench);
+}
+
+/* Decision 7: what a cut closed stays closed, unless the operator configured otherwise. */
+static void test_a_start_leaves_the_gate_of_its_cut_closed_unless_configured(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(END_LSN);
+    bench->recovered.manifest.gate = AERO_GATE_CUT;
+    begin(bench, false, 2);
+    assert_int_equal(bench->recovered.manifest.gate, AERO_GATE_CUT);
+    begin(bench, true, 3);
+    assert_int_equal(bench->recovered.manifest.gate, AERO_GATE_OPEN);
+    bench_free(bench);
+}
+
+/* Decision 7: what a replica acknowledged had been durable here; a log below it lost records, whoever is there to say so. */
+static void test_a_start_below_what_a_replica_acknowledged_takes_no_writes(void **state)
+{
+    (void)state;
+    struct bench *whole = bench_new(END_LSN);
+    start(whole);
+    assert_true(takes_writes(whole));
+    bench_free(whole);
+    struct bench *lost = bench_new(END_LSN + 2);
+    start(lost);
+    assert_false(takes_writes(lost));
+    assert_int_equal(aero_primary_manifest(lost->primary)->gate, AERO_GATE_PRIMARY_LOST);
+    assert_int_equal(aero_primary_manifest(lost->primary)->lost_count, 2);
+    bench_free(lost);
+}
+
+/* Decisions 7 and 15: a proven loss, a higher epoch and a clash each close writes at once. */
+static void test_doubt_about_authority_closes_writes(void **state)
+{
+    (void)state;
+    const enum aero_sender_event_kind doubts[] = {AERO_SENDER_LOSS_PROVEN, AERO_SENDER_SUPERSEDED,
+                                                  AERO_SENDER_EPOCH_CLASH};
+    for (size_t i = 0; i < 3; i++) {
+        struct bench *bench = bench_new(0);
+        start(bench);
+        tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_LOSS_CLAIMED});
+        assert_true(takes_writes(bench)); /* a claim alone is nothing */
+        tell(bench, &(struct aero_fleet_event){.kind = doubts[i], .lost_count = 1});
+        assert_false(takes_writes(bench));
+        bench_free(bench);
+    }
+}
+
+/* Decision 15: a fence is told to others only when the manifest holds it durably. */
+static void test_a_fence_is_told_only_once_it_is_durable(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    start(bench);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_SUPERSEDED});
+    aero_primary_refresh_view(bench->primary);
+    assert_false(aero_shipping_view_source(aero_primary_shipping_view(bench->primary))->fenced);
+    struct aero_core_request request;
+    while (aero_primary_next_request(bench->primary, &request)) {
+        const struct aero_disk_completion done = {.request_id = request.request->id,
+                                                  .status = aero_ok(),
+                                                  .failed_op = request.request->op_count};
+        aero_primary_on_completion(bench->primary, request.owner, &done);
+    }
+    assert_true(aero_shipping_view_source(aero_primary_shipping_view(bench->primary))->fenced);
+    bench_free(bench);
+}
+
+/* Decision 7: only a replica that resumes holds nothing of what was cut. */
+static void test_only_a_replica_that_resumes_opens_writes_after_a_cut(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    bench->recovered.manifest.gate = AERO_GATE_CUT;
+    snprintf(bench->recovered.manifest.gate_reason, sizeof bench->recovered.manifest.gate_reason,
+             "bytes were cut");
+    start(bench);
+    assert_false(takes_writes(bench));
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_VERDICT,
+                                           .verdict = AERO_HANDSHAKE_NEED_SNAPSHOT});
+    assert_false(takes_writes(bench));
+    tell(bench,
+         &(struct aero_fleet_event){.kind = AERO_SENDER_VERDICT, .verdict = AERO_HANDSHAKE_RESUME});
+    assert_true(takes_writes(bench));
+    bench_free(bench);
+}
+
+/* Decision 24: WAL from a granted snapshot's segment on is kept; decision 5: what was acknowledged is remembered. */
+static void test_grants_and_acknowledgements_are_remembered(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    start(bench);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_SNAPSHOT_GRANTED,
+                                           .snapshot = {.sequence = 4}});
+    size_t count;
+    const struct aero_pin *pins = aero_checkpointer_pins(bench->primary->checkpointer, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(pins[0].sequence, 4);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_PROGRESS, .durable = {.value = 7}});
+    assert_int_equal(aero_primary_acknowledged_by(bench->primary, "r1").value, 7);
+    bench_free(bench);
+}
+
+/* Decision 21: a clock that jumped over the restart expires nothing before an operator confirms it. */
+static void test_a_clock_that_jumped_over_the_restart_does_not_count(void **state)
+{
+    (void)state;
+    const uint64_t jumps_ms[] = {1000, 1001};
+    for (size_t i = 0; i < 2; i++) {
+        struct bench *bench = bench_new(0);
+        bench->recovered.expiry_clock.value = 5000;
+        start(bench);
+        bench->primary->expiry_jump_max_ms = 1000;
+        aero_primary_tick(bench->primary, (aero_mono_ns){0}, (aero_wall_ms){5000 + jumps_ms[i]});
+        assert_int_equal(aero_pipeline_clock(bench->primary->pipeline).value, i == 0 ? 6000 : 5000);
+        bench_free(bench);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_start_is_an_incarnation_that_the_manifest_holds),
+        cmocka_unit_test(test_a_start_leaves_the_gate_of_its_cut_closed_unless_configured),
+        cmocka_unit_test(test_a_start_below_what_a_replica_acknowledged_takes_no_writes),
+        cmocka_unit_test(test_doubt_about_authority_closes_writes),
+        cmocka_unit_test(test_a_fence_is_told_only_once_it_is_durable),
+        cmocka_unit_test(test_only_a_replica_that_resumes_opens_writes_after_a_cut),
+        cmocka_unit_test(test_grants_and_acknowledgements_are_remembered),
+        cmocka_unit_test(test_a_clock_that_jumped_over_the_restart_does_not_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
