@@ -23,8 +23,8 @@
 #include "engine/wal_log_priv.h"
 
 /* Zero-filling syncs as it goes: the kernel never has more than this to write back when a commit wants to sync. */
-#define ZERO_PIECE_BYTES ((uint64_t)4 << 20)
-#define ZERO_PIECES_MAX 64
+#define ZERO_PIECE_BYTES ((uint64_t)1 << 20)
+#define ZERO_PIECES_MAX 256
 
 static uint32_t next_bank(const struct aero_wal_log *log)
 {

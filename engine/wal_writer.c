@@ -239,6 +239,12 @@ void aero_wal_submit(struct aero_wal_writer *wal)
     pump(wal);
 }
 
+bool aero_wal_is_gathering(struct aero_wal_writer *wal)
+{
+    return aero_wal_queue_next(&wal->log.queue) != NULL &&
+           aero_wal_log_free_lane(&wal->log) != NULL;
+}
+
 aero_lsn aero_wal_last_lsn(const struct aero_wal_writer *wal)
 {
     return wal->log.last_lsn;

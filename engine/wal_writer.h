@@ -91,6 +91,8 @@ aero_lsn aero_wal_append(struct aero_wal_writer *wal, enum aero_record_type type
                          struct aero_slice payload);
 /* Hands over what has arrived, as far as lanes are free. Call once a turn; completions do it by themselves. */
 void aero_wal_submit(struct aero_wal_writer *wal);
+/* Records have arrived of which aero_wal_submit would make a group now: a lane is free for it. */
+bool aero_wal_is_gathering(struct aero_wal_writer *wal);
 
 aero_lsn aero_wal_last_lsn(const struct aero_wal_writer *wal); /* the last one given out */
 /* Sequence 0 until the first segment is durable. */

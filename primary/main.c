@@ -47,6 +47,11 @@ static bool core_has_idle_work(const void *self)
     return aero_primary_has_idle_work(self);
 }
 
+static bool core_is_gathering(void *self)
+{
+    return aero_primary_is_gathering(self);
+}
+
 static bool core_wants_entropy(const void *self)
 {
     return aero_primary_wants_entropy(self);
@@ -87,6 +92,7 @@ static const struct aero_host_core_ops core_ops = {
     .tick = core_tick,
     .end_turn = core_end_turn,
     .has_idle_work = core_has_idle_work,
+    .is_gathering = core_is_gathering,
     .wants_entropy = core_wants_entropy,
     .give_entropy = core_give_entropy,
     .next_request = core_next_request,
@@ -163,6 +169,7 @@ static int serve(struct aero_host_start *start, struct aero_recovered *recovered
         .command_line = start->command_line,
         .table = start->table,
         .logger = &start->logger,
+        .errands = true,
     };
     if (!aero_is_ok(aero_host_new(&host_options, &host))) {
         goto out;

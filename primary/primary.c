@@ -309,6 +309,11 @@ bool aero_primary_has_idle_work(const struct aero_primary *primary)
     return primary->tree_has_garbage || aero_checkpointer_has_result(primary->checkpointer);
 }
 
+bool aero_primary_is_gathering(struct aero_primary *primary)
+{
+    return aero_wal_is_gathering(primary->wal);
+}
+
 bool aero_primary_wants_entropy(const struct aero_primary *primary)
 {
     return primary->entropy_count < AERO_ENTROPY_STOCK;

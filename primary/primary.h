@@ -62,6 +62,8 @@ void aero_primary_tick(struct aero_primary *primary, aero_mono_ns mono, aero_wal
 void aero_primary_end_turn(struct aero_primary *primary);
 /* Work left that needs no input: call end_turn again soon (reclaim, expiry). */
 bool aero_primary_has_idle_work(const struct aero_primary *primary);
+/* Commits wait for end_turn to make them a group of the log: more may join it. */
+bool aero_primary_is_gathering(struct aero_primary *primary);
 
 bool aero_primary_wants_entropy(const struct aero_primary *primary);
 void aero_primary_give_entropy(struct aero_primary *primary, aero_id id);

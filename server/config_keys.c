@@ -209,12 +209,6 @@ static const struct aero_config_key keys[] = {
      .default_text = "yes",
      .help = "Optimisation: a read of keys that no commit in flight touched is answered at once. "
              "Off: it waits for all that is in flight."},
-    {.name = "busy_poll",
-     .type = AERO_CONFIG_DURATION,
-     .default_text = "0us",
-     .max_text = "1ms",
-     .help = "How long a WAL worker looks for its next group before it sleeps. Buys latency with "
-             "processor time; worth it only with processors to spare."},
     {.name = "on_fsync_failure",
      .type = AERO_CONFIG_CHOICE,
      .default_text = "refuse",

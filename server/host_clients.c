@@ -387,6 +387,11 @@ static void serve_noted(struct client *client)
     }
 }
 
+bool aero_host_clients_has_input(const struct aero_host_clients *clients)
+{
+    return clients->noted.count > 0;
+}
+
 void aero_host_clients_read(struct aero_host_clients *clients)
 {
     for (unsigned i = 0; i < clients->options.listeners->count; i++) {

@@ -36,6 +36,8 @@ struct aero_host_clients *aero_host_clients_new(const struct aero_host_clients_o
 /* Closes every connection. Accepts NULL. */
 void aero_host_clients_free(struct aero_host_clients *clients);
 
+/* Connections were noted since the last aero_host_clients_read. */
+bool aero_host_clients_has_input(const struct aero_host_clients *clients);
 void aero_host_clients_read(struct aero_host_clients *clients);
 void aero_host_clients_flush(struct aero_host_clients *clients);
 /* Sessions that can go on without anything from outside: do not sleep. */

@@ -18,6 +18,8 @@ struct aero_host_core_ops {
     void (*tick)(void *self, aero_mono_ns mono, aero_wall_ms wall);
     void (*end_turn)(void *self);
     bool (*has_idle_work)(const void *self);
+    /* Commits wait for end_turn to make them a group of the log: more may join it. NULL: never. */
+    bool (*is_gathering)(void *self);
     bool (*wants_entropy)(const void *self);
     void (*give_entropy)(void *self, aero_id id);
     bool (*next_request)(void *self, struct aero_core_request *out_request);

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a core's disk requests on worker threads, so that the loop never waits for a disk (FM-7.1).
+/* Runs a core's disk requests beside the loop, which never waits for a disk (FM-7.1).
  *
  * Each (owner, lane) has a worker of its own, started with its first request: requests of one lane
  * run strictly in order, those of different lanes side by side. So zero-filling and snapshot
  * blocks, which have lanes of their own, delay no commit. Completions come back in batches, with
  * one wake-up for as many as have gathered.
  *
+ * Where threads take turns at the loop (host_turn.h), groups of the log need no worker: they are
+ * errands, which the thread that submitted them takes along when it leaves its turn.
+ *
  *     aero_host_disk_submit(disk, &request, &done)   true: it ran at once, `done` is its completion
  *     aero_host_disk_take(disk, done, count)         completions that workers have left
  *     aero_host_disk_has_done(disk)                  whether there are any: ask before sleeping
+ *     aero_host_disk_take_errand(disk)               with the turn; then, without it,
+ *     aero_host_disk_run_errand(lane)                leaves a completion like a worker's
  *
  * A proof that is only written, not synced, touches the page cache and nothing else, and it
  * follows a sync that has just returned: it runs inside submit, which is cheaper than waking
  * anybody.
  *
- * Threads: all functions belong to the loop's thread.
+ * Threads: all functions belong to the thread that has the loop, aero_host_disk_run_errand apart.
  * Errors: none of its own; what the disk said is in the completions. */
 #ifndef AERO_SERVER_HOST_DISK_H
 #define AERO_SERVER_HOST_DISK_H
@@ -30,12 +35,12 @@
 #define AERO_HOST_DISK_QUEUE_MAX 64
 
 struct aero_host_disk;
+struct aero_host_lane;
 
 struct aero_host_disk_options {
     struct aero_disk disk;
     struct aero_host_wake *wake; /* of the loop; outlives the workers */
-    /* How long a worker of the WAL looks for its next request before it sleeps. 0: not at all. */
-    uint64_t busy_poll_ns;
+    bool errands;                /* the lanes of groups have no worker */
 };
 
 struct aero_host_done {
@@ -52,6 +57,12 @@ bool aero_host_disk_submit(struct aero_host_disk *disk, const struct aero_core_r
                            struct aero_host_done *out_done);
 size_t aero_host_disk_take(struct aero_host_disk *disk, struct aero_host_done *out_done,
                            size_t count);
+
+/* NULL: there is none. A lane gives its next one when the completion of the last was taken. */
+struct aero_host_lane *aero_host_disk_take_errand(struct aero_host_disk *disk);
+bool aero_host_disk_has_errand(struct aero_host_disk *disk);
+void aero_host_disk_run_errand(struct aero_host_lane *lane);
+
 /* Submitted and not yet taken. */
 size_t aero_host_disk_pending(const struct aero_host_disk *disk);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libevent says which descriptors are ready and when the tick is due; its callbacks only take
  * notes. All work is done between two calls of event_base_loop, so the order of a turn is the one
- * that is written in run_turn. */
+ * that is written in run_turn. The event base is touched by whoever has the turn and by nobody
+ * else, so it needs no locks. */
 #include "server/host_loop.h"
 
 #include <event2/event.h>
@@ -15,11 +16,14 @@
 #include "server/host_config.h"
 #include "server/host_disk.h"
 #include "server/host_notify.h"
+#include "server/host_turn.h"
 
 /* Deadlines of clients (WAIT, timeouts) and of the core are noticed this late at most. */
 #define TICK_MS 10
 /* Completions taken under one lock. */
 #define DONE_BATCH 64
+/* Looks at the clients while a group gathers, so that one that never ends holds up nobody. */
+#define GATHER_LOOKS_MAX 4
 /* A clean stop ends after this, done or not: a kill is as good (FM-4.1). */
 #define STOP_LIMIT_NS (UINT64_C(30) * 1000000000U)
 
@@ -47,6 +51,7 @@ struct aero_host {
     bool reload_wanted;
     bool stop_wanted;
     bool abrupt;
+    enum aero_host_end end;
 };
 
 static void on_signal(evutil_socket_t number, short what, void *self)
@@ -268,6 +273,28 @@ static void say_alive(struct aero_host *host)
     }
 }
 
+/* Notes what is ready; returns when something is, at once if told not to wait. */
+static void poll_events(struct aero_host *host, bool wait)
+{
+    /* Without ONCE, NONBLOCK would call back again and again while a socket is readable. */
+    event_base_loop(host->base, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+static void read_clients(struct aero_host *host)
+{
+    const struct aero_host_core *core = host->core;
+    aero_host_clients_read(host->clients);
+    for (unsigned i = 0; i < GATHER_LOOKS_MAX && core->ops->is_gathering != NULL &&
+                         core->ops->is_gathering(core->self);
+         i++) {
+        poll_events(host, false);
+        if (!aero_host_clients_has_input(host->clients)) {
+            return;
+        }
+        aero_host_clients_read(host->clients);
+    }
+}
+
 static void run_turn(struct aero_host *host)
 {
     const struct aero_host_core *core = host->core;
@@ -278,7 +305,7 @@ static void run_turn(struct aero_host *host)
     if (host->link->ops != NULL) {
         host->link->ops->deliver(host->link->self);
     }
-    aero_host_clients_read(host->clients);
+    read_clients(host);
     give_entropy(host);
     core->ops->end_turn(core->self);
     submit_requests(host);
@@ -296,8 +323,7 @@ static void sleep_until_ready(struct aero_host *host)
     bool busy = host->core->ops->has_idle_work(host->core->self) ||
                 aero_host_clients_has_work(host->clients) || aero_host_disk_has_done(host->disk) ||
                 (host->link->ops != NULL && host->link->ops->has_work(host->link->self));
-    /* Without ONCE, NONBLOCK would call back again and again while a socket is readable. */
-    event_base_loop(host->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
+    poll_events(host, !busy);
     aero_host_wake_disarm(&host->wake);
 }
 
@@ -330,21 +356,41 @@ static bool must_exit(struct aero_host *host)
            host->core->ops->has_failed != NULL && host->core->ops->has_failed(host->core->self);
 }
 
-static enum aero_host_end run_turns(struct aero_host *host)
+/* False: turns go on. */
+static bool has_ended(struct aero_host *host)
 {
-    while (true) {
-        run_turn(host);
-        if (must_exit(host)) {
-            return AERO_HOST_FAILED;
-        }
-        if (is_finished(host)) {
-            return host->abrupt ? AERO_HOST_ABRUPT : AERO_HOST_STOPPED;
-        }
-        if (wants_reopen(host)) {
-            return AERO_HOST_REOPEN;
-        }
-        sleep_until_ready(host);
+    if (must_exit(host)) {
+        host->end = AERO_HOST_FAILED;
+    } else if (is_finished(host)) {
+        host->end = host->abrupt ? AERO_HOST_ABRUPT : AERO_HOST_STOPPED;
+    } else if (wants_reopen(host)) {
+        host->end = AERO_HOST_REOPEN;
+    } else {
+        return false;
     }
+    return true;
+}
+
+static enum aero_host_turn_next take_turn(void *self, struct aero_host_turn_errand *out_errand)
+{
+    struct aero_host *host = self;
+    run_turn(host);
+    if (has_ended(host)) {
+        return host->end == AERO_HOST_ABRUPT ? AERO_HOST_TURN_END_ABRUPTLY : AERO_HOST_TURN_END;
+    }
+    out_errand->work = aero_host_disk_take_errand(host->disk);
+    if (out_errand->work != NULL) {
+        out_errand->more_wait = aero_host_disk_has_errand(host->disk);
+        return AERO_HOST_TURN_ERRAND;
+    }
+    sleep_until_ready(host);
+    return AERO_HOST_TURN_AGAIN;
+}
+
+static void run_errand(void *self, void *work)
+{
+    (void)self;
+    aero_host_disk_run_errand(work);
 }
 
 enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_core *core,
@@ -355,7 +401,7 @@ enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_
     host->disk = aero_host_disk_new(&(struct aero_host_disk_options){
         .disk = disk,
         .wake = &host->wake,
-        .busy_poll_ns = aero_config_duration_ns(host->options.config, "busy_poll"),
+        .errands = host->options.errands,
     });
     host->clients = aero_host_clients_new(&(struct aero_host_clients_options){
         .base = host->base,
@@ -366,10 +412,15 @@ enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_
     });
     host->alive_interval_ns = aero_host_notify_interval_ns();
     aero_host_notify_ready("serving");
-    enum aero_host_end end = run_turns(host);
-    if (end != AERO_HOST_ABRUPT) {
+    enum aero_host_turn_next end = aero_host_turn_run(&(struct aero_host_turn_options){
+        .thread_count = host->options.errands ? AERO_HOST_TURN_THREADS_MAX : 1,
+        .self = host,
+        .turn = take_turn,
+        .errand = run_errand,
+    });
+    if (end == AERO_HOST_TURN_END) {
         aero_host_clients_free(host->clients);
         aero_host_disk_free(host->disk);
     }
-    return end;
+    return host->end;
 }

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop of a daemon: one thread that drives a core, its clients and its replication link, and
- * never waits for a disk (FM-7.1).
+/* The loop of a daemon: turns that drive a core, its clients and its replication link, and never
+ * wait for a disk (FM-7.1).
  *
  * A turn, in the order that the cores promise:
  *
  *     sleep until a descriptor, a worker, the link or the tick has something
- *     tick(now) -> completions -> link -> requests of clients -> end_turn
- *     disk requests to their workers -> news to the link -> replies to clients
+ *     tick(now) -> completions -> replies to clients -> link -> requests of clients -> end_turn
+ *     disk requests to where they run -> news to the link -> replies to clients
+ *
+ * Commits that would leave as a group are worth a look at whoever has written meanwhile: looks,
+ * which never wait, are repeated while each brings more, up to a bound. So a group is what has
+ * arrived when its sync begins.
+ *
+ * With `errands` three threads take turns, and the one that made a group syncs it (host_turn.h).
+ * Without, one thread has all turns, and a worker a lane of the log.
  *
  * Signals: SIGTERM and SIGINT stop cleanly, and at once the second time; SIGHUP reads the
  * configuration and the certificates again, and a bad new one leaves the old in use and is said
@@ -35,6 +42,7 @@ struct aero_host_options {
     const struct aero_options *command_line; /* read again at a reload */
     const struct aero_config_table *table;
     struct aero_logger *logger;
+    bool errands;
 };
 
 /* Ignores signals, listens for clients. Accepts nothing before aero_host_run.
@@ -42,7 +50,7 @@ struct aero_host_options {
 aero_status aero_host_new(const struct aero_host_options *options, struct aero_host **out_host);
 void aero_host_free(struct aero_host *host);
 
-/* For the link, before aero_host_run: the loop's event base and its wake-up. */
+/* For the link, before aero_host_run: the event base of the turns, and what wakes who sleeps in it. */
 struct event_base *aero_host_base(struct aero_host *host);
 struct aero_host_wake *aero_host_wake(struct aero_host *host);
 

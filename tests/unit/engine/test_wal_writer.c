@@ -419,6 +419,26 @@ static void test_proof_that_exists_is_kept_and_its_generation_goes_on(void **sta
     harness_free(h);
 }
 
+/* What a host looks at before it ends a turn: with every lane away, waiting for more gains nothing. */
+static void test_is_gathering_while_a_submit_would_make_a_group(void **state)
+{
+    (void)state;
+    struct harness *h = standard();
+    harness_settle(h);
+    assert_false(aero_wal_is_gathering(h->wal));
+    harness_append(h, "one");
+    assert_true(aero_wal_is_gathering(h->wal));
+    aero_wal_submit(h->wal);
+    assert_false(aero_wal_is_gathering(h->wal));
+    harness_free(h);
+    h = two_groups_in_flight();
+    harness_append(h, "four");
+    assert_false(aero_wal_is_gathering(h->wal));
+    harness_run(h, harness_find(h, AERO_WAL_LANE_FIRST)); /* which takes it along */
+    assert_false(aero_wal_is_gathering(h->wal));
+    harness_free(h);
+}
+
 /* ---- Bounds ----------------------------------------------------------------------------------------------- */
 
 static void test_has_room_says_when_the_queue_is_full_and_again_when_it_drains(void **state)
@@ -661,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_close_from_outside_says_which_commits_may_be_on_disk),
         cmocka_unit_test(test_proof_is_created_once_then_alternates_slots_and_is_synced_when_asked),
         cmocka_unit_test(test_proof_that_exists_is_kept_and_its_generation_goes_on),
+        cmocka_unit_test(test_is_gathering_while_a_submit_would_make_a_group),
         cmocka_unit_test(test_has_room_says_when_the_queue_is_full_and_again_when_it_drains),
         cmocka_unit_test(test_the_largest_payload_fits_into_an_empty_segment_with_its_footer),
         cmocka_unit_test(test_large_records_and_many_chunks_keep_their_order),

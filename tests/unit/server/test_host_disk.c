@@ -87,7 +87,7 @@ struct fixture {
     struct aero_host_done inline_done;
 };
 
-static int set_up(void **state)
+static int set_up_disk(void **state, bool errands)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     pthread_mutex_init(&fixture->disk.mutex, NULL);
@@ -103,11 +103,21 @@ static int set_up(void **state)
     struct aero_host_disk_options options = {
         .wake = &fixture->wake,
         .disk = {.ops = &slow_ops, .self = &fixture->disk},
-        .busy_poll_ns = 20000,
+        .errands = errands,
     };
     fixture->host = aero_host_disk_new(&options);
     *state = fixture;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_disk(state, false);
+}
+
+static int set_up_with_errands(void **state)
+{
+    return set_up_disk(state, true);
 }
 
 static int tear_down(void **state)
@@ -255,6 +265,78 @@ static void test_free_runs_what_was_submitted(void **state)
     assert_int_equal(fixture->disk.write_count, 10);
 }
 
+/* ---- Errands ---- */
+
+static uint64_t run_errand(struct fixture *fixture)
+{
+    struct aero_host_done done;
+    struct aero_host_lane *lane = aero_host_disk_take_errand(fixture->host);
+    assert_non_null(lane);
+    aero_host_disk_run_errand(lane);
+    assert_int_equal(aero_host_disk_take(fixture->host, &done, 1), 1);
+    return done.completion.request_id;
+}
+
+static void test_errand_runs_on_the_thread_that_takes_it(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_null(aero_host_disk_take_errand(fixture->host));
+    assert_false(submit(fixture, AERO_DOMAIN_WAL, 0, 1, true));
+    assert_true(aero_host_disk_has_errand(fixture->host));
+    assert_int_equal(run_errand(fixture), 1);
+    assert_true(pthread_equal(fixture->disk.writer[0], pthread_self()));
+    assert_false(aero_host_disk_has_errand(fixture->host));
+    assert_int_equal(aero_host_disk_pending(fixture->host), 0);
+}
+
+/* Order inside a lane, as with a worker: the next one waits until the last one's end is known to the core. */
+static void test_errand_of_a_lane_waits_for_the_completion_of_the_one_before(void **state)
+{
+    struct fixture *fixture = *state;
+    struct aero_host_done done;
+    submit(fixture, AERO_DOMAIN_WAL, 0, 1, true);
+    submit(fixture, AERO_DOMAIN_WAL, 0, 2, true);
+    struct aero_host_lane *lane = aero_host_disk_take_errand(fixture->host);
+    assert_null(aero_host_disk_take_errand(fixture->host));
+    aero_host_disk_run_errand(lane);
+    assert_null(aero_host_disk_take_errand(fixture->host));
+    assert_int_equal(aero_host_disk_take(fixture->host, &done, 1), 1);
+    assert_int_equal(run_errand(fixture), 2);
+}
+
+/* Nothing is acknowledged before what stands before it in the log, whichever lane that is in. */
+static void test_errand_that_is_older_comes_first(void **state)
+{
+    struct fixture *fixture = *state;
+    submit(fixture, AERO_DOMAIN_WAL, 1, 1, true);
+    submit(fixture, AERO_DOMAIN_WAL, 0, 2, true);
+    submit(fixture, AERO_DOMAIN_WAL, 1, 3, true);
+    assert_int_equal(run_errand(fixture), 1);
+    assert_int_equal(run_errand(fixture), 2);
+    assert_int_equal(run_errand(fixture), 3);
+}
+
+static void test_errands_leave_other_lanes_to_their_workers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct aero_host_done done[1];
+    submit(fixture, AERO_DOMAIN_WAL, 2, 1, true);
+    assert_false(aero_host_disk_has_errand(fixture->host));
+    collect(fixture, done, 1);
+    assert_false(pthread_equal(fixture->disk.writer[0], pthread_self()));
+}
+
+static void test_free_runs_errands_that_nobody_took(void **state)
+{
+    struct fixture *fixture = *state;
+    submit(fixture, AERO_DOMAIN_WAL, 0, 1, true);
+    submit(fixture, AERO_DOMAIN_WAL, 0, 2, true);
+    submit(fixture, AERO_DOMAIN_WAL, 1, 3, true);
+    aero_host_disk_free(fixture->host);
+    fixture->host = NULL;
+    assert_int_equal(fixture->disk.write_count, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +351,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_completions_wake_an_armed_sleeper_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_free_runs_what_was_submitted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_errand_runs_on_the_thread_that_takes_it,
+                                        set_up_with_errands, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_errand_of_a_lane_waits_for_the_completion_of_the_one_before, set_up_with_errands,
+            tear_down),
+        cmocka_unit_test_setup_teardown(test_errand_that_is_older_comes_first, set_up_with_errands,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_errands_leave_other_lanes_to_their_workers,
+                                        set_up_with_errands, tear_down),
+        cmocka_unit_test_setup_teardown(test_free_runs_errands_that_nobody_took,
+                                        set_up_with_errands, tear_down),
     };
     return cmocka_run_group_tests_name("server.host_disk", tests, NULL, NULL);
 }
