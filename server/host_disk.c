@@ -151,10 +151,9 @@ static void start_lane(struct aero_host_lane *lane)
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&lane->thread, NULL, run_lane, lane);
+    bool memory_for_thread = pthread_create(&lane->thread, NULL, run_lane, lane) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    AERO_ASSERT(failed ==
-                0); /* like memory that runs out: a crash that the failure model survives */
+    AERO_ASSERT(memory_for_thread); /* or a crash that the failure model survives */
     lane->started = true;
 }
 

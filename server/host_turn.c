@@ -120,8 +120,8 @@ static void start_threads(struct turns *turns)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (unsigned i = 0; i < turns->options.thread_count; i++) {
-        int failed = pthread_create(&turns->threads[i], NULL, run_thread, turns);
-        AERO_ASSERT(failed == 0); /* at start-up, like memory */
+        bool memory_for_thread = pthread_create(&turns->threads[i], NULL, run_thread, turns) == 0;
+        AERO_ASSERT(memory_for_thread);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
