@@ -15,7 +15,7 @@
  * enumerations'. Disks here keep what they synced, so a halted replica or a lost record is always a fault of ours.
  *
  * What must hold, after every step:
- *   ACK      what was acknowledged is in the primary's log after every crash, with its content        (FM-3.1)
+ *   ACK      what was acknowledged is in the primary's log after every crash, with its content        (D-1)
  *   PREFIX   what a replica wrote down is durable on the primary, with the same content                (REP-2)
  *   SEEN     what a replica showed once it shows again after a crash                                    (FM-8.1)
  *   BASE     what was truncated is in a snapshot that the durable manifest names                        (FM-9.2)

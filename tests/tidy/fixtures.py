@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import failure_model
+
 HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 LATER = "TO" "DO"
 HOME = "/wo" "rk/x"
@@ -101,6 +103,71 @@ OBJECTS = [
     ("rule_prefix", "static int help(void) { return 1; } int aero_f(void) { return help(); }", None),
 ]
 
+RULE = "### D-1: an acknowledged write is durable\n\nIt is.\n\nShown by:\n"
+MODEL = RULE + "- `unit.engine.proof`: `test_it_is`, and so on\n"
+NOWHERE_ID = "FM-" "77"
+
+# A tree in which the model above is shown, and what is in its files.
+TREE = {
+    "tests/unit/engine/test_proof.c": "static void test_it_is(void **state)\n",
+    "tests/simulation/check_ack.c": "", "tests/simulation/test_sim_disk.c": "void test_a(void **state)\n",
+    "tests/crash/mutants.c": '"ack-before-sync"', "tests/fuzz/target_commit.c": "",
+    "tests/faults/run": "", "tests/faults/clock.py": "    def test_back(self):\n",
+    "tests/equivalence/cases.c": "", "docs/optimizations/a.md": "| GC-01 |",
+}
+KNOWN = {"unit.engine.proof", "sim.smoke", "sim.disk", "crash.mutants", "fuzz.commit",
+         "net.faults.clock", "net.faults.calls", "equivalence.a"}
+
+
+def tests_of(line, tree=TREE, known=KNOWN):
+    """The problems with a rule that is shown by this line of a list."""
+    return failure_model.test_problems(RULE + line + "\n", list(tree), tree.get, known)
+
+
+def problems_of_tree(tree):
+    return [problem for *_, problem in failure_model.tree_problems(list(tree), tree.get, None)]
+
+
+# (function of failure_model.py, or of those above, arguments, expected as above)
+FAILURE_MODEL = [
+    ("rule_problems", (MODEL,), None),
+    ("rule_problems", ("# The failure model\n",), "there is no rule here"),
+    ("rule_problems", (RULE,), "D-1 has no test"),
+    ("rule_problems", (MODEL.replace("Shown by:", "Shown"),), "D-1 has no test"),
+    ("rule_problems", (MODEL + MODEL.replace("D-1", "D-2"),), None),
+    ("rule_problems", (MODEL + "### Words\n",), "is not of the form"),
+    ("rule_problems", (MODEL + "- tests of `crash.flip`\n",), "begins with a test in backticks"),
+    ("tests_of", ("- `unit.engine.proof`: `test_it_is`",), None),
+    ("tests_of", ("- `unit.engine.prof`",), "D-1: there is no test unit.engine.prof"),
+    ("tests_of", ("- `unit.engine.proof`: `test_it_was`",), "unit.engine.proof has no test_it_was"),
+    ("tests_of", ("- `unit.engine.proof`: `test_it`",), "has no test_it"),
+    ("tests_of", ("- `unit.engine.proof`: `test_it_is`,\n  `test_more`",), "has no test_more"),
+    ("tests_of", ("- `sim.smoke`: `check_ack.c`",), None),
+    ("tests_of", ("- `sim.smoke`: `check_act.c`",), "sim.smoke has no check_act.c"),
+    ("tests_of", ("- `sim.disk`: `test_a`",), None),
+    ("tests_of", ("- `crash.mutants`: `ack-before-sync`",), None),
+    ("tests_of", ("- `crash.mutants`: `ack-before`",), "crash.mutants has no ack-before"),
+    ("tests_of", ("- `net.faults.clock`: `test_back`",), None),
+    ("tests_of", ("- `net.faults.calls`: `run`, `clock.py`\n- `fuzz.commit`",), None),
+    ("tests_of", ("- `equivalence.a`: `GC-01`",), None),
+    ("tests_of", ("- `equivalence.a`: `GC-1`",), "equivalence.a has no GC-1"),
+    ("tests_of", ("- `unit.engine.proof`", TREE, set()), "there is no test unit.engine.proof"),
+    ("tests_of", ("- `unit.engine.proof`", TREE, None), None),
+    ("citation_problems", ("/* D-1, FM-9.1, decisions 3 and 4 */",
+                           {"D-1", "FM-9.1a", "decision 3", "decision 4"}), None),
+    ("citation_problems", (f"/* {NOWHERE_ID} */", {"D-1"}), f"{NOWHERE_ID} is not in docs/"),
+    ("citation_problems", ("/* FM-9.1 */", {"FM-9.2a"}), "FM-9.1 is not in"),
+    ("citation_problems", ("/* FM-9.1b */", {"FM-9.1a"}), "FM-9.1b is not in"),
+    ("citation_problems", ("/* decisions 3 and 4 */", {"decision 3"}), "decision 4 is not in"),
+    ("citation_problems", ("/* Decision 5, 16 */", {"decision 5"}), "decision 16 is not in"),
+    ("problems_of_tree", ({**TREE, failure_model.DOCUMENT: MODEL},), None),
+    ("problems_of_tree", ({failure_model.DOCUMENT: MODEL},), "there is no test unit.engine.proof"),
+    ("problems_of_tree", ({**TREE, failure_model.DOCUMENT: RULE},), "D-1 has no test"),
+    ("problems_of_tree", ({**TREE, failure_model.DOCUMENT: MODEL, "base/a.c": "/* D-2 */"},),
+     "D-2 is not in docs/failure-model.md"),
+    ("problems_of_tree", (TREE,), "there is no rule here"),
+]
+
 MISFORMATTED = HEAD + "int  f( void ) {return 1;}\n"
 FORMATTED = HEAD + "int f(void);\n"
 
@@ -138,6 +205,37 @@ def check_formatting(tidy, folder, failures):
     failures.check("formatting of good.c", tidy.formatting_problems(folder, ["good.c"]), None)
 
 
+def run_matrix(tidy, folder, results, *arguments):
+    """tests/failure-matrix over a report with these (test, status)."""
+    cases = "".join(f'<testcase name="{test}" status="{status}"/>' for test, status in results)
+    report = folder / "build" / "dev" / "Testing" / "report.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(f"<testsuite>{cases}</testsuite>")
+    done = subprocess.run([tidy.ROOT / "tests" / "failure-matrix", "--brief", *arguments, report],
+                          capture_output=True, text=True)
+    lines = done.stdout.split("\n")
+    return lines[:-2] if done.returncode else []
+
+
+def check_failure_matrix(tidy, folder, failures):
+    """What the command says of results that are whole, bad, missing and skipped."""
+    rules, _ = failure_model.parse(tidy.read_text(failure_model.DOCUMENT))
+    good = {shown.test: "run" for rule in rules for shown in rule.shown}
+    one = rules[0].shown[0].test
+    only = ["--rule", rules[0].id]
+
+    def expect(what, results, arguments, expected):
+        found = run_matrix(tidy, folder, results.items(), *arguments)
+        failures.check(f"failure-matrix: {what}", found[:1] if expected else found, expected)
+    expect("all passed", good, ["--ran"], None)
+    expect("one failed", {**good, one: "fail"}, [], f"{rules[0].id}: {one} failed")
+    del good[one]
+    expect("one is missing", good, ["--ran"], f"{rules[0].id}: {one} did not run")
+    expect("one is missing, and that is all right", good, [], None)
+    skipped = {shown.test: "notrun" for shown in rules[0].shown}
+    expect("nothing but skipped", skipped, ["--ran", *only], "none of its tests passed")
+
+
 def check_coverage(tidy, failures):
     """Each rule, each banned call and each named header has an example that it catches."""
     caught = {rule for rule, *_, expected in FILES + OBJECTS if expected is not None}
@@ -161,6 +259,9 @@ def run(tidy, compiler):
                        expected)
     failures.check("missing README", list(tidy.check_readmes(["base/a.c"])), "base/README.md")
     failures.check("README", list(tidy.check_readmes(["base/a.c", "base/README.md"])), None)
+    for name, arguments, expected in FAILURE_MODEL:
+        function = getattr(failure_model, name, None) or globals()[name]
+        failures.check(f"{name}{arguments!r}"[:90], list(function(*arguments)), expected)
     check_coverage(tidy, failures)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -169,5 +270,7 @@ def run(tidy, compiler):
             failures.check(f"{rule} on {source!r}", list(getattr(tidy, rule)("a.a", listing)),
                            expected)
         check_formatting(tidy, folder, failures)
-    print(f"tidy self-test: {len(FILES) + len(OBJECTS)} examples, {failures.count} failures")
+        check_failure_matrix(tidy, folder, failures)
+    examples = len(FILES) + len(OBJECTS) + len(FAILURE_MODEL)
+    print(f"tidy self-test: {examples} examples, {failures.count} failures")
     return 1 if failures.count else 0

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the tree that no compiler checks: layers, third-party headers, calls, globals, form.
+"""Rules of the tree that no compiler checks: layers, third-party headers, calls, globals, form, and that every rule of
+the failure model has its tests (failure_model.py).
 
     tests/tidy/tidy.py [--objects BUILD_DIR]    check the tree
     tests/tidy/tidy.py --self-test [--compiler CC]
@@ -17,6 +18,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import failure_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -360,6 +363,8 @@ def check_tree(objects):
             continue
         for rule in FILE_RULES:
             problems += [f"{name}:{line}: {text}" for line, text in rule(name, text)]
+    problems += [f"{name}:{line}: {problem}" for name, line, problem
+                 in failure_model.tree_problems(names, read_text, objects)]
     problems += formatting_problems(ROOT, [name for name in names if is_c(name)]) or []
     (problems if README_IS_REQUIRED else warnings).extend(check_readmes(names))
     if objects is not None:
