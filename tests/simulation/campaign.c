@@ -170,6 +170,25 @@ int aero_sim_run_twice(const struct aero_sim_campaign *campaign, uint64_t first,
     return 0;
 }
 
+int aero_sim_run_unheard(const struct aero_sim_campaign *campaign, uint64_t first, uint64_t count)
+{
+    struct aero_sim_campaign curious = *campaign;
+    struct aero_sim_campaign deaf = *campaign;
+    curious.limits.listening = AERO_SIM_CURIOUS;
+    deaf.limits.listening = AERO_SIM_DEAF;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        uint64_t heard = run_seed(&curious, seed).trace_digest;
+        uint64_t unheard = run_seed(&deaf, seed).trace_digest;
+        if (heard != unheard) {
+            printf("seed %llu is another history when nobody listens: %016llx and %016llx\n",
+                   ULL(seed), ULL(heard), ULL(unheard));
+            return 1;
+        }
+    }
+    printf("%llu seeds were the same whether anybody listened or not\n", ULL(count));
+    return 0;
+}
+
 int aero_sim_print_digests(const struct aero_sim_campaign *campaign, uint64_t first, uint64_t count)
 {
     for (uint64_t seed = first; seed < first + count; seed++) {

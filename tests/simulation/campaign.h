@@ -17,6 +17,8 @@ int aero_sim_run_one(const struct aero_sim_campaign *campaign, uint64_t seed);
 int aero_sim_run_many(const struct aero_sim_campaign *campaign, uint64_t first, uint64_t count);
 /* Twice each: both must tell the same story. */
 int aero_sim_run_twice(const struct aero_sim_campaign *campaign, uint64_t first, uint64_t count);
+/* Each with somebody who hears everything and with nobody: both must be the same history (OBS-1). */
+int aero_sim_run_unheard(const struct aero_sim_campaign *campaign, uint64_t first, uint64_t count);
 /* A line "SEED DIGEST" each, for comparing builds. */
 int aero_sim_print_digests(const struct aero_sim_campaign *campaign, uint64_t first,
                            uint64_t count);

@@ -101,7 +101,12 @@ static void append_other(struct aero_sim_client *client)
         {"TTL", "counter1", NULL},   {"KEYS", "lock*", NULL},   {"RANDOMKEY", NULL},
     };
     size_t count = sizeof commands / sizeof commands[0];
+    /* Of all that INFO says this part does not count sessions and commands, and so not the observer's. */
+    static const char *const unaware[4] = {"INFO", "keyspace"};
     const char *const *words = commands[aero_choice_below(&client->world->choice, count)];
+    if (client->world->listening != AERO_SIM_TOLD && strcmp(words[0], "INFO") == 0) {
+        words = unaware;
+    }
     size_t length = 0;
     while (length < 4 && words[length] != NULL) {
         length++;

@@ -13,6 +13,9 @@ static const char usage[] =
     "       sim SEED --shrink                        the smallest that breaks the same promise\n"
     "       sim [--wal] --campaign FIRST COUNT [LIMIT ...]   seeds FIRST, FIRST + 1, ...\n"
     "       sim [--wal] --twice FIRST COUNT          each seed twice: both must tell one story\n"
+    "       sim --unheard FIRST COUNT                each seed with somebody who asks and logs "
+    "everything, and\n"
+    "                                                without: both must be one history\n"
     "       sim [--wal] --digests FIRST COUNT        a line a seed, to compare builds\n"
     "\n"
     "  --wal      the small world of one WAL writer and recovery instead of the whole system\n"
@@ -73,7 +76,7 @@ static bool parse(int argc, char **argv, struct command_line *line)
         } else if (strcmp(word, "--shrink") == 0) {
             line->shrink = true;
         } else if (strcmp(word, "--campaign") == 0 || strcmp(word, "--twice") == 0 ||
-                   strcmp(word, "--digests") == 0) {
+                   strcmp(word, "--unheard") == 0 || strcmp(word, "--digests") == 0) {
             line->mode = word + 2;
         } else if (strncmp(word, "--", 2) == 0 && i + 1 < argc &&
                    aero_sim_limits_parse(&line->campaign.limits, word + 2, argv[i + 1])) {
@@ -82,7 +85,9 @@ static bool parse(int argc, char **argv, struct command_line *line)
             return false;
         }
     }
-    return line->number_count == (line->mode == NULL ? 1 : 2);
+    bool is_unheard = line->mode != NULL && strcmp(line->mode, "unheard") == 0;
+    return line->number_count == (line->mode == NULL ? 1 : 2) &&
+           !(is_unheard && line->campaign.is_wal); /* nobody asks or logs anything there */
 }
 
 int main(int argc, char **argv)
@@ -111,6 +116,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(line.mode, "twice") == 0) {
         return aero_sim_run_twice(&line.campaign, line.numbers[0], line.numbers[1]);
+    }
+    if (strcmp(line.mode, "unheard") == 0) {
+        return aero_sim_run_unheard(&line.campaign, line.numbers[0], line.numbers[1]);
     }
     return aero_sim_print_digests(&line.campaign, line.numbers[0], line.numbers[1]);
 }

@@ -529,6 +529,9 @@ void aero_sim_node_start(struct aero_sim_node *node)
 static bool log_line(void *self, struct aero_slice line)
 {
     struct aero_sim_node *node = self;
+    if (node->world->listening != AERO_SIM_TOLD) {
+        return node->world->listening == AERO_SIM_CURIOUS;
+    }
     const char *text = (const char *)line.data;
     const char *level = memchr(text, ' ', line.length);
     size_t skip = level == NULL ? 0 : (size_t)(level - text) + 1;
@@ -557,15 +560,18 @@ struct aero_sim_node *aero_sim_node_new(struct aero_sim_world *world, uint32_t i
         snprintf(node->name, sizeof node->name, "replica%u", index % AERO_SIM_NODES_MAX);
     }
     struct aero_sim_disk_options disk_options = {.name = node->name,
-                                                 .names_in_order = world->swarm.names_in_order};
+                                                 .names_in_order = world->swarm.names_in_order,
+                                                 .sectors_tear = world->swarm.sectors_tear};
     node->disk = aero_sim_disk_new(&disk_options, &world->choice, &world->trace);
     node->worker = aero_sim_worker_new(&world->swarm.worker, aero_sim_disk_port(node->disk),
                                        &world->scheduler, &world->choice, &events, node);
     aero_sim_clock_init(&node->clock, &world->scheduler);
     aero_sim_net_up(world->net, node->name, &net_events, node); /* its name is known, */
     aero_sim_net_down(world->net, node->name);                  /* nobody is there yet */
+    enum aero_log_level level =
+        world->listening == AERO_SIM_CURIOUS ? AERO_LOG_DEBUG : AERO_LOG_INFO;
     aero_logger_init(&node->logger, (struct aero_log_sink){.write = log_line, .self = node},
-                     (struct aero_clock){.wall = log_wall}, AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
+                     (struct aero_clock){.wall = log_wall}, AERO_LOG_KEY_VALUE, level);
     return node;
 }
 

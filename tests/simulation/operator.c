@@ -3,15 +3,25 @@
 
 #include "primary/primary.h"
 #include "shipping/view.h"
+<<<<<<< HEAD:tests/simulation/operator.c
 #include "tests/simulation/check_history.h"
 #include "tests/simulation/node.h"
+#include "tests/simulation/observer.h"
 #include "tests/simulation/resolve.h"
 #include "tests/simulation/resp_lite.h"
+    =======
+#include "tests/sim/check_history.h"
+#include "tests/sim/node.h"
+#include "tests/sim/observer.h"
+#include "tests/sim/resolve.h"
+#include "tests/sim/resp_lite.h"
+    >>>>>>> e450f9a (tests: let memory rot, tear sectors, and listen to a history or not):tests/sim/operator.c
 
 #define NUDGE_NS 200000000U
 #define ROOM_COMES_BACK 100U /* of 1000 looks */
 
-static bool happens(struct aero_sim_world *world, uint32_t per_mille)
+    static bool
+    happens(struct aero_sim_world *world, uint32_t per_mille)
 {
     return per_mille > 0 && aero_choice_below(&world->choice, 1000) < per_mille;
 }
@@ -22,6 +32,7 @@ static void look(void *self, uint64_t number)
     if (world->calm || world->verdict.failed) {
         return;
     }
+    aero_sim_observe(world);
     for (int kind = 0; kind < AERO_SIM_ACT_COUNT; kind++) {
         if (happens(world, world->swarm.rates[kind])) {
             world->counts.acts++;
@@ -81,6 +92,7 @@ static void nudge(void *self, uint64_t before)
 {
     struct aero_sim_world *world = self;
     struct aero_sim_node *primary = world->nodes[0];
+    aero_sim_observe(world);
     aero_sim_resolve_look(world);
     if (primary->alive && world->must_reach == UINT64_MAX) {
         uint64_t durable = aero_primary_durable_lsn(primary->primary).value;

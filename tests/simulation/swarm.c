@@ -84,6 +84,7 @@ void aero_sim_swarm_draw(struct aero_choice *choice, struct aero_sim_swarm *out_
     out_swarm->worker.stall_millionths =
         draw_bool(choice) ? 0 : (uint32_t)aero_choice_below(choice, 3000);
     draw_acts(choice, out_swarm);
+    out_swarm->sectors_tear = aero_choice_below(choice, 8) == 0;
 }
 
 static uint32_t least(uint32_t drawn, uint32_t limit)
@@ -134,6 +135,9 @@ void aero_sim_swarm_tell(const struct aero_sim_swarm *swarm, struct aero_sim_tra
                          swarm->replica_count, swarm->writer_count, swarm->reader_count,
                          swarm->pipeline_depth, swarm->commands_per_client,
                          (unsigned long long)swarm->look_ns / 1000);
+    if (swarm->sectors_tear) {
+        aero_sim_trace_event(trace, "swarm", "power losses leave sectors half old, half new");
+    }
     for (int kind = 0; kind < AERO_SIM_ACT_COUNT; kind++) {
         if (swarm->rates[kind] > 0) {
             aero_sim_trace_event(trace, "swarm", "knows %s, %u of 1000",

@@ -26,8 +26,16 @@ struct aero_sim_settings {
     uint32_t held_count_max;
 };
 
+/* Who hears what the nodes tell. Nobody's hearing may change what they do (OBS-1). */
+enum aero_sim_listening {
+    AERO_SIM_TOLD, /* their log is part of the story */
+    AERO_SIM_CURIOUS, /* every event is logged, and every status asked for again and again; none of it is in the story */
+    AERO_SIM_DEAF, /* nobody asks, and every line of the log is dropped */
+};
+
 /* Less than what the seed draws: how a failure is made smaller (shrink.h). Zeros change nothing. */
 struct aero_sim_limits {
+    enum aero_sim_listening listening;
     uint64_t without; /* a bit for each act that does not happen */
     uint32_t replicas;
     uint32_t clients;
@@ -45,6 +53,7 @@ struct aero_sim_swarm {
 
     struct aero_sim_settings settings[AERO_SIM_NODES_MAX];
     bool names_in_order;
+    bool sectors_tear; /* against the assumption that decision 16 states */
     struct aero_sim_net_options net;
     struct aero_sim_worker_options worker;
 

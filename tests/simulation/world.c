@@ -17,7 +17,7 @@
 #define WORK_MAX_NS 30000000000ULL
 #define CALM_MAX_NS 120000000000ULL
 
-static void build(struct aero_sim_world *world)
+void aero_sim_world_build(struct aero_sim_world *world)
 {
     world->net =
         aero_sim_net_new(&world->swarm.net, &world->scheduler, &world->choice, &world->trace);
@@ -38,7 +38,7 @@ static void build(struct aero_sim_world *world)
     }
 }
 
-static void tear_down(struct aero_sim_world *world)
+void aero_sim_world_tear_down(struct aero_sim_world *world)
 {
     for (uint32_t i = 0; i < world->node_count; i++) {
         aero_sim_node_end(world->nodes[i]);
@@ -122,13 +122,14 @@ void aero_sim_world_run(uint64_t seed, const struct aero_sim_limits *limits, FIL
     world->scheduler.trace = &world->trace;
     aero_sim_swarm_draw(&world->choice, &world->swarm);
     if (limits != NULL) {
+        world->listening = limits->listening;
         aero_sim_swarm_limit(&world->swarm, limits);
         aero_choice_init_seed(&world->choice, seed ^ (limits->luck + 1) * LUCK_STEP);
     } else {
         aero_choice_init_seed(&world->choice, seed ^ LUCK_STEP);
     }
     aero_sim_swarm_tell(&world->swarm, &world->trace);
-    build(world);
+    aero_sim_world_build(world);
     aero_sim_operator_begin(world);
     run_work(world);
     if (!world->verdict.failed) {
@@ -148,6 +149,6 @@ void aero_sim_world_run(uint64_t seed, const struct aero_sim_limits *limits, FIL
         .trace_digest = world->trace.digest,
         .virtual_ns = world->scheduler.now_ns,
     };
-    tear_down(world);
+    aero_sim_world_tear_down(world);
     free(world);
 }

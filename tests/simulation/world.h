@@ -68,6 +68,7 @@ struct aero_sim_world {
     uint32_t node_count;
     struct aero_sim_client *clients[AERO_SIM_CLIENTS_MAX];
     uint32_t client_count;
+    enum aero_sim_listening listening;
     bool calm; /* faults have stopped */
     bool
         forked; /* the primary's disk went back: records that replicas hold are not its own any more */
@@ -93,6 +94,12 @@ struct aero_sim_report {
     uint64_t trace_digest;
     uint64_t virtual_ns;
 };
+
+/* Machines, processes and clients, as the swarm wants them; choice, trace and scheduler are there. For tests, too, that tell
+ * a story of their own: nothing happens that is not stepped to, and no fate or operator acts. */
+void aero_sim_world_build(struct aero_sim_world *world);
+/* All that was built; the world itself stays the caller's. */
+void aero_sim_world_tear_down(struct aero_sim_world *world);
 
 /* One history. `limits` and `print_to` may be NULL. */
 void aero_sim_world_run(uint64_t seed, const struct aero_sim_limits *limits, FILE *print_to,
