@@ -9,6 +9,11 @@ import unittest
 from daemon_case import DaemonCase, Primary, Replica, make_certs, wait_for
 
 
+SWITCHES = ("group_commit", "wal_batching", "overlapped_sync", "wal_recycle", "checkpoint_pipelining",
+            "tail_streaming", "read_fast_path")
+ON, OFF = ([f"{name}={value}" for name in SWITCHES] for value in ("yes", "no"))
+
+
 class Pair(DaemonCase):
     @classmethod
     def setUpClass(cls):
@@ -67,13 +72,29 @@ class Pair(DaemonCase):
         self.expect_equal(primary, replica)
         self.assertEqual(self.cli(replica, "GET", "a"), "1")
 
+    def test_optimisations_may_be_off_on_either_and_change_at_each_start(self):
+        """DIS-1, DIS-2: what was written one way is read, shipped and replayed the other way."""
+        primary, replica = self.pair(settings=OFF)
+        self.assertEqual(self.cli(primary, "CONFIG", "GET", "group_commit").split()[-1], "no")
+        for life, (primary.settings, replica.settings) in enumerate(
+                ((OFF, ON), (ON, OFF), (OFF, OFF), (ON, ON))):
+            replica.stop(signal.SIGKILL)
+            primary.stop(signal.SIGKILL)
+            primary.start()
+            replica.start()
+            self.fill(primary, 300, f"life:{life}:")
+            self.assertEqual(self.cli(primary, "AERO.CHECKPOINT"), "OK")
+        # The last life streams the tail again: only now is the replica as far as the primary.
+        self.expect_equal(primary, replica)
+        self.assertEqual(self.cli(replica, "DBSIZE"), "1200")
+
     def pins(self, primary):
         lines = primary.ask("AERO.REPLICAS").decode().split("\r\n")
         return [dict(part.split("=") for part in line[4:].split(",")) for line in lines
                 if line.startswith("pin:")]
 
-    def fill(self, primary, count):
-        commands = "".join(f"SET key:{i} {i}\r\n" for i in range(count))
+    def fill(self, primary, count, prefix="key:"):
+        commands = "".join(f"SET {prefix}{i} {i}\r\n" for i in range(count))
         subprocess.run(["redis-cli", "-p", str(primary.port), "--pipe"], input=commands, text=True,
                        check=True, stdout=subprocess.DEVNULL)
 

@@ -3,25 +3,16 @@
 
 #include "primary/primary.h"
 #include "shipping/view.h"
-<<<<<<< HEAD:tests/simulation/operator.c
 #include "tests/simulation/check_history.h"
 #include "tests/simulation/node.h"
 #include "tests/simulation/observer.h"
 #include "tests/simulation/resolve.h"
 #include "tests/simulation/resp_lite.h"
-    =======
-#include "tests/sim/check_history.h"
-#include "tests/sim/node.h"
-#include "tests/sim/observer.h"
-#include "tests/sim/resolve.h"
-#include "tests/sim/resp_lite.h"
-    >>>>>>> e450f9a (tests: let memory rot, tear sectors, and listen to a history or not):tests/sim/operator.c
 
 #define NUDGE_NS 200000000U
 #define ROOM_COMES_BACK 100U /* of 1000 looks */
 
-    static bool
-    happens(struct aero_sim_world *world, uint32_t per_mille)
+static bool happens(struct aero_sim_world *world, uint32_t per_mille)
 {
     return per_mille > 0 && aero_choice_below(&world->choice, 1000) < per_mille;
 }

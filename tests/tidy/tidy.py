@@ -70,6 +70,11 @@ HEADERS = {
     "signal.h": ANY_WORLD,
 }
 
+# Where durability, groups and authority are decided: no time comes there, so none of them can hang on it (D-3, OPT-4, REP-5).
+TIMELESS = ["engine/*", "primary/pipeline.[ch]", "primary/shipment.[ch]", "server/hold.[ch]",
+            "shipping/handshake.[ch]"]
+TIME = re.compile(r"\b(aero_mono_ns|aero_clock|timespec|\w+_(?:ns|us|seconds))\b")
+
 # Call -> (files that may, do tests go free, why not).
 NOWHERE = []
 BANNED = {
@@ -186,6 +191,15 @@ def rule_headers(path, text):
                 yield number, f"<{header}> belongs in {where}"
 
 
+def rule_timeless(path, text):
+    if not matches(path, TIMELESS):
+        return
+    for number, line in enumerate(code_lines(text), 1):
+        match = TIME.search(line)
+        if match:
+            yield number, f"{match.group(1)}: what is decided here must not depend on time"
+
+
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
 
 
@@ -261,8 +275,8 @@ def rule_guard(path, text):
         yield 1, f"the include guard must be {guard} and enclose everything"
 
 
-FILE_RULES = [rule_layers, rule_headers, rule_calls, rule_licence, rule_words, rule_length,
-              rule_whitespace, rule_guard]
+FILE_RULES = [rule_layers, rule_headers, rule_timeless, rule_calls, rule_licence, rule_words,
+              rule_length, rule_whitespace, rule_guard]
 
 
 # ---- rules of object files: text of `objdump -t` of an archive -> [problem] ----
