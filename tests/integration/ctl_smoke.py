@@ -88,7 +88,8 @@ class Ctl(DaemonCase):
             primary.start()
             replica.start()
             self.wait_until_equal(primary, replica)
-        self.ctl(UNREACHABLE, "status", "--port", "1")
+        primary.stop()
+        self.ctl(UNREACHABLE, "status", "--port", primary.port)
 
     def test_a_password_is_asked_for_and_taken(self):
         primary = self.primary()

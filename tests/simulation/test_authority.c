@@ -5,6 +5,7 @@
 
 #include "primary/fleet_event.h"
 #include "shipping/view.h"
+#include "tests/simulation/sim_worker.h"
 
 static void meet_higher_epoch(struct story *story, enum aero_sender_event_kind kind)
 {
@@ -73,7 +74,7 @@ static void test_fence_is_durable_before_it_may_be_said(void **state)
     expect_superseded(story);
 }
 
-/* Writes in flight may or may not be there afterwards, and are told so (decision 11). */
+/* What has been handed to the disk may or may not be there afterwards, and is told so (decision 11). */
 static void test_replies_in_flight_are_unknown(void **state)
 {
     struct story *story = *state;
@@ -85,7 +86,7 @@ static void test_replies_in_flight_are_unknown(void **state)
     pass(story, SECOND_NS);
     aero_sim_net_send(story->world->net, story->link, aero_buffer_slice(&request));
     aero_buffer_deinit(&request);
-    while (!aero_primary_has_commits_in_flight(node_of(story, 0)->primary)) {
+    while (aero_sim_worker_pending(node_of(story, 0)->worker) == 0) {
         assert_true(aero_sim_step(&story->world->scheduler));
     }
     meet_higher_epoch(story, AERO_SENDER_SUPERSEDED);

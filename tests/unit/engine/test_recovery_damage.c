@@ -18,6 +18,35 @@ static void test_recover_below_the_proof_is_damage(void **state)
     }
 }
 
+/* FM-8.2: whatever rots in a record (magic, length, payload), the report names its file, where it begins, its LSN, and how
+ * far the log was durable. */
+static void test_recover_of_damage_names_file_offset_and_lsn(void **state)
+{
+    (void)state;
+    static const uint64_t places[] = {0, 8, AERO_RECORD_HEADER_BYTES};
+    struct world world = primary();
+    uint64_t starts[10];
+    world_begin(&world, false);
+    for (size_t i = 0; i < 10; i++) {
+        starts[i] = world.bytes.length;
+        world_puts(&world, 1);
+    }
+    world_prove(&world);
+    for (size_t i = 0; i < 30; i++) {
+        struct power_disk *power = power_disk_clone(world.power);
+        flip(power, world_segment_name(&world), starts[i / 3] + places[i % 3]);
+        struct outcome outcome = recover(power);
+        assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+        assert_string_equal(outcome.report.file, world_segment_name(&world));
+        assert_int_equal(outcome.report.offset, starts[i / 3]);
+        assert_int_equal(outcome.report.lsn.value, i / 3 + 1);
+        assert_int_equal(outcome.report.proven_through.value, 10);
+        outcome_free(&outcome);
+        power_disk_free(power);
+    }
+    world_free(&world);
+}
+
 /* Rot in records that were acknowledged, and a disk that refuses one read of the file which proves them: nothing may be cut for
  * a torn tail, and the next start sees what it is. Found by simulation. */
 static void test_recover_with_an_unreadable_proof_cuts_nothing(void **state)
@@ -390,6 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recover_below_the_proof_is_damage),
+        cmocka_unit_test(test_recover_of_damage_names_file_offset_and_lsn),
         cmocka_unit_test(test_recover_with_an_unreadable_proof_cuts_nothing),
         cmocka_unit_test(test_recover_of_a_whole_log_needs_no_proof),
         cmocka_unit_test(test_recover_below_a_later_records_mark_is_damage),
