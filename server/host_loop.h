@@ -5,7 +5,7 @@
  * A turn, in the order that the cores promise:
  *
  *     sleep until a descriptor, a worker, the link or the tick has something
- *     tick(now) -> completions -> replies to clients -> link -> requests of clients -> end_turn
+ *     tick(now) -> completions -> link -> requests of clients -> end_turn
  *     disk requests to where they run -> news to the link -> replies to clients
  *
  * Commits that would leave as a group are worth a look at whoever has written meanwhile: looks,
