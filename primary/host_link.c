@@ -314,20 +314,14 @@ static bool has_work(void *self)
     return aero_mailbox_has_mail(&link->mailbox);
 }
 
-/* A new view is news at once; places gather until they make a shipment. */
 static void publish(void *self)
 {
     struct aero_primary_link *link = self;
     struct aero_shipping_view *view = aero_primary_shipping_view(link->options.primary);
     struct aero_wal_place place = aero_primary_durable_place(link->options.primary);
     bool is_idle = !aero_primary_has_commits_in_flight(link->options.primary);
-    bool due = aero_shipment_gather(&link->shipment, place, is_idle);
-    if (view != link->published_view) {
-        link->published_view = view;
-        aero_shipment_left(&link->shipment);
-        due = true;
-    }
-    if (due && aero_mailbox_publish(&link->mailbox, view, place)) {
+    if (aero_shipment_gather(&link->shipment, view, place, is_idle) &&
+        aero_mailbox_publish(&link->mailbox, view, place)) {
         wake_link(link);
     }
 }

@@ -47,7 +47,6 @@ struct aero_primary_link {
     pthread_t thread;
     char reload_error[96];
     /* The loop's: what was published last, and what gathers to be. */
-    const struct aero_shipping_view *published_view;
     struct aero_shipment shipment;
 
     /* The link thread's from here on. */

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "tests/equivalence/tail.h"
+#include "tests/equivalence/pair.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -229,32 +229,48 @@ static const struct aero_case_fault read_faults[] = {
     "primary group write|primary group sync|primary group done|primary proof open|primary proof " \
     "write|primary proof sync|primary proof directory|primary proof done"
 
+#define PRIMARY_ROTATION                                                                           \
+    "primary segment close|primary segment open|primary segment write|primary segment "            \
+    "sync|primary segment rename|primary segment directory|primary sealing write|primary sealing " \
+    "sync|primary sealing close|primary sealing done"
+#define PRIMARY_MANIFEST \
+    "primary manifest open|primary manifest write|primary manifest sync|primary manifest done"
+#define REPLICA_MANIFEST \
+    "replica manifest open|replica manifest write|replica manifest sync|replica manifest done"
+#define REPLICA_PROOF                                                                             \
+    "replica proof open|replica proof write|replica proof write part|replica proof sync|replica " \
+    "proof directory|replica proof done"
+
 static const struct aero_case_row tail_rows[] = {
     {"TS-01", "link part", REPLICA_COMMIT "|" REPLICA_SEGMENT},
     {"TS-02", "replica group write", REPLICA_COMMIT},
     {"TS-03", "replica group write part", REPLICA_COMMIT},
     {"TS-04", "replica group sync", REPLICA_COMMIT},
     {"TS-05", "replica group done", REPLICA_COMMIT},
-    {"TS-06",
-     "replica proof open|replica proof write|replica proof write part|replica proof sync|replica "
-     "proof directory|replica proof done",
-     REPLICA_COMMIT},
+    {"TS-06", REPLICA_PROOF, REPLICA_COMMIT},
     {"TS-07", REPLICA_SEGMENT, REPLICA_COMMIT "|" REPLICA_SEGMENT},
-    {"TS-08",
-     "replica manifest open|replica manifest write|replica manifest sync|replica manifest done",
-     NULL},
-    {"TS-09", PRIMARY_COMMIT, PRIMARY_COMMIT},
-    {"TS-10",
-     "primary segment close|primary segment open|primary segment write|primary segment "
-     "sync|primary segment rename|primary segment directory|primary sealing write|primary sealing "
-     "sync|primary sealing close|primary sealing done",
-     "primary segment close|primary segment open|primary segment write|primary segment "
-     "sync|primary segment rename|primary segment directory|primary sealing write|primary sealing "
-     "sync|primary sealing close|primary sealing done"},
-    {"TS-11",
-     "primary manifest open|primary manifest write|primary manifest sync|primary manifest done",
-     NULL},
+    {"TS-08", REPLICA_MANIFEST, NULL},
+    {"TS-09", PRIMARY_COMMIT, NULL},
+    {"TS-10", PRIMARY_ROTATION, NULL},
+    {"TS-11", PRIMARY_MANIFEST, NULL},
     {"TS-12", "lives", NULL},
+    {"TS-13", "link broken", NULL},
+};
+
+static const struct aero_case_row ship_rows[] = {
+    {"SG-01", "link part", REPLICA_COMMIT "|" REPLICA_SEGMENT},
+    {"SG-02", "link broken", NULL},
+    {"SG-03", "replica group write", REPLICA_COMMIT},
+    {"SG-04", "replica group write part", REPLICA_COMMIT},
+    {"SG-05", "replica group sync", REPLICA_COMMIT},
+    {"SG-06", "replica group done", REPLICA_COMMIT},
+    {"SG-07", REPLICA_PROOF, REPLICA_COMMIT},
+    {"SG-08", REPLICA_SEGMENT, REPLICA_COMMIT "|" REPLICA_SEGMENT},
+    {"SG-09", REPLICA_MANIFEST, NULL},
+    {"SG-10", PRIMARY_COMMIT, NULL},
+    {"SG-11", PRIMARY_ROTATION, NULL},
+    {"SG-12", PRIMARY_MANIFEST, NULL},
+    {"SG-13", "lives", NULL},
 };
 
 /* ---- All of them ---- */
@@ -310,7 +326,11 @@ static const struct aero_case_list lists[] = {
     {.name = "tail_streaming",
      .switches = AERO_TWIN_TAIL_STREAMING,
      ROWS(tail_rows),
-     .enumerate = aero_enumerate_tail},
+     .enumerate = aero_enumerate_pair},
+    {.name = "ship_groups",
+     .switches = AERO_TWIN_TAIL_STREAMING | AERO_TWIN_SHIP_GROUPS,
+     ROWS(ship_rows),
+     .enumerate = aero_enumerate_pair},
 };
 
 const struct aero_case_list *aero_case_lists(size_t *out_count)

@@ -6,7 +6,7 @@
 
 #include "tests/equivalence/enumerate.h"
 
-/* In the order of the switches; tail_streaming has its rows in tail.c. */
+/* In the order of the switches; those of shipping are enumerated in pair.c. */
 const struct aero_case_list *aero_case_lists(size_t *out_count);
 
 #endif

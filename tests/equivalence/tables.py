@@ -29,9 +29,6 @@ IDENTIFIERS = (
        "FR-1", "FR-2", "FR-3", "OBS-1", "DIS-1", "DIS-2", "DIS-3"])
 IMPACTS = ["untouched", "preserved with proof", "not applicable"]
 
-# Optimisations that came without document and twin: said on every run until they have both. Only the key may stand here.
-OWED = {"ship_groups": "no document and no twin yet"}
-
 # Arguments that are none.
 BANNED = re.compile(r"\b(usually|in practi[cs]e|likely|unlikely|probably|rarely|seldom|benchmarks?|"
                     r"measured|fast enough|tests? (?:pass|show)(?:es|s)?)\b", re.IGNORECASE)
@@ -86,10 +83,8 @@ def check_switches(switches, keys, documents):
     """Every optimisation of the configuration is a switch of the twins, with a document; no other."""
     optimisations = re.findall(
         r'\{\.name = "(\w+)",(?:(?!\{\.name).)*?\.help = "Optimisation:', keys, re.DOTALL)
-    for name in sorted(set(optimisations) - set(switches) - set(OWED)):
+    for name in sorted(set(optimisations) - set(switches)):
         yield f"the configuration's {name} is an optimisation without a twin"
-    for name in sorted(set(OWED) & (set(switches) | set(documents))):
-        yield f"{name} is not owed any more: take it out of OWED"
     for name in sorted(set(switches) - set(optimisations)):
         yield f"the twins' switch {name} is no key of the configuration"
     for name in sorted(set(switches) ^ set(documents)):
@@ -133,8 +128,6 @@ def check_tree(twins):
         problems += [f"docs/optimizations/{name}.md: {problem}" for problem in found]
     for problem in problems:
         print(problem)
-    for name, what in OWED.items():
-        print(f"tables: {name} is owed: {what}")
     print(f"tables: {len(documents)} documents, {len(recovery)} files of recovery, "
           f"{len(problems)} problems")
     return 1 if problems else 0
@@ -168,7 +161,6 @@ FIXTURES = [
     (check_switches, ([], KEYS, []), "optimisation without a twin"),
     (check_switches, (["a", "b"], KEYS, ["a", "b"]), "switch b is no key"),
     (check_switches, (["a"], KEYS, []), "a.md and the switches"),
-    (check_switches, (["a"], KEYS, ["a", "ship_groups"]), "not owed any more"),
     (check_recovery, ({"recovery.c": '#include "engine/disk.h"\n/* no options */'}, ["wal_recycle"]),
      None),
     (check_recovery, ({"recovery.c": '#include "base/config.h"'}, []), "includes base/config.h"),

@@ -18,7 +18,7 @@
 
 static const char *const switch_keys[AERO_TWIN_SWITCH_COUNT] = {
     "group_commit",          "wal_batching",   "overlapped_sync", "wal_recycle",
-    "checkpoint_pipelining", "read_fast_path", "tail_streaming",
+    "checkpoint_pipelining", "read_fast_path", "tail_streaming",  "ship_groups",
 };
 
 const char *aero_twin_switch_key(uint32_t index)

@@ -26,8 +26,9 @@ enum aero_twin_switch {
     AERO_TWIN_CHECKPOINT_PIPELINING = 1 << 4,
     AERO_TWIN_READ_FAST_PATH = 1 << 5,
     AERO_TWIN_TAIL_STREAMING = 1 << 6,
+    AERO_TWIN_SHIP_GROUPS = 1 << 7, /* of a pair only: nothing is shipped by a primary alone */
 };
-#define AERO_TWIN_SWITCH_COUNT 7
+#define AERO_TWIN_SWITCH_COUNT 8
 /* The configuration key of bit `index`. */
 const char *aero_twin_switch_key(uint32_t index);
 void aero_twin_wal_switches(uint32_t switches, struct aero_wal_switches *out_switches);

@@ -201,6 +201,48 @@ MUTANTS = [
             "    return is_established(sender, sequence);"),
         judges=("twin tail_streaming",)),
     Mutant(
+        "optimisations/ship-the-last-groups-wait-for-more",
+        "ship: the last groups wait for more",
+        ("FM-11.1",),
+        "primary/shipment.c",
+        before=(
+            "    return log_is_idle && shipment->acknowledged.value >= "
+            "shipment->left.position.lsn.value;"),
+        after="    return log_is_idle && shipment->groups > shipment->groups_max;",
+        judges=("twin ship_groups",)),
+    Mutant(
+        "optimisations/ship-what-a-replica-made-durable-is-not-heard",
+        "ship: what a replica made durable is not heard",
+        ("FM-11.1",),
+        "primary/shipment.c",
+        before="    if (durable.value > shipment->acknowledged.value) {",
+        after="    if (durable.value > UINT64_MAX - 1) {",
+        judges=("twin ship_groups",)),
+    Mutant(
+        "optimisations/ship-what-gathered-is-forgotten",
+        "ship: what gathered is forgotten",
+        ("FM-11.1",),
+        "primary/shipment.c",
+        before="    shipment->groups += more;",
+        after="    shipment->groups = more;",
+        judges=("twin ship_groups",)),
+    Mutant(
+        "optimisations/ship-the-first-records-of-a-segment-wait-like-others",
+        "ship: the first records of a segment wait like others",
+        ("FM-11.2",),
+        "primary/shipment.c",
+        before="           shipment->left.offset <= AERO_SEGMENT_HEADER_BYTES;",
+        after="           shipment->left.offset == 0;",
+        judges=("twin ship_groups",)),
+    Mutant(
+        "optimisations/ship-off-and-groups-gather-all-the-same",
+        "ship: off, and groups gather all the same",
+        ("DIS-1",),
+        "primary/shipment.c",
+        before="    return shipment->groups >= shipment->groups_max ||",
+        after="    return shipment->groups >= 4 ||",
+        judges=("twin ship_groups",)),
+    Mutant(
         "optimisations/switch-a-checkpoint-alone-lets-commits-in",
         "switch: a checkpoint alone lets commits in",
         ("DIS-1",),

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The twin of docs/optimizations/tail_streaming.md: a primary, a replica and the link between them.
+/* The plain system ships sealed segments, so its replicas stand at ends of segments; to let it stand at every LSN its segments
+ * here hold one commit each. The optimised systems have larger ones and stream the open one, group by group or several at a
+ * time. Raw bytes are then never the same in both, and are compared only between a primary and its own replica (decision 25).
  *
- * The plain system ships sealed segments, so its replicas stand at ends of segments; to let it stand at every LSN its segments
- * here hold one commit each. The optimised system has larger ones and streams the open one. Raw bytes are then never the
- * same in both, and are compared only between a primary and its own replica (decision 25).
- *
- * Both nodes are stopped before each step of theirs, and the link after any part of what the primary sent. */
-#include "tests/equivalence/tail.h"
+ * Both nodes are stopped before each step of theirs, and the link after any part of what the primary sent. The link also
+ * breaks there while both live on; and everything runs with a replica that keeps up as with one that hears nothing until
+ * the primary is through. */
+#include "tests/equivalence/pair.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,35 +14,52 @@
 
 #include "base/assert.h"
 #include "primary/fleet_event.h"
-#include "replica/replica.h"
+#include "primary/shipment.h"
 #include "shipping/sender.h"
 #include "shipping/view.h"
+#include "tests/equivalence/replica_twin.h"
 
 #define SEGMENT_BYTES_ONE_COMMIT 5632U
 #define SEGMENT_BYTES_MANY 16384U
 #define LINK_PIECE_BYTES 331U /* no multiple of a record, a frame or a sector */
 #define PATHS_MAX 24
-#define CATCH_UP_STRIDE 5 /* of the places where both were stopped, that they go on from */
-#define WINDOW_BYTES (1U << 20)
+#define CATCH_UP_STRIDE 5      /* of the places where both were stopped, that they go on from */
+#define REDIAL_NS 60000000000U /* longer than any backoff */
 
 /* The plain system's has one commit more: only that makes it seal, and ship, the last one of the other's. */
 static const char history_on[] = "Aw1 Bw2 , Cw3 | Aw4 , Bw5 | Cw6";
 static const char history_off[] = "Aw1 Bw2 , Cw3 | Aw4 , Bw5 | Cw6 | Aw7";
 
+/* A way in which a pair runs. */
+struct way {
+    bool late;            /* the replica hears nothing until the primary is through */
+    uint32_t groups_max;  /* of a shipment, when groups gather */
+    uint32_t break_piece; /* the link breaks behind this piece of bytes; 0: never */
+};
+
+static const struct way ways[] = {
+    {.late = false, .groups_max = 2},
+    {.late = true, .groups_max = 2},
+    {.late = true, .groups_max = 16},
+};
+
 struct pair {
     const struct aero_case_list *list;
     uint32_t switches;
+    struct way way;
     struct aero_enumeration *out;
     bool probing; /* false: a restarted pair that only catches up */
     uint64_t stops;
     struct aero_twin_story story;
     struct aero_twin primary;
+    struct aero_shipment shipment;
+    struct aero_wal_place published;
+    uint32_t pieces; /* that the link carried */
     struct aero_sender *sender;
-    struct aero_logger logger;
-    struct aero_replica *replica;
-    struct aero_hands hands; /* the replica's */
-    uint64_t entropy;
-    uint64_t now_ns;
+    struct aero_replica_twin replica;
+    uint64_t entropy;         /* of nonces of links: never the same twice over lives */
+    aero_pair_visitor *visit; /* NULL: nobody */
+    void *visitor;
 };
 
 static void catch_up(struct pair *pair, struct aero_sim_disk *primary,
@@ -93,7 +110,8 @@ static void look_at_both(struct pair *pair, const char *point, struct aero_sim_d
     struct aero_seen primary_seen;
     struct aero_seen replica_seen;
     char where[160];
-    snprintf(where, sizeof where, "tail_streaming switches %x: %s, %s", pair->switches, point, how);
+    snprintf(where, sizeof where, "%s switches %x: %s, %s", pair->list->name, pair->switches, point,
+             how);
     pair->out->outcomes++;
     aero_sim_disk_restart(primary);
     aero_sim_disk_restart(replica);
@@ -108,7 +126,8 @@ static void look_at_both(struct pair *pair, const char *point, struct aero_sim_d
                 pair->out->laws, where, "the replica is at LSN %llu, the primary at %llu",
                 (unsigned long long)replica_seen.end_lsn, (unsigned long long)primary_seen.end_lsn);
         }
-        uint64_t shown = pair->replica != NULL ? aero_replica_applied_lsn(pair->replica).value : 0;
+        uint64_t shown =
+            pair->replica.core != NULL ? aero_replica_applied_lsn(pair->replica.core).value : 0;
         if (replica_seen.end_lsn < shown) { /* decision 18 */
             aero_laws_break(pair->out->laws, where,
                             "the replica showed LSN %llu and has %llu after a crash",
@@ -132,7 +151,7 @@ static void stop(struct pair *pair, const char *point, bool primary_stops, enum 
         struct aero_sim_disk *primary =
             aero_sim_disk_clone(pair->primary.disk, primary_stops ? &luck : &other);
         struct aero_sim_disk *replica =
-            aero_sim_disk_clone(pair->hands.disk, primary_stops ? &other : &luck);
+            aero_sim_disk_clone(pair->replica.hands.disk, primary_stops ? &other : &luck);
         aero_sim_disk_crash(primary_stops ? primary : replica, how);
         aero_sim_disk_crash(primary_stops ? replica : primary, AERO_SIM_KILL);
         look_at_both(pair, point, primary, replica, text);
@@ -146,6 +165,9 @@ static void stop(struct pair *pair, const char *point, bool primary_stops, enum 
 
 static void probe(struct pair *pair, const char *point, bool primary_stops)
 {
+    if (pair->visit != NULL) {
+        pair->visit(pair->visitor, pair->replica.hands.disk);
+    }
     if (!pair->probing) {
         return;
     }
@@ -159,13 +181,14 @@ static void probe_part(struct pair *pair, const struct aero_step *step)
 {
     const char *name;
     char point[64];
-    const struct aero_disk_op *op = aero_hands_op(&pair->hands, step, &name);
+    const struct aero_disk_op *op = aero_hands_op(&pair->replica.hands, step, &name);
     snprintf(point, sizeof point, "replica %s part", step->label);
     for (size_t part = 1; pair->probing && part < op->bytes.length; part += 511) {
         struct aero_choice luck;
         aero_choice_init_seed(&luck, part);
         struct aero_sim_disk *primary = aero_sim_disk_clone(pair->primary.disk, &luck);
-        struct aero_sim_disk *replica = aero_hands_clone_with_part(&pair->hands, step, part, &luck);
+        struct aero_sim_disk *replica =
+            aero_hands_clone_with_part(&pair->replica.hands, step, part, &luck);
         aero_sim_disk_crash(primary, AERO_SIM_KILL);
         aero_sim_disk_crash(replica, AERO_SIM_KILL);
         look_at_both(pair, point, primary, replica, "killed");
@@ -176,97 +199,18 @@ static void probe_part(struct pair *pair, const struct aero_step *step)
 
 /* ---- The replica --------------------------------------------------------------------------------------------- */
 
-static bool write_log(void *self, struct aero_slice line)
-{
-    (void)self;
-    (void)line;
-    return true;
-}
-
-static aero_wall_ms read_wall(void *self)
-{
-    (void)self;
-    return (aero_wall_ms){.value = 1};
-}
-
-static struct aero_logger quiet_logger(void)
-{
-    struct aero_logger logger;
-    aero_logger_init(&logger, (struct aero_log_sink){.write = write_log},
-                     (struct aero_clock){.wall = read_wall}, AERO_LOG_KEY_VALUE, AERO_LOG_ERROR);
-    return logger;
-}
-
-static aero_id next_id(struct pair *pair)
-{
-    aero_id id = {{0}};
-    memcpy(id.bytes, &(uint64_t){++pair->entropy}, sizeof(uint64_t));
-    id.bytes[15] = 9;
-    return id;
-}
-
-static struct aero_sim_disk *new_replica_disk(struct aero_choice *luck)
-{
-    const struct aero_sim_disk_options options = {.name = "replica"};
-    struct aero_sim_disk *disk = aero_sim_disk_new(&options, luck, NULL);
-    const struct aero_manifest manifest = {
-        .node_id = {{3}}, .node_name = "replica", .role = AERO_ROLE_REPLICA};
-    aero_status status = aero_create(aero_sim_disk_port(disk), &manifest);
-    AERO_ASSERT(aero_is_ok(status));
-    return disk;
-}
-
-static void open_replica(struct pair *pair, struct aero_sim_disk *disk)
-{
-    struct aero_recovered recovered;
-    struct aero_recovery_report report;
-    struct aero_replica_options options = {
-        .wal = {.segment_bytes = SEGMENT_BYTES_MANY, .queue_bytes = 1U << 20},
-        .checkpoint = {.snapshots_kept = 2},
-        .tail_streaming = (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0,
-        .window_bytes = WINDOW_BYTES,
-        .seed = 1,
-    };
-    aero_server_options_default(&options.server);
-    pair->hands = (struct aero_hands){.disk = disk};
-    aero_status status = aero_recover(aero_sim_disk_port(disk), NULL, &recovered, &report);
-    AERO_ASSERT(aero_is_ok(status));
-    pair->replica = aero_replica_new(&options, &recovered, &pair->logger);
-    aero_recovered_deinit(&recovered);
-}
-
-static void turn_replica(struct pair *pair)
-{
-    struct aero_core_request request;
-    aero_replica_tick(pair->replica, (aero_mono_ns){pair->now_ns}, (aero_wall_ms){1});
-    while (aero_replica_wants_entropy(pair->replica)) {
-        aero_replica_give_entropy(pair->replica, next_id(pair));
-    }
-    do {
-        aero_replica_end_turn(pair->replica);
-        while (aero_replica_next_request(pair->replica, &request)) {
-            aero_hands_take(&pair->hands, &request);
-        }
-    } while (aero_replica_has_idle_work(pair->replica));
-}
-
 static void run_replica(struct pair *pair)
 {
     struct aero_step steps[AERO_HANDS_JOBS_MAX];
-    turn_replica(pair);
-    while (aero_hands_steps(&pair->hands, steps) > 0) {
+    aero_replica_twin_turn(&pair->replica);
+    while (aero_hands_steps(&pair->replica.hands, steps) > 0) {
         char point[64];
-        enum aero_core_owner owner;
-        struct aero_disk_completion completion;
         snprintf(point, sizeof point, "replica %s", steps[0].label);
         probe(pair, point, false);
         if (steps[0].is_write && steps[0].is_group) {
             probe_part(pair, &steps[0]);
         }
-        if (aero_hands_run(&pair->hands, &steps[0], &owner, &completion)) {
-            aero_replica_on_completion(pair->replica, owner, &completion);
-            turn_replica(pair);
-        }
+        aero_replica_twin_run(&pair->replica, &steps[0]);
     }
 }
 
@@ -279,6 +223,9 @@ static void tell_primary(struct pair *pair)
         struct aero_fleet_event told;
         aero_fleet_event_copy(&told, 1, "replica", "replica", pair->sender, &event);
         aero_primary_on_fleet_event(pair->primary.primary, &told);
+        if (event.kind == AERO_SENDER_PROGRESS) {
+            aero_shipment_on_acknowledged(&pair->shipment, event.durable);
+        }
     }
 }
 
@@ -300,31 +247,12 @@ static bool serve_read(struct pair *pair)
     return true;
 }
 
-/* Everything both ends have to say, in pieces; behind each the link may have broken. */
-static void run_link(struct pair *pair)
+static aero_id next_id(struct pair *pair)
 {
-    bool goes_on = pair->sender != NULL;
-    while (goes_on) {
-        tell_primary(pair);
-        goes_on = serve_read(pair);
-        struct aero_slice output = aero_sender_output(pair->sender);
-        if (output.length > 0) {
-            size_t length = output.length < LINK_PIECE_BYTES ? output.length : LINK_PIECE_BYTES;
-            bool taken =
-                aero_replica_on_link_bytes(pair->replica, aero_slice_of(output.data, length));
-            AERO_ASSERT(taken);
-            aero_sender_sent(pair->sender, length);
-            run_replica(pair);
-            probe(pair, "link part", false);
-            goes_on = true;
-        }
-        output = aero_replica_link_output(pair->replica);
-        if (output.length > 0) {
-            aero_sender_on_bytes(pair->sender, output, (aero_mono_ns){pair->now_ns});
-            aero_replica_link_sent(pair->replica, output.length);
-            goes_on = true;
-        }
-    }
+    aero_id id = {{0}};
+    memcpy(id.bytes, &(uint64_t){++pair->entropy}, sizeof(uint64_t));
+    id.bytes[15] = 10;
+    return id;
 }
 
 static void connect(struct pair *pair)
@@ -339,19 +267,92 @@ static void connect(struct pair *pair)
         .link_nonce = next_id(pair),
     };
     run_replica(pair);
-    AERO_ASSERT(aero_replica_wants_link(pair->replica));
-    pair->sender =
-        aero_sender_new(&options, &peer, aero_primary_shipping_view(primary),
-                        aero_primary_durable_place(primary), (aero_mono_ns){pair->now_ns});
-    aero_replica_on_link_open(pair->replica, "twin");
-    run_link(pair);
+    AERO_ASSERT(aero_replica_wants_link(pair->replica.core));
+    pair->sender = aero_sender_new(&options, &peer, aero_primary_shipping_view(primary),
+                                   pair->published, (aero_mono_ns){pair->replica.now_ns});
+    aero_replica_on_link_open(pair->replica.core, "twin");
+}
+
+/* What was on its way is gone; the replica dials again. Both know what they knew. */
+static void break_link(struct pair *pair)
+{
+    aero_sender_free(pair->sender);
+    pair->sender = NULL;
+    aero_replica_on_link_closed(pair->replica.core, "broken");
+    pair->replica.now_ns += REDIAL_NS;
+    connect(pair);
+}
+
+static bool send_piece(struct pair *pair)
+{
+    struct aero_slice output = aero_sender_output(pair->sender);
+    if (output.length == 0) {
+        return false;
+    }
+    size_t length = output.length < LINK_PIECE_BYTES ? output.length : LINK_PIECE_BYTES;
+    bool taken = aero_replica_on_link_bytes(pair->replica.core, aero_slice_of(output.data, length));
+    AERO_ASSERT(taken);
+    aero_sender_sent(pair->sender, length);
+    run_replica(pair);
+    probe(pair, "link part", false);
+    if (++pair->pieces == pair->way.break_piece) {
+        break_link(pair);
+    }
+    return true;
+}
+
+/* Everything both ends have to say, in pieces; behind each the link may have broken. */
+static void run_link(struct pair *pair)
+{
+    bool goes_on = pair->sender != NULL;
+    while (goes_on) {
+        tell_primary(pair);
+        goes_on = serve_read(pair);
+        goes_on |= send_piece(pair);
+        struct aero_slice output = aero_replica_link_output(pair->replica.core);
+        if (output.length > 0) {
+            aero_sender_on_bytes(pair->sender, output, (aero_mono_ns){pair->replica.now_ns});
+            aero_replica_link_sent(pair->replica.core, output.length);
+            goes_on = true;
+        }
+    }
+}
+
+/* As the host in each turn. True: there is something new to ship. */
+static bool publish_once(struct pair *pair)
+{
+    struct aero_primary *primary = pair->primary.primary;
+    struct aero_shipping_view *view = aero_primary_shipping_view(primary);
+    struct aero_wal_place place = aero_primary_durable_place(primary);
+    bool due = aero_shipment_gather(&pair->shipment, view, place,
+                                    !aero_primary_has_commits_in_flight(primary));
+    if (due) {
+        pair->published = place;
+        if (pair->sender != NULL) {
+            aero_sender_on_wal(pair->sender, view, place);
+        }
+    }
+    if ((pair->switches & AERO_TWIN_SHIP_GROUPS) == 0 &&
+        pair->published.position.lsn.value !=
+            place.position.lsn.value) { /* the plain system is plain */
+        aero_laws_break(pair->out->laws, pair->list->name, "a group waits for others");
+    }
+    return due;
 }
 
 static void publish(struct pair *pair)
 {
-    aero_sender_on_wal(pair->sender, aero_primary_shipping_view(pair->primary.primary),
-                       aero_primary_durable_place(pair->primary.primary));
-    run_link(pair);
+    while (publish_once(pair) && !pair->way.late) {
+        run_link(pair);
+    }
+}
+
+/* A replica that was late hears it all. */
+static void settle(struct pair *pair)
+{
+    do {
+        run_link(pair);
+    } while (publish_once(pair));
 }
 
 /* ---- The whole ----------------------------------------------------------------------------------------------- */
@@ -378,23 +379,25 @@ static void open_pair(struct pair *pair, struct aero_sim_disk *primary,
     const struct aero_twin_options options = {.switches = pair->switches,
                                               .segment_bytes = on ? SEGMENT_BYTES_MANY
                                                                   : SEGMENT_BYTES_ONE_COMMIT};
-    pair->logger = quiet_logger();
-    pair->now_ns = 1000000000U;
     pair->entropy = life << 32;
+    pair->pieces = 0;
+    pair->shipment = (struct aero_shipment){
+        .groups_max = (pair->switches & AERO_TWIN_SHIP_GROUPS) != 0 ? pair->way.groups_max : 1};
     bool opened = aero_twin_open(&pair->primary, &options, &pair->story, primary, life);
     AERO_ASSERT(opened);
-    open_replica(pair, replica);
+    const struct aero_twin_options of_replica = {.switches = pair->switches};
+    opened = aero_replica_twin_open(&pair->replica, &of_replica, replica, life);
+    AERO_ASSERT(opened);
+    publish_once(pair); /* the link's thread takes nobody before */
     connect(pair);
+    publish(pair);
 }
 
 static void close_pair(struct pair *pair)
 {
     aero_sender_free(pair->sender);
     aero_twin_close(&pair->primary);
-    aero_sim_disk_crash(pair->hands.disk, AERO_SIM_KILL);
-    aero_hands_drop(&pair->hands);
-    aero_replica_free(pair->replica);
-    pair->replica = NULL;
+    aero_replica_twin_close(&pair->replica);
     pair->sender = NULL;
 }
 
@@ -408,20 +411,21 @@ static void run_text(struct pair *pair, const char *text)
         run_primary(pair);
         text += *text == '|';
     }
+    settle(pair);
 }
 
 /* A replica that streams the tail holds all that is durable, one that does not all that has been followed by a segment. */
 static void judge_end(struct pair *pair)
 {
-    uint64_t applied = aero_replica_applied_lsn(pair->replica).value;
+    uint64_t applied = aero_replica_applied_lsn(pair->replica.core).value;
     uint64_t durable = aero_primary_durable_lsn(pair->primary.primary).value;
     bool on = (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0;
     uint64_t behind = durable - applied;
-    if (aero_replica_state(pair->replica) == AERO_REPLICA_HALTED || applied > durable ||
+    if (aero_replica_state(pair->replica.core) == AERO_REPLICA_HALTED || applied > durable ||
         behind != (on ? 0 : 1)) {
-        aero_laws_break(pair->out->laws, "tail_streaming: the end",
-                        "the replica is at LSN %llu of %llu", (unsigned long long)applied,
-                        (unsigned long long)durable);
+        aero_laws_break(pair->out->laws, pair->list->name,
+                        "in the end the replica is at LSN %llu of %llu",
+                        (unsigned long long)applied, (unsigned long long)durable);
     }
 }
 
@@ -433,10 +437,13 @@ static void catch_up(struct pair *stopped, struct aero_sim_disk *primary,
     bool ends_on = (stopped->switches & AERO_TWIN_TAIL_STREAMING) != 0;
     const char *const texts[] = {"Aw41", ends_on ? "Aw51 Bw52" : "Aw51 Bw52 | Aw53"};
     struct pair *pair = aero_calloc(1, sizeof *pair);
+    pair->list = stopped->list;
+    pair->way = stopped->way;
+    pair->way.break_piece = 0;
     pair->story = stopped->story;
     pair->out = stopped->out;
     for (uint64_t life = 0; life < 2; life++) {
-        pair->switches = stopped->switches ^ (life == 0 ? AERO_TWIN_TAIL_STREAMING : 0);
+        pair->switches = stopped->switches ^ (life == 0 ? stopped->list->switches : 0);
         open_pair(pair, primary, replica, life + 2);
         run_text(pair, texts[life]);
         judge_end(pair);
@@ -448,23 +455,66 @@ static void catch_up(struct pair *stopped, struct aero_sim_disk *primary,
     free(pair);
 }
 
-void aero_enumerate_tail(const struct aero_case_list *list, uint32_t switches,
-                         struct aero_enumeration *enumeration)
+/* The whole history once. Returns how many pieces the link carried. */
+static uint32_t run_pair(struct pair *pair)
 {
-    struct pair *pair = aero_calloc(1, sizeof *pair);
     struct aero_choice luck;
     aero_choice_init_seed(&luck, 1);
+    struct aero_sim_disk *primary = aero_twin_new_disk(&luck);
+    struct aero_sim_disk *replica = aero_replica_twin_new_disk(&luck);
+    pair->story = (struct aero_twin_story){0};
+    open_pair(pair, primary, replica, 1);
+    run_text(pair, (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0 ? history_on : history_off);
+    judge_end(pair);
+    close_pair(pair);
+    if (pair->way.break_piece != 0) {
+        look_at_both(pair, "link broken", primary, replica, "in the end");
+    }
+    aero_sim_disk_free(primary);
+    aero_sim_disk_free(replica);
+    return pair->pieces;
+}
+
+static void run_ways(const struct aero_case_list *list, uint32_t switches,
+                     struct aero_enumeration *enumeration)
+{
+    struct pair *pair = aero_calloc(1, sizeof *pair);
     pair->list = list;
     pair->switches = switches;
     pair->out = enumeration;
-    pair->probing = true;
-    struct aero_sim_disk *primary = aero_twin_new_disk(&luck);
-    struct aero_sim_disk *replica = new_replica_disk(&luck);
-    open_pair(pair, primary, replica, 1);
-    run_text(pair, (switches & AERO_TWIN_TAIL_STREAMING) != 0 ? history_on : history_off);
-    judge_end(pair);
-    close_pair(pair);
-    aero_sim_disk_free(primary);
-    aero_sim_disk_free(replica);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        pair->way = ways[i];
+        pair->probing = true;
+        uint32_t pieces = run_pair(pair);
+        pair->probing = false;
+        for (uint32_t piece = 1; piece <= pieces; piece++) {
+            pair->way.break_piece = piece;
+            run_pair(pair);
+        }
+    }
+    free(pair);
+}
+
+void aero_enumerate_pair(const struct aero_case_list *list, uint32_t switches,
+                         struct aero_enumeration *enumeration)
+{
+    run_ways(list, switches, enumeration);
+    if ((switches & AERO_TWIN_SHIP_GROUPS) != 0) { /* whole segments gather, too */
+        run_ways(list, switches & ~(uint32_t)AERO_TWIN_TAIL_STREAMING, enumeration);
+    }
+}
+
+void aero_pair_visit(uint32_t switches, struct aero_enumeration *enumeration,
+                     aero_pair_visitor *visit, void *self)
+{
+    static const struct aero_case_list plain = {.name = "pair"};
+    struct pair *pair = aero_calloc(1, sizeof *pair);
+    pair->list = &plain;
+    pair->switches = switches;
+    pair->out = enumeration;
+    pair->way = ways[0];
+    pair->visit = visit;
+    pair->visitor = self;
+    run_pair(pair);
     free(pair);
 }
