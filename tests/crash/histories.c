@@ -47,9 +47,9 @@ void crash_history_text(const struct crash_history *history, char out_text[200])
     }
 }
 
-bool crash_history_next(struct crash_history *history)
+bool crash_history_next(struct crash_history *history, uint32_t fixed)
 {
-    for (uint32_t i = history->length; i-- > 0;) {
+    for (uint32_t i = history->length; i-- > fixed;) {
         if (history->steps[i] + 1 < CRASH_STEP_COUNT) {
             history->steps[i]++;
             return true;

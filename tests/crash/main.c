@@ -16,6 +16,9 @@ static const char usage[] =
     "Usage: crash --explore LENGTH [WORLD...]     every crash point and outcome of histories up to "
     "LENGTH steps\n"
     "       crash --survive LENGTH [WORLD...]     a node dies at each point, the other lives on\n"
+    "       crash --explore-under LENGTH WORLD STEP...   those of LENGTH steps that begin with "
+    "these\n"
+    "       crash --survive-under LENGTH WORLD STEP...   the same\n"
     "       crash --flip [--every-bit] [WORLD...] every byte and sector of a directory changed\n"
     "       crash --mutants [NAME]                each broken rule is caught\n"
     "       crash --history WORLD STEP...         one history, both ways\n"
@@ -58,14 +61,16 @@ static bool tell_failure(const struct crash_explorer *explorer, const struct cra
 
 /* ---- Commands ------------------------------------------------------------------------------------------------- */
 
-static bool run_world(const struct crash_world *world, uint32_t length_max, bool survive,
-                      struct crash_totals *sum)
+/* All histories of these lengths that begin as `beginning` does. */
+static bool run_histories(const struct crash_history *beginning, uint32_t length_min,
+                          uint32_t length_max, bool survive, struct crash_totals *sum)
 {
+    const struct crash_world *world = beginning->world;
     struct crash_explorer explorer = {0};
-    struct crash_history history = {.world = world};
-    for (uint32_t length = 0; length <= length_max && !explorer.failed; length++) {
+    struct crash_history history;
+    for (uint32_t length = length_min; length <= length_max && !explorer.failed; length++) {
+        history = *beginning;
         history.length = length;
-        memset(history.steps, 0, sizeof history.steps);
         do {
             if (survive) {
                 explorer.totals.histories++;
@@ -76,16 +81,13 @@ static bool run_world(const struct crash_world *world, uint32_t length_max, bool
             if (explorer.totals.histories % PROGRESS_EVERY == 0) {
                 tell_totals(world->name, &explorer.totals);
             }
-        } while (!explorer.failed && crash_history_next(&history));
+        } while (!explorer.failed && crash_history_next(&history, beginning->length));
     }
     tell_totals(world->name, &explorer.totals);
     /* An enumeration that was cut short says so, and is no proof. */
     bool whole = explorer.totals.cut_short == 0;
     if (!whole) {
         printf("BROKEN %s: some points have more outcomes than are walked\n", world->name);
-    }
-    for (uint32_t i = history.length; explorer.failed && i < CRASH_LENGTH_MAX; i++) {
-        history.steps[i] = CRASH_STEP_PUT;
     }
     bool good = tell_failure(&explorer, &history) && whole;
     add_totals(sum, &explorer.totals);
@@ -135,8 +137,43 @@ static bool enumerate_command(int count, char **words, bool survive)
     }
     size_t world_count = choose_worlds(count - 1, words + 1, worlds);
     for (size_t i = 0; i < world_count; i++) {
-        good &= run_world(worlds[i], length, survive, &sum);
+        const struct crash_history any = {.world = worlds[i]};
+        good &= run_histories(&any, 0, length, survive, &sum);
     }
+    tell_totals(good ? "total" : "total, BROKEN", &sum);
+    return good;
+}
+
+/* WORLD STEP...: false when there are too many steps. Ends the program where a name is not known. */
+static bool read_history(int count, char **words, struct crash_history *out_history)
+{
+    *out_history = (struct crash_history){0};
+    if (count < 1 || count > (int)CRASH_LENGTH_MAX) {
+        return false;
+    }
+    out_history->world = find_world(words[0]);
+    for (int i = 1; i < count; i++) {
+        enum crash_step step = crash_step_of(words[i]);
+        if (step == CRASH_STEP_COUNT) {
+            fprintf(stderr, "crash: there is no step '%s'; see crash --list\n", words[i]);
+            exit(2);
+        }
+        out_history->steps[out_history->length++] = step;
+    }
+    return true;
+}
+
+static bool under_command(int count, char **words, bool survive)
+{
+    struct crash_totals sum = {0};
+    struct crash_history beginning;
+    uint32_t length = count > 0 ? (uint32_t)strtoul(words[0], NULL, 10) : UINT32_MAX;
+    if (length > CRASH_LENGTH_MAX || !read_history(count - 1, words + 1, &beginning) ||
+        beginning.length > length) {
+        fputs(usage, stderr);
+        exit(2);
+    }
+    bool good = run_histories(&beginning, length, length, survive, &sum);
     tell_totals(good ? "total" : "total, BROKEN", &sum);
     return good;
 }
@@ -220,18 +257,10 @@ static bool mutants_command(const char *only)
 static bool history_command(int count, char **words)
 {
     struct crash_explorer explorer = {0};
-    struct crash_history history = {0};
-    if (count < 1 || count > (int)CRASH_LENGTH_MAX) {
+    struct crash_history history;
+    if (!read_history(count, words, &history)) {
         fputs(usage, stderr);
         exit(2);
-    }
-    history.world = find_world(words[0]);
-    for (int i = 1; i < count; i++) {
-        history.steps[history.length++] = crash_step_of(words[i]);
-        if (history.steps[history.length - 1] == CRASH_STEP_COUNT) {
-            fprintf(stderr, "crash: there is no step '%s'; see crash --list\n", words[i]);
-            exit(2);
-        }
     }
     crash_history_explore(&history, &explorer);
     crash_history_survive(&history, &explorer);
@@ -268,6 +297,10 @@ int main(int argc, char **argv)
         good = enumerate_command(argc - 2, argv + 2, false);
     } else if (strcmp(command, "--survive") == 0) {
         good = enumerate_command(argc - 2, argv + 2, true);
+    } else if (strcmp(command, "--explore-under") == 0) {
+        good = under_command(argc - 2, argv + 2, false);
+    } else if (strcmp(command, "--survive-under") == 0) {
+        good = under_command(argc - 2, argv + 2, true);
     } else if (strcmp(command, "--flip") == 0) {
         good = flip_command(argc - 2, argv + 2);
     } else if (strcmp(command, "--mutants") == 0) {

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the whole enumeration in pieces: as many at a time as there are processors, with progress; a run that was stopped goes on
+where it was. What a piece printed is kept beside the program, under the digest of it: another program begins anew.
+
+    full.py CRASH LENGTH [JOBS]     CRASH: the built program; histories up to LENGTH steps, deaths up to three of them
+
+A piece is a world with all histories of up to one step, or those of more that differ in their last step alone. The last line
+is the sum of all pieces. The exit status is 1 when a promise was broken.
+"""
+import concurrent.futures
+import hashlib
+import itertools
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DEATHS_LENGTH_MAX = 3
+FLIPPED_WORLDS = ("aged-plain", "aged-fast")
+# The numbers of main.c's tell_totals.
+TOTAL = re.compile(r"^total(?:, BROKEN)?: (.*)$", re.MULTILINE)
+NUMBER = re.compile(r"\d+")
+
+
+def names(crash):
+    listing = subprocess.run([crash, "--list"], check=True, capture_output=True, text=True).stdout
+    rows = [line.split() for line in listing.splitlines()]
+    return ([row[1] for row in rows if row[0] == "world"], [row[1] for row in rows if row[0] == "step"])
+
+
+def pieces_of(kind, worlds, steps, length_max):
+    """Short ones first: what is broken shows in the shortest history that can show it."""
+    for world in worlds:
+        yield [f"--{kind}", str(min(length_max, 1)), world]
+    for length in range(2, length_max + 1):
+        for world in worlds:
+            for beginning in itertools.product(steps, repeat=length - 1):
+                yield [f"--{kind}-under", str(length), world, *beginning]
+
+
+def all_pieces(worlds, steps, length):
+    yield ["--mutants"]
+    for world in FLIPPED_WORLDS:
+        yield ["--flip", "--every-bit", world]
+    yield from pieces_of("survive", worlds, steps, min(length, DEATHS_LENGTH_MAX))
+    yield from pieces_of("explore", worlds, steps, length)
+
+
+class Piece:
+    def __init__(self, crash, kept, arguments):
+        self.command = [crash, *arguments]
+        self.name = " ".join(arguments)
+        self.kept = kept / (self.name.replace("--", "").replace(" ", "_") + ".txt")
+
+    def run(self):
+        """Returns whether all promises held, what was printed, and how long it took (0: it was known)."""
+        if self.kept.exists():
+            return True, self.kept.read_text(encoding="utf-8"), 0
+        began = time.monotonic()
+        done = subprocess.run(self.command, capture_output=True, text=True)
+        if done.returncode == 0:
+            half = self.kept.with_suffix(".new")
+            half.write_text(done.stdout, encoding="utf-8")
+            half.rename(self.kept)
+        return done.returncode == 0, done.stdout + done.stderr, time.monotonic() - began
+
+
+class Sum:
+    """Adds up the lines of totals of one kind: a text with numbers in it."""
+
+    def __init__(self):
+        self.text = {}
+
+    def add(self, kind, output):
+        for line in TOTAL.findall(output):
+            more = [int(number) for number in NUMBER.findall(line)]
+            before = self.text.get(kind)
+            sums = more if before is None else [a + b for a, b in zip(before[1], more)]
+            self.text[kind] = (NUMBER.sub("{}", line), sums)
+
+    def tell(self):
+        for kind, (text, numbers) in self.text.items():
+            print(f"{kind}: {text.format(*numbers)}")
+
+
+def left_text(spent, done, count, jobs):
+    seconds = spent / done * (count - done) / jobs if done else 0
+    return f"about {seconds / 60:.0f} min left" if seconds < 7200 else f"about {seconds / 3600:.0f} h left"
+
+
+def main():
+    crash, length = sys.argv[1], int(sys.argv[2])
+    jobs = int(sys.argv[3]) if len(sys.argv) > 3 else os.cpu_count()
+    digest = hashlib.sha256(Path(crash).read_bytes()).hexdigest()[:16]
+    kept = Path(crash).parent / "full" / digest
+    kept.mkdir(parents=True, exist_ok=True)
+    pieces = [Piece(crash, kept, arguments) for arguments in all_pieces(*names(crash), length)]
+    total, broken, spent, ran = Sum(), 0, 0.0, 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for number, (piece, (good, output, seconds)) in enumerate(
+                zip(pieces, pool.map(Piece.run, pieces)), 1):
+            spent, ran = spent + seconds, ran + (seconds > 0)
+            broken += not good
+            total.add(piece.name.split()[0].removeprefix("--").removesuffix("-under"), output)
+            if seconds > 0 or not good:
+                print(f"[{number}/{len(pieces)}] {piece.name}: {'' if good else 'BROKEN, '}{seconds:.0f} s; "
+                      f"{left_text(spent, ran, len(pieces) - number + ran, jobs)}", flush=True)
+            if not good:
+                print(output, flush=True)
+    total.tell()
+    print(f"{len(pieces)} pieces, {broken} broken; histories up to {length} steps")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
