@@ -24,6 +24,7 @@ struct aero_sim_node;
     X(name_fault, 10, 2)                                      \
     X(read_fault, 10, 2)                                      \
     X(full_disk, 10, 2)                                       \
+    X(sick_disk, 6, 4)                                        \
     X(damage, 6, 4)                                           \
     X(lie, 6, 8)                                              \
     X(cut, 80, 2)                                             \
@@ -38,7 +39,8 @@ struct aero_sim_node;
     X(reconfigure, 20, 2)                                     \
     X(reseed, 5, 4)                                           \
     X(old_replica, 10, 6)                                     \
-    X(old_primary, 10, 16)
+    X(old_primary, 10, 16)                                    \
+    X(empty_primary, 6, 8)
 
 enum aero_sim_act_kind {
 #define AERO_SIM_ACT_KIND(name, most, one_of) AERO_SIM_ACT_##name,

@@ -4,7 +4,8 @@
  * damage: a bit, a sector or a block of a file at rest changes, or a sector cannot be read any more. Only in what the node can
  * prove to have been durable: below that place in the log (the file `durable` says so, docs/formats.md) a wrong answer has
  * no excuse. What lies behind it is the residual risk that decision 16 names, and the lies below are that.
- * lie: a write is acknowledged and never happens, or happens one sector off. A node may find records missing then that
+ * lie: a write is acknowledged and never happens, or happens one sector off; or a read brings something else than what is there,
+ * once. A node may find records missing then that
  * it had told of; world.h's `forked` says what is still promised. */
 #include <string.h>
 
@@ -194,8 +195,7 @@ void aero_sim_act_lie(struct aero_sim_world *world)
     if (node->alive) {
         node->harm |= AERO_SIM_HARM_LIE;
         world->counts.damages++;
-        bool is_lost = aero_choice_below(&world->choice, 2) == 0;
-        aero_sim_disk_lie_at(node->disk, is_lost ? AERO_SIM_LOST_WRITE : AERO_SIM_MISDIRECTED_WRITE,
-                             aero_choice_between(&world->choice, 1, 10));
+        enum aero_sim_lie lie = (enum aero_sim_lie)aero_choice_below(&world->choice, 3);
+        aero_sim_disk_lie_at(node->disk, lie, aero_choice_between(&world->choice, 1, 10));
     }
 }

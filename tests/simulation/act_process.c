@@ -4,10 +4,17 @@
 #include "tests/simulation/node.h"
 
 #define DOWN_MAX_NS 2000000000U
+#define AWAY_MAX_NS 15000000000U /* longer than a link may be silent */
+#define ONE_AWAY_OF 64U
 
+/* At once, soon, or much later. */
 static uint64_t draw_down(struct aero_sim_world *world)
 {
-    return aero_choice_below(&world->choice, DOWN_MAX_NS);
+    uint64_t kind = aero_choice_below(&world->choice, ONE_AWAY_OF);
+    if (kind < ONE_AWAY_OF / 8) {
+        return 0;
+    }
+    return aero_choice_below(&world->choice, kind == ONE_AWAY_OF - 1 ? AWAY_MAX_NS : DOWN_MAX_NS);
 }
 
 void aero_sim_act_kill(struct aero_sim_world *world)

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/prng.h"
+#include "tests/simulation/check_withdrawn.h"
 #include "tests/simulation/world.h"
 
 #define NO_WRITE UINT32_MAX
@@ -127,21 +128,13 @@ void aero_check_ack_lock_held(struct aero_sim_world *world, uint32_t index)
     world->ack.keys[index].lock_held = true;
 }
 
-void aero_check_ack_forget_replica(struct aero_sim_world *world, uint32_t node_index)
-{
-    for (uint32_t i = 0; i < world->ack.count; i++) {
-        world->ack.keys[i].seen_on[node_index] = 0;
-    }
-}
-
 uint32_t aero_check_ack_floor(const struct aero_sim_world *world, uint32_t index,
                               uint32_t node_index)
 {
-    const struct aero_ack_key *key = &world->ack.keys[index];
     if (node_index == 0) {
-        return world->forked ? 0 : key->floor;
+        return world->forked ? 0 : world->ack.keys[index].floor;
     }
-    return key->seen_on[node_index];
+    return aero_check_monotonic_floor(world, node_index, index);
 }
 
 /* ---- What was read ------------------------------------------------------------------------------------------- */
@@ -181,47 +174,56 @@ static const char *node_name(uint32_t node_index, char out_text[24])
     return out_text;
 }
 
-static void see_on(struct aero_ack_key *key, uint32_t node_index, uint32_t seen)
+/* A replica is asked for what it showed before; in the end also for what everybody was told (judge.h). */
+static bool is_new_enough(struct aero_sim_world *world, uint32_t index, uint32_t node_index,
+                          uint32_t floor, uint32_t write)
 {
-    if (seen > key->seen_on[node_index]) {
-        key->seen_on[node_index] = seen;
+    char text[24];
+    if (world->forked && node_index == 0) {
+        return true;
+    }
+    if (node_index != 0 && floor <= aero_check_monotonic_floor(world, node_index, index)) {
+        return aero_check_monotonic_seen(world, node_index, index, floor, write);
+    }
+    if (write < floor) {
+        AERO_SIM_VIOLATION(world, "ack", "%s: %s holds write %u, %u was seen or acknowledged",
+                           node_name(node_index, text), world->ack.keys[index].name, write, floor);
+    }
+    return write >= floor;
+}
+
+static void learn(struct aero_sim_world *world, uint32_t index, uint32_t node_index, uint32_t write)
+{
+    raise_floor(&world->ack.keys[index], write);
+    if (node_index != 0) {
+        aero_check_monotonic_raise(world, node_index, index, write);
     }
 }
 
 static void seen_register(struct aero_sim_world *world, uint32_t index, uint32_t node_index,
                           uint32_t floor, struct aero_slice value)
 {
-    struct aero_ack_key *key = &world->ack.keys[index];
+    const struct aero_ack_key *key = &world->ack.keys[index];
     char text[24];
-    const char *node = node_name(node_index, text);
     if (value.data == NULL && key->kind == AERO_ACK_EXPIRING) {
         return;
     }
     uint32_t write = value.data == NULL ? delete_after(key, floor) : write_of(key, index, value);
     if (write == NO_WRITE && value.data == NULL) {
-        if (world->forked && node_index == 0) {
-            return;
-        }
-        AERO_SIM_VIOLATION(world, "ack", "%s: %s is gone, write %u was seen or acknowledged", node,
-                           key->name, floor);
+        (void)is_new_enough(world, index, node_index, floor, 0); /* gone: the beginning */
     } else if (write == NO_WRITE) {
-        AERO_SIM_VIOLATION(world, "ack", "%s: %s holds a value that nobody wrote", node, key->name);
-    } else if (key->writes[write].state == AERO_ACK_NOTWRITTEN) {
-        AERO_SIM_VIOLATION(world, "ack", "%s: %s holds write %u, which was told NOTWRITTEN", node,
-                           key->name, write);
-    } else if (write < floor && !(world->forked && node_index == 0)) {
-        AERO_SIM_VIOLATION(world, "ack", "%s: %s holds write %u, %u was seen or acknowledged", node,
-                           key->name, write, floor);
-    } else {
-        raise_floor(key, write);
-        see_on(key, node_index, write);
+        AERO_SIM_VIOLATION(world, "ack", "%s: %s holds a value that nobody wrote",
+                           node_name(node_index, text), key->name);
+    } else if (aero_check_withdrawn_seen(world, node_index, index, write) &&
+               is_new_enough(world, index, node_index, floor, write)) {
+        learn(world, index, node_index, write);
     }
 }
 
 static void seen_counter(struct aero_sim_world *world, uint32_t index, uint32_t node_index,
                          uint32_t floor, struct aero_slice value)
 {
-    struct aero_ack_key *key = &world->ack.keys[index];
+    const struct aero_ack_key *key = &world->ack.keys[index];
     char number[16] = "0";
     char text[24];
     size_t length = value.length < sizeof number - 1 ? value.length : sizeof number - 1;
@@ -234,16 +236,12 @@ static void seen_counter(struct aero_sim_world *world, uint32_t index, uint32_t 
     for (uint32_t i = 1; i < key->write_count; i++) {
         most += key->writes[i].state != AERO_ACK_NOTWRITTEN;
     }
-    if (world->forked && node_index == 0) {
-        floor = 0; /* the read was sent before the primary lost what it had */
+    if (found > most) {
+        AERO_SIM_VIOLATION(world, "ack", "%s: %s is %u, at most %u were counted",
+                           node_name(node_index, text), key->name, found, most);
+    } else if (is_new_enough(world, index, node_index, floor, found)) {
+        learn(world, index, node_index, found);
     }
-    if (found < floor || found > most) {
-        AERO_SIM_VIOLATION(world, "ack", "%s: %s is %u, must be between %u and %u",
-                           node_name(node_index, text), key->name, found, floor, most);
-        return;
-    }
-    raise_floor(key, found);
-    see_on(key, node_index, found);
 }
 
 static void seen_lock(struct aero_sim_world *world, uint32_t index, uint32_t node_index,
@@ -260,15 +258,17 @@ static void seen_lock(struct aero_sim_world *world, uint32_t index, uint32_t nod
         return;
     }
     uint32_t write = write_of(key, index, value);
-    if (write == NO_WRITE || key->writes[write].state == AERO_ACK_NOTWRITTEN ||
-        (key->floor != 0 && key->floor != write && !world->forked)) {
+    if (write != NO_WRITE && !aero_check_withdrawn_seen(world, node_index, index, write)) {
+        return;
+    }
+    if (write == NO_WRITE || (key->floor != 0 && key->floor != write && !world->forked)) {
         AERO_SIM_VIOLATION(world, "ack", "%s: %s is held by write %d, should be by %u", node,
                            key->name, write == NO_WRITE ? -1 : (int)write, key->floor);
         return;
     }
     key->floor = write;
     key->lock_held = true;
-    see_on(key, node_index, write);
+    learn(world, index, node_index, write);
 }
 
 void aero_check_ack_seen(struct aero_sim_world *world, uint32_t index, uint32_t node_index,

@@ -2,8 +2,8 @@
 /* What clients were told must be true for ever, judged by what clients are told later.
  *
  *   register   written by one client over one connection, in order. Its value is that of some write that is not older than the
- *              newest one acknowledged or seen, and never that of a write answered with NOTWRITTEN. A write without an answer
- *              (UNKNOWN, or the connection went) may count or not.
+ *              newest one acknowledged or seen. A write without an answer (UNKNOWN, or the connection went) may count or not;
+ *              one answered with NOTWRITTEN is the affair of check_withdrawn.h, what replicas showed that of check_monotonic.h.
  *   pair       two keys that one MULTI writes: always the same write (D-2).
  *   counter    INCR from everybody: no two acknowledged replies are the same, its value is between the highest seen and
  *              the number of INCRs that may have happened.
@@ -22,7 +22,6 @@
 struct aero_sim_world;
 
 #define AERO_ACK_VALUE_MAX 3000U
-#define AERO_ACK_NODES_MAX 6
 
 enum aero_ack_kind {
     AERO_ACK_REGISTER,
@@ -51,8 +50,7 @@ struct aero_ack_key {
     uint32_t write_capacity;
     uint32_t
         floor; /* register, pair, expiring: the newest write done or seen; counter: value; lock: winner */
-    uint32_t seen_on[AERO_ACK_NODES_MAX]; /* replicas: the newest write seen */
-    uint32_t *replies;                    /* counter: acknowledged */
+    uint32_t *replies; /* counter: acknowledged */
     uint32_t reply_count;
     bool lock_held; /* somebody was told so */
 };
@@ -78,9 +76,6 @@ void aero_check_ack_done(struct aero_sim_world *world, uint32_t key, uint32_t wr
 void aero_check_ack_notwritten(struct aero_sim_world *world, uint32_t key, uint32_t write);
 /* SET NX was told nil. */
 void aero_check_ack_lock_held(struct aero_sim_world *world, uint32_t key);
-
-/* A replica lives on another disk: what it showed before is no promise of the new one. */
-void aero_check_ack_forget_replica(struct aero_sim_world *world, uint32_t node_index);
 
 /* What a read from this node that begins now must not fall behind: on the primary, all that anybody was told or saw; on a
  * replica, what was seen there. */

@@ -44,9 +44,6 @@ void aero_check_session_reached(struct aero_sim_world *world, uint32_t node_inde
 {
     world->session.kept++;
     for (uint32_t i = 0; i < token->floor_count; i++) {
-        uint32_t *seen = &world->ack.keys[token->floors[i].key].seen_on[node_index];
-        if (*seen < token->floors[i].write) {
-            *seen = token->floors[i].write;
-        }
+        aero_check_monotonic_raise(world, node_index, token->floors[i].key, token->floors[i].write);
     }
 }

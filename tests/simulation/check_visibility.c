@@ -42,7 +42,7 @@ void aero_check_visibility_recovered(struct aero_sim_world *world, uint32_t node
     if (node != 0) {
         if (lsn < world->visibility.promised[node] && may_have_lost) {
             world->visibility.promised[node] = lsn;
-            aero_check_ack_forget_replica(world, node);
+            aero_check_monotonic_forget(world, node);
         } else if (lsn < world->visibility.promised[node]) {
             AERO_SIM_VIOLATION(world, "visibility",
                                "replica%u recovered to LSN %llu, had shown or acknowledged %llu",

@@ -104,7 +104,9 @@ static void append_other(struct aero_sim_client *client)
     /* Of all that INFO says this part does not count sessions and commands, and so not the observer's. */
     static const char *const unaware[4] = {"INFO", "keyspace"};
     const char *const *words = commands[aero_choice_below(&client->world->choice, count)];
-    if (client->world->listening != AERO_SIM_TOLD && strcmp(words[0], "INFO") == 0) {
+    bool is_observed =
+        client->world->listening == AERO_SIM_CURIOUS || client->world->listening == AERO_SIM_DEAF;
+    if (is_observed && strcmp(words[0], "INFO") == 0) {
         words = unaware;
     }
     size_t length = 0;
@@ -240,18 +242,27 @@ static void append_get(struct aero_sim_client *client, struct request *request)
 
 static enum wish draw_wish(struct aero_sim_client *client)
 {
-    uint64_t draw = aero_choice_below(&client->world->choice, 100);
+    /* What a writer usually has, of 100; swarm.h. */
+    static const struct {
+        uint32_t usual;
+        enum wish wish;
+    } table[AERO_SIM_WISHES] = {{20, WISH_SET},       {4, WISH_DELETE}, {8, WISH_PAIR},
+                                {10, WISH_INCREMENT}, {4, WISH_LOCK},   {3, WISH_EXPIRING},
+                                {27, WISH_SHARED},    {5, WISH_TOKEN},  {14, WISH_GET},
+                                {5, WISH_OTHER}};
+    struct aero_sim_world *world = client->world;
     if (client->node_index != 0) {
+        uint64_t draw = aero_choice_below(&world->choice, 100);
         return draw < 75 ? WISH_GET : draw < 90 ? WISH_REACH : WISH_OTHER;
     }
-    static const struct {
-        uint64_t below;
-        enum wish wish;
-    } table[] = {{20, WISH_SET},  {24, WISH_DELETE},   {32, WISH_PAIR},   {42, WISH_INCREMENT},
-                 {46, WISH_LOCK}, {49, WISH_EXPIRING}, {76, WISH_SHARED}, {81, WISH_TOKEN},
-                 {95, WISH_GET},  {100, WISH_OTHER}};
+    uint64_t all = 0;
+    for (size_t i = 0; i < AERO_SIM_WISHES; i++) {
+        all += table[i].usual * world->swarm.wishes[i];
+    }
+    uint64_t draw = aero_choice_below(&world->choice, all);
     size_t i = 0;
-    while (draw >= table[i].below) {
+    while (draw >= table[i].usual * world->swarm.wishes[i]) {
+        draw -= table[i].usual * world->swarm.wishes[i];
         i++;
     }
     return table[i].wish;

@@ -30,6 +30,7 @@ void aero_sim_limits_format(const struct aero_sim_limits *limits,
     } numbers[] = {{"replicas", limits->replicas},
                    {"clients", limits->clients},
                    {"commands", limits->commands},
+                   {"acts", limits->acts},
                    {"luck", limits->luck}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (numbers[i].value != 0) {
@@ -84,6 +85,8 @@ bool aero_sim_limits_parse(struct aero_sim_limits *limits, const char *option, c
         limits->clients = (uint32_t)number;
     } else if (strcmp(option, "commands") == 0) {
         limits->commands = (uint32_t)number;
+    } else if (strcmp(option, "acts") == 0) {
+        limits->acts = (uint32_t)number;
     } else {
         return false;
     }

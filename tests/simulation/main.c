@@ -24,6 +24,7 @@ static const char usage[] =
     "Limits leave something out of what the seed draws:\n"
     "  --without ACT[,ACT]   kinds of fault and of operators' acts (tests/simulation/act.h)\n"
     "  --replicas N, --clients N, --commands N (each client)\n"
+    "  --acts N              the first N of fate and of operators\n"
     "  --luck N              another course of the same swarm\n"
     "\n"
     "Exit status: 0 all promises held, 1 one was broken, 2 usage.\n"

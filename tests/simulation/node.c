@@ -404,9 +404,36 @@ void aero_sim_node_replace_disk(struct aero_sim_node *node, struct aero_sim_disk
     node->disk_number++;
     aero_check_damage_forget(world, node->index);
     if (!node->is_primary) {
-        aero_check_ack_forget_replica(world, node->index);
+        aero_check_monotonic_forget(world, node->index);
         world->visibility.promised[node->index] = 0;
     }
+}
+
+static void exchange_disk(struct aero_sim_node *node, uint64_t down_ns, const char *what)
+{
+    if (node->alive) {
+        aero_sim_node_crash(node, AERO_SIM_KILL, down_ns);
+    } else {
+        schedule_start(node, down_ns);
+    }
+    aero_sim_disk_swap(node->disk, node->absent);
+    aero_sim_disk_crash(node->disk, AERO_SIM_POWER);
+    aero_sim_trace_event(&node->world->trace, node->name, "%s", what);
+    node->world->counts.disks_replaced++;
+}
+
+void aero_sim_node_take_disk(struct aero_sim_node *node, uint64_t down_ns)
+{
+    struct aero_sim_disk_options options = {.name = node->name};
+    node->absent = aero_sim_disk_new(&options, &node->world->choice, NULL);
+    exchange_disk(node, down_ns, "has an empty disk now");
+}
+
+void aero_sim_node_return_disk(struct aero_sim_node *node, uint64_t down_ns)
+{
+    exchange_disk(node, down_ns, "has its own disk again");
+    aero_sim_disk_free(node->absent);
+    node->absent = NULL;
 }
 
 void aero_sim_node_stop(struct aero_sim_node *node)
@@ -456,6 +483,13 @@ static void arm_recovery(struct aero_sim_node *node)
         aero_sim_disk_fail_call(node->disk, AERO_SIM_READ,
                                 aero_choice_between(&world->choice, 1, 30), 5 /* EIO */);
     }
+    if (!world->calm &&
+        aero_choice_below(&world->choice, 1000) < 5 * world->swarm.rates[AERO_SIM_ACT_lie]) {
+        node->harm |= AERO_SIM_HARM_LIE;
+        world->counts.damages++;
+        aero_sim_disk_lie_at(node->disk, AERO_SIM_MISREAD,
+                             aero_choice_between(&world->choice, 1, 30));
+    }
 }
 
 static aero_status recover(struct aero_sim_node *node, struct aero_recovered *out_recovered,
@@ -463,7 +497,8 @@ static aero_status recover(struct aero_sim_node *node, struct aero_recovered *ou
 {
     struct aero_disk port = aero_sim_disk_port(node->disk);
     aero_status status = aero_recover(port, NULL, out_recovered, out_report);
-    if (status.code == AERO_NOT_FOUND) {
+    bool may_create = !node->is_primary || !node->was_born; /* --init is said once */
+    if (status.code == AERO_NOT_FOUND && may_create) {
         AERO_TRY(create_directory(node));
         status = aero_recover(port, NULL, out_recovered, out_report);
     }
@@ -518,6 +553,11 @@ void aero_sim_node_start(struct aero_sim_node *node)
         return;
     }
     node->alive = true;
+    node->was_born = true;
+    if (node->absent != NULL) {
+        AERO_SIM_VIOLATION(world, "authority", "%s starts on a disk that is not its own",
+                           node->name);
+    }
     aero_sim_net_up(world->net, node->name, &net_events, node);
     aero_sim_after(&world->scheduler, TICK_NS, run_tick, node, tag_of(node));
     aero_sim_node_wake(node);
@@ -568,8 +608,9 @@ struct aero_sim_node *aero_sim_node_new(struct aero_sim_world *world, uint32_t i
     aero_sim_clock_init(&node->clock, &world->scheduler);
     aero_sim_net_up(world->net, node->name, &net_events, node); /* its name is known, */
     aero_sim_net_down(world->net, node->name);                  /* nobody is there yet */
-    enum aero_log_level level =
-        world->listening == AERO_SIM_CURIOUS ? AERO_LOG_DEBUG : AERO_LOG_INFO;
+    enum aero_log_level level = world->listening == AERO_SIM_CURIOUS ? AERO_LOG_DEBUG
+                                : world->trace.is_mute               ? AERO_LOG_FATAL
+                                                                     : AERO_LOG_INFO;
     aero_logger_init(&node->logger, (struct aero_log_sink){.write = log_line, .self = node},
                      (struct aero_clock){.wall = log_wall}, AERO_LOG_KEY_VALUE, level);
     return node;
@@ -592,5 +633,6 @@ void aero_sim_node_free(struct aero_sim_node *node)
     aero_sim_worker_free(node->worker);
     aero_sim_disk_free(node->disk);
     aero_sim_disk_free(node->backup);
+    aero_sim_disk_free(node->absent);
     free(node);
 }

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "engine/recovery.h"
+#include "primary/shipment.h"
 #include "server/server.h"
 #include "tests/simulation/sim_clock.h"
 #include "tests/simulation/sim_disk.h"
@@ -74,8 +75,9 @@ struct aero_sim_node {
     struct aero_sim_session sessions[AERO_SIM_SESSIONS_MAX];
 
     struct aero_sim_link links[AERO_SIM_LINKS_MAX]; /* primary */
-    const void *published_view;
-    struct aero_wal_place published_place;
+    struct aero_shipment shipment;
+    struct aero_shipping_view *told_view; /* the senders, as of what left last */
+    struct aero_wal_place told;
     struct aero_sim_end link; /* replica: the end it dialled; connection 0: none */
     bool link_open;
     bool link_refused_bytes;
@@ -85,6 +87,8 @@ struct aero_sim_node {
     uint32_t harm;
     uint32_t disk_number;         /* raised with each disk that it gets */
     struct aero_sim_disk *backup; /* the disk as it was at some time; NULL: no copy was taken */
+    struct aero_sim_disk *absent; /* its own one, while an empty one is in its place */
+    bool was_born;                /* has started: its directory is not to be made again */
     bool holds_lost;   /* replica: has records that the primary lost (check_authority.h) */
     uint32_t resolved; /* resolve.h: what the operator has tried */
     enum aero_sim_certificate certificate;
@@ -105,6 +109,9 @@ void aero_sim_node_crash(struct aero_sim_node *node, enum aero_sim_crash how, ui
  * was un-synced on `by` meets its fate. A process that lives dies first and is started again after `down_ns`. */
 void aero_sim_node_replace_disk(struct aero_sim_node *node, struct aero_sim_disk *by,
                                 uint64_t down_ns);
+/* The machine comes up with an empty disk in place of its own, until it is brought back. */
+void aero_sim_node_take_disk(struct aero_sim_node *node, uint64_t down_ns);
+void aero_sim_node_return_disk(struct aero_sim_node *node, uint64_t down_ns);
 /* Asks for a clean stop; the process ends when it has finished and is started again. */
 void aero_sim_node_stop(struct aero_sim_node *node);
 /* Runs a turn soon. */

@@ -10,6 +10,19 @@
 #include "shipping/view.h"
 #include "tests/simulation/node.h"
 
+/* What senders ship from now on, and those begin with that come later. */
+static void tell_senders(struct aero_sim_node *node)
+{
+    aero_shipping_view_release(node->told_view);
+    node->told_view = aero_shipping_view_retain(aero_primary_shipping_view(node->primary));
+    node->told = aero_primary_durable_place(node->primary);
+    for (size_t i = 0; i < AERO_SIM_LINKS_MAX; i++) {
+        if (node->links[i].sender != NULL) {
+            aero_sender_on_wal(node->links[i].sender, node->told_view, node->told);
+        }
+    }
+}
+
 aero_status aero_sim_primary_begin(struct aero_sim_node *node, struct aero_recovered *recovered,
                                    const struct aero_recovery_report *report)
 {
@@ -31,6 +44,8 @@ aero_status aero_sim_primary_begin(struct aero_sim_node *node, struct aero_recov
                                             aero_sim_draw_id(&world->choice)));
     node->primary =
         aero_primary_new(&options, recovered, aero_sim_draw_id(&world->choice), &node->logger);
+    node->shipment = (struct aero_shipment){.groups_max = settings->ship_groups};
+    tell_senders(node);
     return aero_ok();
 }
 
@@ -47,8 +62,8 @@ void aero_sim_primary_end(struct aero_sim_node *node)
     }
     aero_primary_free(node->primary);
     node->primary = NULL;
-    node->published_view = NULL;
-    memset(&node->published_place, 0, sizeof node->published_place);
+    aero_shipping_view_release(node->told_view);
+    node->told_view = NULL;
 }
 
 static struct aero_sim_link *find_link(struct aero_sim_node *node, uint64_t connection)
@@ -80,6 +95,9 @@ static void tell_core(struct aero_sim_node *node, struct aero_sim_link *link,
     aero_fleet_event_copy(&told, link->end.connection, link->peer, link->peer, link->sender, event);
     aero_sim_trace_event(&node->world->trace, node->name, "link of %s: event %d %s", link->peer,
                          (int)event->kind, event->text);
+    if (event->kind == AERO_SENDER_PROGRESS) {
+        aero_shipment_on_acknowledged(&node->shipment, event->durable);
+    }
     if (event->kind == AERO_SENDER_PROGRESS && !link->is_stranger) {
         uint32_t index = index_of(node->world, link->peer);
         /* What was acknowledged from a disk that is gone is no promise of the one that came after it. */
@@ -145,23 +163,17 @@ static void drive_link(struct aero_sim_node *node, struct aero_sim_link *link)
 
 void aero_sim_primary_publish(struct aero_sim_node *node)
 {
-    struct aero_shipping_view *view = aero_primary_shipping_view(node->primary);
-    struct aero_wal_place place = aero_primary_durable_place(node->primary);
-    bool is_news = view != node->published_view ||
-                   place.sequence != node->published_place.sequence ||
-                   place.offset != node->published_place.offset;
-    node->published_view = view;
-    node->published_place = place;
+    bool is_idle = !aero_primary_has_commits_in_flight(node->primary);
+    if (aero_shipment_gather(&node->shipment, aero_primary_shipping_view(node->primary),
+                             aero_primary_durable_place(node->primary), is_idle)) {
+        tell_senders(node);
+    }
     for (size_t i = 0; i < AERO_SIM_LINKS_MAX; i++) {
         struct aero_sim_link *link = &node->links[i];
-        if (link->sender == NULL) {
-            continue;
+        if (link->sender != NULL) {
+            aero_sender_tick(link->sender, aero_sim_clock_mono(&node->clock));
+            drive_link(node, link);
         }
-        if (is_news) {
-            aero_sender_on_wal(link->sender, view, place);
-        }
-        aero_sender_tick(link->sender, aero_sim_clock_mono(&node->clock));
-        drive_link(node, link);
     }
 }
 
@@ -203,9 +215,8 @@ void aero_sim_primary_link_open(struct aero_sim_node *node, struct aero_sim_end 
     *link =
         (struct aero_sim_link){.end = end, .is_stranger = is_stranger, .disk_number = disk_number};
     snprintf(link->peer, sizeof link->peer, "%s", name);
-    link->sender = aero_sender_new(
-        &options, &sender_peer, aero_primary_shipping_view(node->primary),
-        aero_primary_durable_place(node->primary), aero_sim_clock_mono(&node->clock));
+    link->sender = aero_sender_new(&options, &sender_peer, node->told_view, node->told,
+                                   aero_sim_clock_mono(&node->clock));
     aero_sim_node_wake(node);
 }
 

@@ -17,6 +17,11 @@ static bool happens(struct aero_sim_world *world, uint32_t per_mille)
     return per_mille > 0 && aero_choice_below(&world->choice, 1000) < per_mille;
 }
 
+static bool acts_are_over(const struct aero_sim_world *world)
+{
+    return world->swarm.acts_max != 0 && world->counts.acts >= world->swarm.acts_max;
+}
+
 static void look(void *self, uint64_t number)
 {
     struct aero_sim_world *world = self;
@@ -25,7 +30,7 @@ static void look(void *self, uint64_t number)
     }
     aero_sim_observe(world);
     for (int kind = 0; kind < AERO_SIM_ACT_COUNT; kind++) {
-        if (happens(world, world->swarm.rates[kind])) {
+        if (happens(world, world->swarm.rates[kind]) && !acts_are_over(world)) {
             world->counts.acts++;
             aero_sim_act((enum aero_sim_act_kind)kind)->run(world);
         }

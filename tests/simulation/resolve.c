@@ -13,6 +13,11 @@
 void aero_sim_resolve_refusal(struct aero_sim_node *node, aero_status status)
 {
     struct aero_sim_world *world = node->world;
+    if (node->absent != NULL && status.code == AERO_NOT_FOUND) {
+        world->counts.refusals++;
+        aero_sim_node_return_disk(node, 1000000);
+        return;
+    }
     bool explicit_refusal = status.code == AERO_CORRUPT || status.code == AERO_MISMATCH ||
                             status.code == AERO_IO /* a sector that cannot be read */;
     if (node->harm == 0 || !explicit_refusal) {

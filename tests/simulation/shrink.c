@@ -70,6 +70,7 @@ struct aero_sim_limits aero_sim_shrink(const struct aero_sim_shrink *shrink)
         any = lower(shrink, &best, offsetof(struct aero_sim_limits, commands),
                     swarm->commands_per_client);
         any |= drop_acts(shrink, &best);
+        any |= lower(shrink, &best, offsetof(struct aero_sim_limits, acts), shrink->acts);
         any |=
             lower(shrink, &best, offsetof(struct aero_sim_limits, replicas), swarm->replica_count);
         any |= lower(shrink, &best, offsetof(struct aero_sim_limits, clients),

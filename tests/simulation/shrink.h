@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a failing history smaller: fewer kinds of fault, fewer nodes, clients and commands, as long as the same checker goes on
+/* Makes a failing history smaller: fewer kinds of fault, fewer faults, nodes, clients and commands, as long as the same checker goes on
  * complaining. A history that lacks something takes another course, so each smaller one gets a few tries with
  * different luck. */
 #ifndef AERO_TESTS_SIMULATION_SHRINK_H
@@ -14,6 +14,7 @@ struct aero_sim_shrink {
     void (*smaller)(void *self, const struct aero_sim_limits *limits);
     void *self;
     const struct aero_sim_swarm *swarm; /* what the seed draws without limits */
+    uint32_t acts;                      /* that happened without limits */
 };
 
 /* The smallest that was found; all zeros: nothing can be left out. */

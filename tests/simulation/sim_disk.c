@@ -158,6 +158,16 @@ static void call_close(void *self, struct aero_disk_file *file)
     free(file);
 }
 
+/* Counts down to the call that was ordered. */
+static bool lies_now(struct aero_sim_disk *disk, const char *name)
+{
+    if (disk->lie_countdown == 0 || --disk->lie_countdown > 0) {
+        return false;
+    }
+    aero_sim_trace_event(disk->trace, disk->name, "disk lies about %s", name);
+    return true;
+}
+
 static aero_status call_read(void *self, struct aero_disk_file *file, uint64_t offset, void *data,
                              size_t length, size_t *out_read)
 {
@@ -172,6 +182,10 @@ static aero_status call_read(void *self, struct aero_disk_file *file, uint64_t o
         return aero_error_errno(EIO);
     }
     *out_read = aero_sim_image_read(&file->inode->cache, offset, data, length);
+    if (disk->lie == AERO_SIM_MISREAD && *out_read > 0 && lies_now(disk, file->name)) {
+        uint64_t bit = aero_choice_below(disk->choice, *out_read * 8);
+        ((uint8_t *)data)[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
     return aero_ok();
 }
 
@@ -244,12 +258,8 @@ static aero_status call_write(void *self, struct aero_disk_file *file, uint64_t 
     } else if (length < bytes.length) {
         beginning.status = aero_error_errno(ENOSPC);
     }
-    const enum aero_sim_lie *lie = NULL;
-    if (disk->lie_countdown > 0 && --disk->lie_countdown == 0) {
-        lie = &disk->lie;
-        aero_sim_trace_event(disk->trace, disk->name, "disk lies about the next write");
-    }
-    write_cache(disk, file->inode, offset, bytes, length, lie);
+    bool is_lie = disk->lie != AERO_SIM_MISREAD && lies_now(disk, file->name);
+    write_cache(disk, file->inode, offset, bytes, length, is_lie ? &disk->lie : NULL);
     *out_written = length;
     aero_sim_trace_event(disk->trace, disk->name, "disk write %s at=%llu length=%zu%s%s",
                          file->name, (unsigned long long)offset, length,

@@ -51,6 +51,7 @@ enum aero_sim_crash {
 enum aero_sim_lie {
     AERO_SIM_LOST_WRITE,        /* acknowledged by the device, never written */
     AERO_SIM_MISDIRECTED_WRITE, /* written one sector off */
+    AERO_SIM_MISREAD,           /* a bit of what is read is wrong, this time only */
 };
 
 struct aero_sim_disk_options {
@@ -101,7 +102,7 @@ void aero_sim_disk_fail_often(struct aero_sim_disk *disk, enum aero_sim_call cal
 void aero_sim_disk_fail_writeback(struct aero_sim_disk *disk);
 /* The same when change number `change` is about to begin: in the midst of work, with more than one write waiting. */
 void aero_sim_disk_fail_writeback_at(struct aero_sim_disk *disk, uint64_t change);
-/* The nth write from now on succeeds and is a lie. */
+/* The nth write, or read, from now on succeeds and is a lie. */
 void aero_sim_disk_lie_at(struct aero_sim_disk *disk, enum aero_sim_lie lie, uint64_t nth);
 /* Takes back all faults above that have not happened yet, and errors that nobody has been told of yet. */
 void aero_sim_disk_heal(struct aero_sim_disk *disk);

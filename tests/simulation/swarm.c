@@ -31,6 +31,7 @@ struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice)
     static const uint64_t windows[] = {4096, 65536, 1048576};
     static const size_t pauses[] = {2048, 65536, 1048576};
     static const uint32_t holds[] = {4, 64, 4096};
+    static const uint32_t shipments[] = {1, 1, 3, 16};
     struct aero_sim_settings settings = {.wal = draw_wal(choice)};
     settings.checkpoint.snapshots_kept = 2;
     settings.checkpoint.wal_bytes_trigger = triggers[aero_choice_below(choice, 4)];
@@ -39,11 +40,21 @@ struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice)
     settings.checkpoint.pipelined = aero_choice_below(choice, 4) != 0;
     settings.tail_streaming = aero_choice_below(choice, 4) != 0;
     settings.read_fast_path = aero_choice_below(choice, 4) != 0;
+    settings.ship_groups = shipments[aero_choice_below(choice, 4)];
     settings.window_bytes = windows[aero_choice_below(choice, 3)];
     settings.open_writes_after_cut = draw_bool(choice);
     settings.output_pause_bytes = pauses[aero_choice_below(choice, 3)];
     settings.held_count_max = holds[aero_choice_below(choice, 3)];
     return settings;
+}
+
+static void draw_wishes(struct aero_choice *choice, struct aero_sim_swarm *swarm)
+{
+    static const uint32_t multiples[] = {0, 1, 1, 1, 4};
+    for (size_t i = 0; i < AERO_SIM_WISHES; i++) {
+        swarm->wishes[i] = multiples[aero_choice_below(choice, 5)];
+    }
+    swarm->wishes[0] += swarm->wishes[0] == 0; /* somebody has to write something */
 }
 
 static void draw_acts(struct aero_choice *choice, struct aero_sim_swarm *swarm)
@@ -85,6 +96,7 @@ void aero_sim_swarm_draw(struct aero_choice *choice, struct aero_sim_swarm *out_
         draw_bool(choice) ? 0 : (uint32_t)aero_choice_below(choice, 3000);
     draw_acts(choice, out_swarm);
     out_swarm->sectors_tear = aero_choice_below(choice, 8) == 0;
+    draw_wishes(choice, out_swarm);
 }
 
 static uint32_t least(uint32_t drawn, uint32_t limit)
@@ -99,6 +111,7 @@ void aero_sim_swarm_limit(struct aero_sim_swarm *swarm, const struct aero_sim_li
             swarm->rates[kind] = 0;
         }
     }
+    swarm->acts_max = limits->acts;
     swarm->replica_count = least(swarm->replica_count, limits->replicas);
     swarm->commands_per_client = least(swarm->commands_per_client, limits->commands);
     uint32_t clients = least(swarm->writer_count + swarm->reader_count, limits->clients);
@@ -116,15 +129,30 @@ static void tell_settings(const struct aero_sim_settings *settings, uint32_t nod
     aero_sim_trace_event(
         trace, "swarm",
         "node %u: group_commit %d wal_batching %d overlapped_sync %d wal_recycle %d "
-        "tail_streaming %d read_fast_path %d checkpoint_pipelining %d, segments of %llu, queue "
+        "tail_streaming %d ship_groups %u read_fast_path %d checkpoint_pipelining %d, segments of "
+        "%llu, queue "
         "%zu, checkpoint trigger %llu, retention %llu, "
         "recycle %d, window %llu",
         node, switches->group_commit, switches->wal_batching, switches->overlapped_sync,
-        switches->wal_recycle, settings->tail_streaming, settings->read_fast_path,
-        settings->checkpoint.pipelined, (unsigned long long)settings->wal.segment_bytes,
-        settings->wal.queue_bytes, (unsigned long long)settings->checkpoint.wal_bytes_trigger,
+        switches->wal_recycle, settings->tail_streaming, settings->ship_groups,
+        settings->read_fast_path, settings->checkpoint.pipelined,
+        (unsigned long long)settings->wal.segment_bytes, settings->wal.queue_bytes,
+        (unsigned long long)settings->checkpoint.wal_bytes_trigger,
         (unsigned long long)settings->checkpoint.retention_cap_bytes, settings->checkpoint.recycle,
         (unsigned long long)settings->window_bytes);
+}
+
+static void tell_wishes(const struct aero_sim_swarm *swarm, struct aero_sim_trace *trace)
+{
+    static const char *const names[AERO_SIM_WISHES] = {
+        "SET",    "DEL",         "MULTI",    "INCR", "SET NX",
+        "PSETEX", "shared keys", "AERO.LSN", "GET",  "other commands"};
+    for (size_t i = 0; i < AERO_SIM_WISHES; i++) {
+        if (swarm->wishes[i] != 1) {
+            aero_sim_trace_event(trace, "swarm", "%u times the usual of %s", swarm->wishes[i],
+                                 names[i]);
+        }
+    }
 }
 
 void aero_sim_swarm_tell(const struct aero_sim_swarm *swarm, struct aero_sim_trace *trace)
@@ -145,6 +173,7 @@ void aero_sim_swarm_tell(const struct aero_sim_swarm *swarm, struct aero_sim_tra
                                  swarm->rates[kind]);
         }
     }
+    tell_wishes(swarm, trace);
     for (uint32_t i = 0; i <= swarm->replica_count; i++) {
         tell_settings(&swarm->settings[i], i, trace);
     }

@@ -12,6 +12,7 @@
 #include "tests/simulation/sim_worker.h"
 
 #define AERO_SIM_NODES_MAX 6
+#define AERO_SIM_WISHES 10
 
 /* What a node's operator configures: each node its own, since switches are local (DIS-2), and another one at each start
  * that act_reconfigure.c meddles with (DIS-1). */
@@ -20,6 +21,7 @@ struct aero_sim_settings {
     struct aero_checkpoint_options checkpoint;
     bool tail_streaming;
     bool read_fast_path;
+    uint32_t ship_groups;
     uint64_t window_bytes;
     bool open_writes_after_cut;
     size_t output_pause_bytes; /* of a client's session */
@@ -31,6 +33,7 @@ enum aero_sim_listening {
     AERO_SIM_TOLD, /* their log is part of the story */
     AERO_SIM_CURIOUS, /* every event is logged, and every status asked for again and again; none of it is in the story */
     AERO_SIM_DEAF, /* nobody asks, and every line of the log is dropped */
+    AERO_SIM_MUTE, /* as told, but nothing is: there is no story, and its digest stays 0 */
 };
 
 /* Less than what the seed draws: how a failure is made smaller (shrink.h). Zeros change nothing. */
@@ -40,6 +43,7 @@ struct aero_sim_limits {
     uint32_t replicas;
     uint32_t clients;
     uint32_t commands; /* of each client */
+    uint32_t acts;     /* of fate and of operators: no more than so many */
     uint64_t luck;     /* another course of the same swarm */
 };
 
@@ -50,6 +54,8 @@ struct aero_sim_swarm {
     uint32_t pipeline_depth;
     uint32_t commands_per_client;
     uint64_t think_max_ns;
+    /* How much of each kind of command writers have, as a multiple of the usual; in the order of clients.c. */
+    uint32_t wishes[AERO_SIM_WISHES];
 
     struct aero_sim_settings settings[AERO_SIM_NODES_MAX];
     bool names_in_order;
@@ -59,8 +65,9 @@ struct aero_sim_swarm {
 
     /* How often each act happens, of 1000 looks of the operator; 0: never in this seed. */
     uint32_t rates[AERO_SIM_ACT_COUNT];
-    uint32_t heal;    /* the network, of 1000 looks */
-    uint64_t look_ns; /* between looks of the operator */
+    uint32_t acts_max; /* 0: no limit */
+    uint32_t heal;     /* the network, of 1000 looks */
+    uint64_t look_ns;  /* between looks of the operator */
 };
 
 struct aero_sim_settings aero_sim_settings_draw(struct aero_choice *choice);

@@ -31,6 +31,7 @@ static void world_free(struct aero_sim_world *world)
         free(world->nodes[i]);
     }
     aero_check_ack_deinit(&world->ack);
+    aero_check_monotonic_deinit(&world->monotonic);
     aero_check_digest_deinit(&world->digest);
     aero_check_prefix_deinit(&world->prefix);
     free(world);
@@ -85,7 +86,7 @@ static void test_register_that_revives_a_refused_write_is_found(void **state)
     see_write(world, key, 0, 0);
     assert_false(found(world, "ack"));
     see_write(world, key, 0, refused);
-    assert_true(found(world, "ack"));
+    assert_true(found(world, "withdrawn"));
     aero_check_ack_seen(world, key, 0, 0, aero_slice_text("not ours"));
     assert_true(found(world, "ack"));
     world_free(world);
@@ -120,7 +121,12 @@ static void test_replica_that_goes_back_is_found(void **state)
     see_write(world, key, 2, 2);
     assert_false(found(world, "ack"));
     see_write(world, key, 2, 1);
-    assert_true(found(world, "ack"));
+    assert_true(found(world, "monotonic"));
+    see_write(world, key, 2, 0);
+    assert_true(found(world, "monotonic"));
+    aero_check_monotonic_forget(world, 2);
+    see_write(world, key, 2, 1);
+    assert_false(found(world, "monotonic"));
     world_free(world);
 }
 
@@ -415,8 +421,8 @@ static void test_replica_that_breaks_a_tokens_promise_is_found(void **state)
     see_write(world, key, 1, 2);
     assert_false(found(world, "ack"));
     see_write(world, key, 1, 1);
-    assert_true(found(world, "ack"));
-    aero_check_ack_forget_replica(world, 1);
+    assert_true(found(world, "monotonic"));
+    aero_check_monotonic_forget(world, 1);
     see_write(world, key, 1, 1);
     assert_false(found(world, "ack"));
     world_free(world);

@@ -7,14 +7,15 @@
 #include "tests/simulation/limits.h"
 #include "tests/simulation/shrink.h"
 
-/* Fails as long as there are kills and cuts, at least two replicas, and 13 commands a client: with some luck only. */
+/* Fails as long as there are kills and cuts, seven acts, at least two replicas, and 13 commands a client: with some luck only. */
 static bool fails(void *self, const struct aero_sim_limits *limits)
 {
     uint32_t *runs = self;
     ++*runs;
     uint64_t needed = 1ULL << AERO_SIM_ACT_kill | 1ULL << AERO_SIM_ACT_cut;
     return (limits->without & needed) == 0 && (limits->replicas == 0 || limits->replicas >= 2) &&
-           (limits->commands == 0 || limits->commands >= 13) && limits->luck % 2 == 0;
+           (limits->commands == 0 || limits->commands >= 13) &&
+           (limits->acts == 0 || limits->acts >= 7) && limits->luck % 2 == 0;
 }
 
 static void test_shrink_leaves_only_what_the_failure_needs(void **state)
@@ -26,7 +27,7 @@ static void test_shrink_leaves_only_what_the_failure_needs(void **state)
     for (int kind = 0; kind < AERO_SIM_ACT_COUNT; kind++) {
         swarm.rates[kind] = 1;
     }
-    struct aero_sim_shrink shrink = {.fails = fails, .self = &runs, .swarm = &swarm};
+    struct aero_sim_shrink shrink = {.fails = fails, .self = &runs, .swarm = &swarm, .acts = 90};
     struct aero_sim_limits smallest = aero_sim_shrink(&shrink);
     uint64_t all = (1ULL << AERO_SIM_ACT_COUNT) - 1;
     assert_int_equal(smallest.without,
@@ -34,6 +35,7 @@ static void test_shrink_leaves_only_what_the_failure_needs(void **state)
     assert_int_equal(smallest.replicas, 2);
     assert_int_equal(smallest.clients, 1);
     assert_int_equal(smallest.commands, 13);
+    assert_int_equal(smallest.acts, 7);
     assert_true(fails(&runs, &smallest));
 }
 
@@ -45,13 +47,14 @@ static void test_limits_survive_the_command_line(void **state)
                                      .replicas = 2,
                                      .clients = 1,
                                      .commands = 13,
+                                     .acts = 7,
                                      .luck = 4};
     struct aero_sim_limits parsed = {0};
     char text[AERO_SIM_LIMITS_TEXT_MAX];
     char *rest = NULL;
     aero_sim_limits_format(&limits, text);
     assert_string_equal(text, "--without kill,old_primary --replicas 2 --clients 1 --commands 13 "
-                              "--luck 4");
+                              "--acts 7 --luck 4");
     for (char *word = strtok_r(text, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         assert_true(aero_sim_limits_parse(&parsed, word + 2, strtok_r(NULL, " ", &rest)));
     }

@@ -17,7 +17,7 @@ void aero_sim_trace_init(struct aero_sim_trace *trace, FILE *print_to)
 
 void aero_sim_trace_event(struct aero_sim_trace *trace, const char *who, const char *format, ...)
 {
-    if (trace == NULL) {
+    if (trace == NULL || trace->is_mute) {
         return;
     }
     /* The digest so far stands in front of the line, so that the last digest covers all lines and their order. */

@@ -53,6 +53,7 @@ void aero_sim_world_tear_down(struct aero_sim_world *world)
     aero_sim_net_free(world->net);
     aero_sim_scheduler_deinit(&world->scheduler);
     aero_check_ack_deinit(&world->ack);
+    aero_check_monotonic_deinit(&world->monotonic);
     aero_check_digest_deinit(&world->digest);
     aero_check_prefix_deinit(&world->prefix);
     aero_check_linear_deinit(&world->linear);
@@ -123,6 +124,7 @@ void aero_sim_world_run(uint64_t seed, const struct aero_sim_limits *limits, FIL
     aero_sim_swarm_draw(&world->choice, &world->swarm);
     if (limits != NULL) {
         world->listening = limits->listening;
+        world->trace.is_mute = limits->listening == AERO_SIM_MUTE;
         aero_sim_swarm_limit(&world->swarm, limits);
         aero_choice_init_seed(&world->choice, seed ^ (limits->luck + 1) * LUCK_STEP);
     } else {

@@ -18,6 +18,7 @@
 #include "tests/simulation/check_damage.h"
 #include "tests/simulation/check_digest.h"
 #include "tests/simulation/check_linear.h"
+#include "tests/simulation/check_monotonic.h"
 #include "tests/simulation/check_prefix.h"
 #include "tests/simulation/check_session.h"
 #include "tests/simulation/check_visibility.h"
@@ -76,6 +77,7 @@ struct aero_sim_world {
     bool given_up;       /* the primary refuses its disk, and says so: nothing is left to expect */
     uint64_t must_reach; /* then: the LSN that every replica has to reach */
     struct aero_check_ack ack;
+    struct aero_check_monotonic monotonic;
     struct aero_check_digest digest;
     struct aero_check_prefix prefix;
     struct aero_check_visibility visibility;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node's disk is replaced: by an empty one (reseed), or by a copy of itself from some time ago. An operator who
- * restores a copy of a volume does this, and so does a storage system that fails over to a stale mirror.
+/* A node's disk is replaced by a copy of itself from some time ago. An operator who restores a copy of a volume does this, and so
+ * does a storage system that fails over to a stale mirror.
  *
  * A replica may then hold less than it acknowledged: it says so, the primary reports it, and it catches up. A primary that
  * lost records which a replica holds must not go on as if they had never been: PRIMARY_LOST (decision 7); check_authority.c
@@ -9,12 +9,6 @@
 #include "tests/simulation/node.h"
 
 #define DOWN_MAX_NS 1000000000U
-
-void aero_sim_act_reseed(struct aero_sim_world *world)
-{
-    struct aero_sim_node *replica = aero_sim_draw_replica(world);
-    aero_sim_node_replace_disk(replica, NULL, aero_choice_below(&world->choice, DOWN_MAX_NS));
-}
 
 /* Takes a copy the first time, uses it the second time. */
 static void go_back(struct aero_sim_node *node)
@@ -37,7 +31,7 @@ void aero_sim_act_old_replica(struct aero_sim_world *world)
 
 void aero_sim_act_old_primary(struct aero_sim_world *world)
 {
-    if (!world->forked) {
+    if (!world->forked && world->nodes[0]->absent == NULL) {
         go_back(world->nodes[0]);
     }
 }

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an operator types while everything is well: it must never make anything worse. */
+/* An operator asks for a checkpoint while everything is well or not: it must never make anything worse. */
 #include "tests/simulation/act.h"
 #include "tests/simulation/node.h"
 
 void aero_sim_act_checkpoint(struct aero_sim_world *world)
 {
     aero_sim_command(aero_sim_draw_node(world), "AERO.CHECKPOINT");
-}
-
-void aero_sim_act_reconnect(struct aero_sim_world *world)
-{
-    aero_sim_command(aero_sim_draw_replica(world), "AERO.RECONNECT");
 }
