@@ -3,16 +3,17 @@
 
 #include <string.h>
 
+#include "base/le.h"
 #include "tests/simulation/node.h"
 
-/* docs/formats.md, "Segment". */
+/* docs/formats.md, "Segment" and "Manifest". */
 #define HEADER_BYTES 4096U
 #define AT_INCARNATION 40U
 #define INCARNATION_BYTES 16U
 #define RECORD_MAGIC "AREC"
 #define MANIFEST_SLOT_BYTES ((uint64_t)4 << 20)
-#define MANIFEST_BYTES_MAX \
-    262144U /* of a slot: no history here is so long that its manifest is longer */
+#define MANIFEST_HEAD_BYTES 48U
+#define AT_PAYLOAD_LENGTH 24U
 
 static void look_at_segment(struct aero_sim_world *world, const struct aero_sim_node *node,
                             const char *name, const struct aero_buffer *manifest)
@@ -34,13 +35,27 @@ static void look_at_segment(struct aero_sim_world *world, const struct aero_sim_
     aero_buffer_deinit(&file);
 }
 
+/* Appends what the slot says, as a power loss would leave it. */
+static void read_slot(const struct aero_sim_node *node, uint64_t at, struct aero_buffer *manifest)
+{
+    struct aero_buffer head = {0};
+    bool there =
+        aero_sim_disk_peek_range(node->disk, "manifest", true, at, MANIFEST_HEAD_BYTES, &head);
+    if (there && head.length == MANIFEST_HEAD_BYTES && memcmp(head.data, "AEROMAN1", 8) == 0) {
+        uint64_t length = aero_load_u64(head.data + AT_PAYLOAD_LENGTH);
+        length = length < MANIFEST_SLOT_BYTES ? length : MANIFEST_SLOT_BYTES;
+        (void)aero_sim_disk_peek_range(node->disk, "manifest", true, at + MANIFEST_HEAD_BYTES,
+                                       (size_t)length, manifest);
+    }
+    aero_buffer_deinit(&head);
+}
+
 static void look_at_node(struct aero_sim_world *world, const struct aero_sim_node *node)
 {
     struct aero_buffer names = {0};
     struct aero_buffer manifest = {0};
     for (unsigned slot = 0; slot < 2; slot++) {
-        (void)aero_sim_disk_peek_range(node->disk, "manifest", true, slot * MANIFEST_SLOT_BYTES,
-                                       MANIFEST_BYTES_MAX, &manifest);
+        read_slot(node, slot * MANIFEST_SLOT_BYTES, &manifest);
     }
     aero_sim_disk_peek_names(node->disk, false, &names);
     for (size_t at = 0; at < names.length; at += sizeof(struct aero_disk_entry)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps the keyspace's memory between recoveries: a tree of five keys would else map, fault in and unmap two megabytes, a
+/* Keeps the keyspace's memory between lives of processes: a tree of five keys would else map, fault in and unmap two megabytes, a
  * hundred thousand times a minute. Linked in place of engine/tree_memory_posix.c's functions (CMakeLists.txt, --wrap).
  *
  * A chunk's head has to be zero; what is behind the first span is undefined after a discard, so nobody relies on it. */
