@@ -35,9 +35,9 @@ void aero_sim_inode_wrote(struct aero_sim_inode *inode, uint64_t offset, size_t 
     pending->end = offset + length;
     size_t bytes = (size_t)pending->sector_count * AERO_SIM_SECTOR_BYTES;
     pending->sectors = aero_malloc(bytes);
-    memset(pending->sectors, 0, bytes);
-    aero_sim_image_read(&inode->cache, pending->first_sector * AERO_SIM_SECTOR_BYTES,
-                        pending->sectors, bytes);
+    size_t read = aero_sim_image_read(&inode->cache, pending->first_sector * AERO_SIM_SECTOR_BYTES,
+                                      pending->sectors, bytes);
+    memset(pending->sectors + read, 0, bytes - read); /* the last sector behind the file's end */
     if (lie != NULL && *lie == AERO_SIM_LOST_WRITE) {
         pending->is_lost = true;
     } else if (lie != NULL) {
@@ -79,14 +79,15 @@ static void land_sector(struct aero_sim_image *image, const struct aero_sim_pend
     image->size_bytes = size_after;
 }
 
+/* All sectors of it, whole; the file ends where it did or where the write does. */
 static void land_write(struct aero_sim_image *image, const struct aero_sim_pending *pending)
 {
-    for (uint64_t i = 0; i < pending->sector_count && !pending->is_lost; i++) {
-        land_sector(image, pending, i, AERO_SIM_SECTOR_BYTES);
+    uint64_t size = image->size_bytes > pending->end ? image->size_bytes : pending->end;
+    if (!pending->is_lost) {
+        aero_sim_image_write(image, pending->first_sector * AERO_SIM_SECTOR_BYTES, pending->sectors,
+                             (size_t)pending->sector_count * AERO_SIM_SECTOR_BYTES);
     }
-    if (image->size_bytes < pending->end) {
-        image->size_bytes = pending->end;
-    }
+    image->size_bytes = size;
 }
 
 static void land_all(struct aero_sim_image *image, const struct aero_sim_inode *inode)

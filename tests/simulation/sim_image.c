@@ -13,9 +13,18 @@ struct aero_sim_page {
     uint8_t bytes[AERO_SIM_PAGE_BYTES];
 };
 
+/* Stands for every page that was written and holds nothing but zeros: never changed, never counted. Segments are zero-filled
+ * ahead of use, which would else be most of what a history copies. */
+static struct aero_sim_page zero_page;
+
+static bool is_counted(const struct aero_sim_page *page)
+{
+    return page != NULL && page != &zero_page;
+}
+
 static void drop_page(struct aero_sim_page *page)
 {
-    if (page != NULL && --page->references == 0) {
+    if (is_counted(page) && --page->references == 0) {
         free(page);
     }
 }
@@ -38,7 +47,7 @@ void aero_sim_image_copy(struct aero_sim_image *out_image, const struct aero_sim
         out_image->pages = aero_malloc(bytes);
         memcpy(out_image->pages, from->pages, bytes);
         for (size_t i = 0; i < from->page_slots; i++) {
-            if (from->pages[i] != NULL) {
+            if (is_counted(from->pages[i])) {
                 from->pages[i]->references++;
             }
         }
@@ -86,7 +95,7 @@ static void grow_slots(struct aero_sim_image *image, size_t slots)
 static struct aero_sim_page *own_page(struct aero_sim_image *image, size_t slot)
 {
     struct aero_sim_page *page = image->pages[slot];
-    if (page != NULL && page->references == 1) {
+    if (is_counted(page) && page->references == 1) {
         return page;
     }
     struct aero_sim_page *own = aero_malloc(sizeof *own);
@@ -100,6 +109,17 @@ static struct aero_sim_page *own_page(struct aero_sim_image *image, size_t slot)
     }
     image->pages[slot] = own;
     return own;
+}
+
+static void write_page(struct aero_sim_image *image, size_t slot, const uint8_t *bytes)
+{
+    if (memcmp(bytes, zero_page.bytes, AERO_SIM_PAGE_BYTES) != 0) {
+        memcpy(own_page(image, slot)->bytes, bytes, AERO_SIM_PAGE_BYTES);
+        return;
+    }
+    image->page_count += image->pages[slot] == NULL;
+    drop_page(image->pages[slot]);
+    image->pages[slot] = &zero_page;
 }
 
 void aero_sim_image_write(struct aero_sim_image *image, uint64_t offset, const void *data,
@@ -117,7 +137,11 @@ void aero_sim_image_write(struct aero_sim_image *image, uint64_t offset, const v
         if (piece > length - done) {
             piece = length - done;
         }
-        memcpy(own_page(image, slot)->bytes + at, in + done, piece);
+        if (piece == AERO_SIM_PAGE_BYTES) {
+            write_page(image, slot, in + done);
+        } else {
+            memcpy(own_page(image, slot)->bytes + at, in + done, piece);
+        }
         done += piece;
     }
     if (offset + length > image->size_bytes) {
