@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The primary's machine comes up with an empty disk: a volume that was not mounted. It must not begin anew by itself, which would be
- * another history under the same name; it refuses until it has its own disk back. */
+/* The primary's machine comes up with an empty disk: a volume that was not mounted. It must not begin anew by itself, which
+ * would be another history under the same name; it refuses until it has its own disk back. */
 #include "tests/simulation/act.h"
 #include "tests/simulation/node.h"
 

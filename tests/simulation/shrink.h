@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes a failing history smaller: fewer kinds of fault, fewer faults, nodes, clients and commands, as long as the same checker goes on
- * complaining. A history that lacks something takes another course, so each smaller one gets a few tries with
+/* Makes a failing history smaller: fewer kinds of fault, fewer faults, nodes, clients and commands, as long as the same checker
+ * goes on complaining. A history that lacks something takes another course, so each smaller one gets a few tries with
  * different luck. */
 #ifndef AERO_TESTS_SIMULATION_SHRINK_H
 #define AERO_TESTS_SIMULATION_SHRINK_H
