@@ -69,15 +69,19 @@ static struct range range_of_segment(const struct aero_sim_node *node,
     return (struct range){0, to};
 }
 
-static struct range range_of_manifest(struct aero_sim_world *world, const struct aero_buffer *bytes)
+static struct range range_of_manifest(struct aero_sim_world *world,
+                                      const struct aero_sim_node *node)
 {
+    struct aero_buffer head = {0};
+    struct range range = {0};
     uint64_t slot = aero_choice_below(&world->choice, 2) * MANIFEST_SLOT_BYTES;
-    if (slot + MANIFEST_HEAD_BYTES > bytes->length ||
-        memcmp(bytes->data + slot, "AEROMAN1", 8) != 0) {
-        return (struct range){0};
+    if (aero_sim_disk_peek_range(node->disk, "manifest", true, slot, MANIFEST_HEAD_BYTES, &head) &&
+        head.length == MANIFEST_HEAD_BYTES && memcmp(head.data, "AEROMAN1", 8) == 0) {
+        range.from = slot;
+        range.to = slot + MANIFEST_HEAD_BYTES + aero_load_u64(head.data + 24);
     }
-    uint64_t to = slot + MANIFEST_HEAD_BYTES + aero_load_u64(bytes->data + slot + 24);
-    return (struct range){slot, to < bytes->length ? to : bytes->length};
+    aero_buffer_deinit(&head);
+    return range;
 }
 
 static bool begins(const char *name, const char *with)
@@ -93,18 +97,19 @@ static bool ends(const char *name, const char *with)
 
 /* The bytes of this file that mean something and are on the disk. */
 static struct range range_of(struct aero_sim_world *world, const struct aero_sim_node *node,
-                             const char *name, const struct aero_buffer *bytes)
+                             const char *name)
 {
-    if (begins(name, "wal/") && ends(name, ".seg")) {
-        return range_of_segment(node, bytes);
-    }
-    if (begins(name, "snapshots/") && ends(name, ".snap")) {
-        return (struct range){0, bytes->length};
-    }
+    struct aero_buffer bytes = {0};
+    struct range range = {0};
+    bool is_segment = begins(name, "wal/") && ends(name, ".seg");
+    bool is_snapshot = begins(name, "snapshots/") && ends(name, ".snap");
     if (strcmp(name, "manifest") == 0) {
-        return range_of_manifest(world, bytes);
+        range = range_of_manifest(world, node);
+    } else if ((is_segment || is_snapshot) && aero_sim_disk_peek(node->disk, name, true, &bytes)) {
+        range = is_segment ? range_of_segment(node, &bytes) : (struct range){0, bytes.length};
     }
-    return (struct range){0};
+    aero_buffer_deinit(&bytes);
+    return range;
 }
 
 /* One draw of a file: most of the time there is something in it to break. */
@@ -112,7 +117,6 @@ static bool draw_file(struct aero_sim_world *world, const struct aero_sim_node *
                       char out_name[AERO_DISK_NAME_MAX], struct range *out_range)
 {
     struct aero_buffer names = {0};
-    struct aero_buffer bytes = {0};
     aero_sim_disk_peek_names(node->disk, true, &names);
     size_t count = names.length / sizeof(struct aero_disk_entry);
     bool found = false;
@@ -121,13 +125,10 @@ static bool draw_file(struct aero_sim_world *world, const struct aero_sim_node *
         size_t chosen = (size_t)aero_choice_below(&world->choice, count);
         memcpy(&entry, names.data + chosen * sizeof entry, sizeof entry);
         memcpy(out_name, entry.name, sizeof entry.name);
-        if (aero_sim_disk_peek(node->disk, entry.name, true, &bytes)) {
-            *out_range = range_of(world, node, entry.name, &bytes);
-            found = out_range->from < out_range->to;
-        }
+        *out_range = range_of(world, node, entry.name);
+        found = out_range->from < out_range->to;
     }
     aero_buffer_deinit(&names);
-    aero_buffer_deinit(&bytes);
     return found;
 }
 

@@ -13,9 +13,10 @@ static bool checksum_of(const struct aero_sim_node *node, const char *name, uint
 {
     struct aero_buffer bytes = {0};
     bool there =
-        aero_sim_disk_peek(node->disk, name, false, &bytes) && offset + length <= bytes.length;
+        aero_sim_disk_peek_range(node->disk, name, false, offset, (size_t)length, &bytes) &&
+        bytes.length == length;
     if (there) {
-        *out_checksum = aero_checksum64(aero_slice_of(bytes.data + offset, (size_t)length));
+        *out_checksum = aero_checksum64(aero_buffer_slice(&bytes));
     }
     aero_buffer_deinit(&bytes);
     return there;
