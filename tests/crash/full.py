@@ -42,11 +42,11 @@ def pieces_of(kind, worlds, steps, length_max):
 
 
 def all_pieces(worlds, steps, length):
+    yield from pieces_of("survive", worlds, steps, min(length, DEATHS_LENGTH_MAX))
+    yield from pieces_of("explore", worlds, steps, length)
     yield ["--mutants"]
     for world in FLIPPED_WORLDS:
         yield ["--flip", "--every-bit", world]
-    yield from pieces_of("survive", worlds, steps, min(length, DEATHS_LENGTH_MAX))
-    yield from pieces_of("explore", worlds, steps, length)
 
 
 class Piece:

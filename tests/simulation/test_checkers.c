@@ -326,11 +326,12 @@ static void test_commit_of_an_unknown_incarnation_is_found(void **state)
     struct aero_disk port = aero_sim_disk_port(world->nodes[0]->disk);
     struct aero_disk_file *file = NULL;
     size_t written = 0;
-    uint8_t manifest[64] = {0};
-    manifest[20] = 0xee; /* the incarnation that write_segment names */
+    uint8_t manifest[48 + 64] = "AEROMAN1";
+    aero_store_u64(manifest + 24, 64);
+    manifest[48 + 20] = 0xee; /* the incarnation that write_segment names */
     assert_true(aero_is_ok(port.ops->open(port.self, "manifest", AERO_DISK_CREATE, &file)));
-    assert_true(
-        aero_is_ok(port.ops->write(port.self, file, 0, aero_slice_of(manifest, 64), &written)));
+    assert_true(aero_is_ok(
+        port.ops->write(port.self, file, 0, aero_slice_of(manifest, sizeof manifest), &written)));
     aero_check_history_look(world);
     assert_true(found(world, "history")); /* not synced yet */
     assert_true(aero_is_ok(port.ops->sync(port.self, file)));

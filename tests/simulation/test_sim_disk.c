@@ -153,6 +153,64 @@ static void test_second_sync_after_a_failed_one_lies(void **state)
     assert_true(lost);
 }
 
+/* A read that lies is wrong by a bit, once; what is on the disk is not. */
+static void test_misread_is_wrong_by_one_bit_once(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct bench bench;
+        uint8_t bytes[SECTOR];
+        bench_init(&bench, seed, true);
+        struct aero_disk_file *file = durable_file(&bench, "a", 'A', SECTOR);
+        aero_sim_disk_lie_at(bench.disk, AERO_SIM_MISREAD, 2);
+        for (int i = 1; i <= 3; i++) {
+            size_t length = 0;
+            int wrong_bits = 0;
+            assert_true(aero_is_ok(
+                bench.port.ops->read(bench.port.self, file, 0, bytes, sizeof bytes, &length)));
+            for (size_t at = 0; at < length; at++) {
+                wrong_bits += __builtin_popcount((unsigned)(bytes[at] ^ 'A'));
+            }
+            assert_int_equal(wrong_bits, i == 2);
+        }
+        close_file(&bench, file);
+        bench_deinit(&bench);
+    }
+}
+
+/* Pages of zeros share their bytes, and nothing else: they count, and what is written to one is not seen in another. */
+static void test_pages_of_zeros_take_room_and_are_each_its_own(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct aero_buffer bytes = {0};
+    bench_init(&bench, 1, true);
+    struct aero_disk_file *a = durable_file(&bench, "a", 'A', 8192);
+    struct aero_disk_file *b = durable_file(&bench, "b", 0, 8192);
+    write_fill(&bench, a, 0, 0, 8192);
+    sync_file(&bench, a);
+    assert_int_equal(aero_sim_disk_used_bytes(bench.disk), 4 * 4096);
+    write_fill(&bench, a, 100, 'X', 1);
+    power_cycle(&bench, AERO_SIM_POWER_LOSE);
+    close_file(&bench, a);
+    close_file(&bench, b);
+    for (const char *name = "a"; name != NULL; name = name[0] == 'a' ? "b" : NULL) {
+        assert_true(peek(&bench, name, &bytes));
+        assert_int_equal(bytes.length, 8192);
+        assert_true(aero_slice_is_zero(aero_buffer_slice(&bytes)));
+    }
+    a = open_file(&bench, "a", AERO_DISK_WRITE);
+    write_fill(&bench, a, 100, 'X', 1);
+    sync_file(&bench, a);
+    close_file(&bench, a);
+    assert_true(peek(&bench, "a", &bytes));
+    assert_int_equal(bytes.data[100], 'X');
+    assert_true(peek(&bench, "b", &bytes));
+    assert_true(aero_slice_is_zero(aero_buffer_slice(&bytes)));
+    aero_buffer_deinit(&bytes);
+    bench_deinit(&bench);
+}
+
 /* Decision 4: an error of write-back reaches each handle that was open, once. */
 static void test_writeback_error_is_told_once_to_each_handle(void **state)
 {
@@ -253,6 +311,8 @@ int main(void)
         cmocka_unit_test(test_crash_extremes_keep_all_or_nothing),
         cmocka_unit_test(test_kill_keeps_the_cache_and_power_may_take_it),
         cmocka_unit_test(test_second_sync_after_a_failed_one_lies),
+        cmocka_unit_test(test_misread_is_wrong_by_one_bit_once),
+        cmocka_unit_test(test_pages_of_zeros_take_room_and_are_each_its_own),
         cmocka_unit_test(test_writeback_error_is_told_once_to_each_handle),
         cmocka_unit_test(test_writeback_error_told_to_nobody_waits_for_the_next_opener),
         cmocka_unit_test(test_truncate_and_rewrite_is_old_or_new),
