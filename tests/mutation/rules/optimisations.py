@@ -241,7 +241,7 @@ MUTANTS = [
         "primary/shipment.c",
         before="    return shipment->groups >= shipment->groups_max ||",
         after="    return shipment->groups >= 4 ||",
-        judges=("twin ship_groups",)),
+        judges=("twin tail_streaming",)),
     Mutant(
         "optimisations/switch-a-checkpoint-alone-lets-commits-in",
         "switch: a checkpoint alone lets commits in",
