@@ -24,18 +24,12 @@ _Static_assert(AERO_TREE_VALUE_MAX < (size_t)1 << 28, "VARINT_BYTES_MAX");
 
 static bool check_operation(const struct aero_operation *operation)
 {
-    size_t key_length = operation->key.length;
-    size_t value_length = operation->value.length;
-    switch (operation->kind) {
-    case AERO_PUT:
-        return key_length >= 1 && key_length <= AERO_TREE_KEY_MAX &&
-               value_length <= AERO_TREE_VALUE_MAX;
-    case AERO_DELETE:
-        return key_length >= 1 && key_length <= AERO_TREE_KEY_MAX && value_length == 0;
-    case AERO_DELETE_RANGE:
-        return key_length <= AERO_TREE_KEY_MAX && value_length <= AERO_TREE_KEY_MAX;
-    }
-    return false;
+    /* A decoder has seen to that before; an encoder that is asked for more is wrong. */
+    AERO_ASSERT(operation->key.length <= AERO_TREE_KEY_MAX);
+    AERO_ASSERT(operation->value.length <= AERO_TREE_VALUE_MAX);
+    AERO_ASSERT(operation->kind != AERO_DELETE || operation->value.length == 0);
+    return operation->kind == AERO_DELETE_RANGE ? operation->value.length <= AERO_TREE_KEY_MAX
+                                                : operation->key.length >= 1;
 }
 
 static size_t varint_bytes(size_t value)

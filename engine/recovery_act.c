@@ -163,8 +163,11 @@ static bool is_proven(const struct aero_recovery *r, const struct aero_wal_file 
     /* Nothing proves a footer, so a sealed last segment is copied too; it is rare. */
     return proof->generation != 0 && !r->torn && !last->sealed &&
            proof->segment_sequence == last->header.sequence &&
+           /* uncovered: another nonce was refused when the segment was found */
            aero_id_equal(proof->segment_nonce, last->header.nonce) &&
-           proof->end_offset == last->end_offset && aero_position_equal(proof->end, last->end);
+           proof->end_offset == last->end_offset &&
+           /* uncovered: at one offset of one segment ends one record, and its chain was compared */
+           aero_position_equal(proof->end, last->end);
 }
 
 /* Memory or the disk may have changed a byte on the way: the copy is read before it takes the original's place. */
@@ -328,7 +331,7 @@ static bool has_footer(struct aero_recovery *r, const struct aero_wal_file *file
 /* Segments below what was read: their ends are what their successors name (12). */
 static void describe_unread(struct aero_recovery *r)
 {
-    for (size_t i = 0; i < r->first_read && i + 1 < r->count; i++) {
+    for (size_t i = 0; i < r->first_read; i++) { /* what is read first is one of them */
         struct aero_recovery_segment *segment = &r->segments[i];
         const struct aero_recovery_segment *successor = &r->segments[i + 1];
         const struct aero_segment_header *named = &successor->file.header;

@@ -144,7 +144,9 @@ static aero_status finish_segment(struct aero_replay *replay, struct aero_replay
                       aero_lsn_next(replay->position.lsn),
                       whole ? "the log ends here" : "the log ends in bytes that are no record");
     }
-    if (!whole || segment->bound == 0) {
+    bool next_begun =
+        aero_is_ok(segment[1].header_status); /* else open_segment says what is wrong with it */
+    if (!whole || (next_begun && segment->bound == 0)) {
         return refuse(out_place, aero_error(AERO_CORRUPT), segment->name, offset,
                       aero_lsn_next(replay->position.lsn),
                       "a record is missing, though a later segment follows");

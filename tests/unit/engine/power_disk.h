@@ -3,7 +3,8 @@
  * a power failure would leave; the same holds for the list of names.
  *
  *     power_disk_crash_at(disk, n)   the nth changing operation from now fails with AERO_CRASHED, as does all behind it
- *     power_disk_fail_call(disk, n, status)   the nth call of any kind from now fails with that; AERO_CRASHED as above
+ *     power_disk_fail_call(disk, n, status)   the nth call of any kind from now fails with that; AERO_CRASHED: as all behind it;
+ *                                             AERO_OK: a read comes short
  *     power_disk_return(disk, fate)   what comes back after the crash
  */
 #ifndef AERO_TESTS_POWER_DISK_H
@@ -60,6 +61,7 @@ struct power_disk {
     char bad_name[AERO_DISK_NAME_MAX];
     uint64_t bad_offset;
     uint64_t bytes_written;
+    bool has_directories; /* else one without files is not there */
 };
 
 struct aero_disk_file {
@@ -212,6 +214,9 @@ static inline aero_status power_read(void *self, struct aero_disk_file *handle, 
     size_t at = power_place(file, offset);
     size_t count = at >= file->seen.length ? 0 : file->seen.length - at;
     count = count < length ? count : length;
+    if (disk->calls == disk->fail_call) {
+        count /= 2;
+    }
     if (count != 0) {
         memcpy(data, file->seen.data + at, count);
     }
@@ -303,8 +308,11 @@ static inline aero_status power_unlink(void *self, const char *name)
 
 static inline aero_status power_make_directory(void *self, const char *name)
 {
+    struct power_disk *disk = self;
     (void)name;
-    return power_change(self);
+    AERO_TRY(power_change(disk));
+    disk->has_directories = true;
+    return aero_ok();
 }
 
 static inline void power_sync_names(struct power_names *to, struct power_names *from,
@@ -353,13 +361,11 @@ static inline aero_status power_list(void *self, const char *directory,
         }
     }
     if (out_entries->length == start) {
-        return aero_ok();
+        bool exists = directory[0] == '\0' || disk->has_directories;
+        return exists ? aero_ok() : aero_error(AERO_NOT_FOUND);
     }
-    if (out_entries->length > start) {
-        qsort(out_entries->data + start,
-              (out_entries->length - start) / sizeof(struct aero_disk_entry),
-              sizeof(struct aero_disk_entry), power_compare);
-    }
+    qsort(out_entries->data + start, (out_entries->length - start) / sizeof(struct aero_disk_entry),
+          sizeof(struct aero_disk_entry), power_compare);
     return aero_ok();
 }
 
@@ -421,6 +427,9 @@ static inline struct power_disk *power_disk_clone(struct power_disk *from)
         power_set(&disk->seen, from->seen.entry[i].name, file);
         power_set(&disk->durable, from->seen.entry[i].name, file);
     }
+    memcpy(disk->bad_name, from->bad_name, sizeof disk->bad_name);
+    disk->bad_offset = from->bad_offset;
+    disk->has_directories = from->has_directories;
     return disk;
 }
 
