@@ -94,5 +94,5 @@ class Part:
         outcome.found = [line.strip() for line in text.split("\n") if self.finding.search(line)]
         if not outcome.found and not outcome.ended_early and status != 0:
             outcome.found = [f"exit status {status}: {last_line(log)}"]
-        if not outcome.figures and not outcome.found:
-            outcome.found = [f"said nothing in {outcome.seconds:.0f} s: {last_line(log)}"]
+        if not outcome.figures and not outcome.found and not outcome.ended_early:
+            outcome.found = [f"ended without a figure: {last_line(log)}"]

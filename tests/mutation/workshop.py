@@ -27,6 +27,7 @@ class Workshop:
         self.configure = configure
         self.built = set()
         self.commands = None
+        self.links = {}
 
     def make_sound(self, targets, jobs):
         """Builds what judges need; incremental."""
@@ -49,15 +50,21 @@ class Workshop:
         words = shlex.split(entry["command"])
         words[words.index("-o") + 1] = str(target)
         words[words.index("-c") + 1] = str(source)
-        run(words + ["-w", "-Wno-error", "-g0", "-O1"], cwd=entry["directory"])
+        run(words + ["-w", "-Wno-error", "-g0", "-O0"], cwd=entry["directory"])
         return target
+
+    def linking(self, program):
+        """The words of the command that links it."""
+        if program not in self.links:
+            told = run(["ninja", "-C", str(self.build), "-t", "commands", program])
+            words = shlex.split(told.strip().split("\n")[-1])
+            words = words[words.index("&&") + 1:]
+            self.links[program] = words[:words.index("&&")]
+        return self.links[program]
 
     def link_changed(self, program, changed, place):
         """`program` (its path below the build) with the changed object in front; its new path."""
-        linking = run(["ninja", "-C", str(self.build), "-t", "commands", program])
-        words = shlex.split(linking.strip().split("\n")[-1])
-        words = words[words.index("&&") + 1:]
-        words = words[:words.index("&&")]
+        words = list(self.linking(program))
         at = words.index("-o")
         target = place / program.rsplit("/", 1)[-1]
         words[at + 1] = str(target)

@@ -113,5 +113,6 @@ MUTANTS = [
         ("decision 22",),
         "primary/primary.c",
         before="        aero_wal_close(primary->wal, status); /* decision 22",
-        after="        (void)status; /* decision 22"),
+        after="        (void)status; /* decision 22",
+        judges=("unit primary.gate",)),
 ]

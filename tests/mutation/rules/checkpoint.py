@@ -131,21 +131,6 @@ MUTANTS = [
         before="    bool named = checkpointer->edits_durable >= checkpointer->naming_edit;",
         after="    bool named = true;"),
     Mutant(
-        "checkpoint/segment-goes-before-the-manifest",
-        "log goes that the durable manifest still needs",
-        ("FM-9.2", "decision 13"),
-        "engine/checkpoint.c",
-        before=(
-            "    if (checkpointer->state == STATE_TRUNCATING) {\n"
-            "        add_segments(checkpointer);"),
-        after=(
-            "    if (checkpointer->state == STATE_TRUNCATING || checkpointer->state == "
-            "STATE_NAMING) {\n"
-            "        checkpointer->manifest.wal_floor_sequence = "
-            "checkpointer->next.wal_floor_sequence;\n"
-            "        add_segments(checkpointer);"),
-        judges=("sim", "unit engine.checkpoint", "twin checkpoint_pipelining")),
-    Mutant(
         "checkpoint/read-segment-recycled",
         "a segment that a replica still reads is written over",
         ("decision 14", "decision 24"),
@@ -164,7 +149,7 @@ MUTANTS = [
         after=(
             "    if (false) {\n"
             "        return NULL;"),
-        judges=("sim", "unit engine.checkpoint")),
+        judges=("unit primary.gate",)),
     Mutant(
         "checkpoint/snapshot-of-too-new-a-history",
         "a snapshot names incarnations that came after it",

@@ -113,17 +113,6 @@ MUTANTS = [
             "0;"),
         after="    group->reached_disk = false;"),
     Mutant(
-        "log/closed-failure-is-not-written",
-        "a failed sync is told as NOTWRITTEN",
-        ("decision 11",),
-        "engine/wal_log.c",
-        before=(
-            "    aero_wal_log_report(log, log->reached);\n"
-            "    free_landed_groups(log);"),
-        after=(
-            "    aero_wal_log_report(log, aero_lsn_of(0));\n"
-            "    free_landed_groups(log);")),
-    Mutant(
         "log/mark-of-what-flies",
         "a record's mark names what is not durable yet",
         ("decision 17", "decision 1"),
@@ -170,7 +159,8 @@ MUTANTS = [
         ("decision 5", "decision 16"),
         "engine/wal_log.c",
         before="                            proof.generation % 2 * AERO_PROOF_SLOT_BYTES,",
-        after="                            0,"),
+        after="                            0,",
+        judges=("unit engine.wal_writer", "flip")),
     Mutant(
         "log/proof-never-synced",
         "idle time and rotation leave the proof in the page cache",

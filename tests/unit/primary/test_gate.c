@@ -227,6 +227,38 @@ static void test_grants_and_acknowledgements_are_remembered(void **state)
     bench_free(bench);
 }
 
+/* Decision 22: behind a manifest that failed nothing is written, truncated or checkpointed before a restart. */
+static void test_a_manifest_that_fails_ends_writes_and_checkpoints(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    struct aero_core_request request;
+    start(bench);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_SNAPSHOT_GRANTED,
+                                           .snapshot = {.sequence = 4}});
+    while (aero_primary_next_request(bench->primary, &request)) {
+        bool is_manifest = request.owner == AERO_OWNER_CHECKPOINT;
+        const struct aero_disk_completion done = {
+            .request_id = request.request->id,
+            .status = is_manifest ? aero_error(AERO_IO) : aero_ok(),
+            .failed_op = is_manifest ? 1 : request.request->op_count,
+        };
+        aero_primary_on_completion(bench->primary, request.owner, &done);
+    }
+    aero_primary_end_turn(bench->primary);
+    assert_false(takes_writes(bench));
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_SNAPSHOT_GRANTED,
+                                           .snapshot = {.sequence = 3}});
+    while (aero_primary_next_request(bench->primary, &request)) {
+        assert_int_not_equal(request.owner, AERO_OWNER_CHECKPOINT);
+        const struct aero_disk_completion done = {.request_id = request.request->id,
+                                                  .status = aero_ok(),
+                                                  .failed_op = request.request->op_count};
+        aero_primary_on_completion(bench->primary, request.owner, &done);
+    }
+    bench_free(bench);
+}
+
 /* Decision 21: a clock that jumped over the restart expires nothing before an operator confirms it. */
 static void test_a_clock_that_jumped_over_the_restart_does_not_count(void **state)
 {
@@ -253,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_a_fence_is_told_only_once_it_is_durable),
         cmocka_unit_test(test_only_a_replica_that_resumes_opens_writes_after_a_cut),
         cmocka_unit_test(test_grants_and_acknowledgements_are_remembered),
+        cmocka_unit_test(test_a_manifest_that_fails_ends_writes_and_checkpoints),
         cmocka_unit_test(test_a_clock_that_jumped_over_the_restart_does_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
