@@ -113,6 +113,14 @@ static bool set_one(struct aero_call *call, size_t i)
                           name);
         return false;
     }
+    if (call->arguments[i + 1].length !=
+        strnlen((const char *)call->arguments[i + 1].data, call->arguments[i + 1].length)) {
+        aero_call_error_f(call,
+                          "ERR CONFIG SET failed (possibly related to argument '%s') - the "
+                          "value holds a zero byte",
+                          name);
+        return false;
+    }
     if (!server->config.set(server->config.self, name, value_text(server, call->arguments[i + 1]),
                             &error)) {
         aero_call_error_f(call, "ERR CONFIG SET failed (possibly related to argument '%s') - %s",

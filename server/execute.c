@@ -321,6 +321,7 @@ static bool evaluate(struct aero_call *call, size_t begin)
 {
     struct aero_session *session = call->session;
     uint8_t database = session->database;
+    bool watch_dirty = session->watch_dirty;
     if (!has_room(call)) {
         return false;
     }
@@ -330,6 +331,7 @@ static bool evaluate(struct aero_call *call, size_t begin)
         aero_commit_take_back(call);
         session->output.bytes.length = begin;
         session->database = database;
+        session->watch_dirty = watch_dirty; /* by what was just taken back */
         if (call->outcome == AERO_CALL_NO_ROOM) {
             return false;
         }

@@ -200,7 +200,9 @@ void aero_session_on_input(struct aero_session *session, struct aero_slice input
 /* The peer will send no more (it may still read): what it asked for is answered, then
  * aero_session_should_close. An unfinished request is dropped. */
 void aero_session_on_end(struct aero_session *session);
-/* False while parked, blocked, paused or closing: the host leaves the bytes in the socket (FM-7.1). */
+/* It waits for something other than its own commits, maybe for ever: nobody should wait for it. */
+bool aero_session_is_blocked(const struct aero_session *session);
+/* False while parked, blocked, paused, ended or closing: the host leaves the bytes in the socket (FM-7.1). */
 bool aero_session_wants_input(const struct aero_session *session);
 /* What may leave now: released replies only. Borrowed until the next call on the session. */
 struct aero_slice aero_session_output(const struct aero_session *session);

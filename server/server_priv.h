@@ -168,6 +168,7 @@ struct aero_session {
     bool running; /* inside execution: no re-entry */
     bool parked;
     bool paused; /* over a pause limit */
+    bool ended;  /* no more input comes: closes once what came is answered */
     bool closing;
     bool killed;
     char close_reason[96];
@@ -191,6 +192,7 @@ struct aero_session {
     struct aero_multi multi;
     struct aero_link watches;
     size_t watch_count;
+    size_t watch_bytes; /* of the watched keys */
     bool watch_dirty;
     struct aero_block block;
 };

@@ -169,7 +169,7 @@ void aero_session_finish_reply(struct aero_session *session, size_t begin, uint6
 
 void aero_session_make_runnable(struct aero_session *session)
 {
-    if (session->input.length != 0 && !session->parked && !session->closing &&
+    if ((session->input.length != 0 || session->ended) && !session->parked && !session->closing &&
         session->block.kind == AERO_BLOCK_NONE && aero_link_alone(&session->by_run)) {
         aero_link_join_last(&session->server->runnable, &session->by_run);
     }
@@ -273,17 +273,28 @@ void aero_session_run(struct aero_session *session)
     size_t done = execute_bytes(session, aero_buffer_slice(&session->input));
     aero_buffer_consume(&session->input, done);
     keep_within_limit(session);
+    if (session->ended && may_execute(session)) {
+        aero_session_begin_close(session,
+                                 ""); /* what is left, if anything, is an unfinished request */
+    }
 }
 
 void aero_session_on_end(struct aero_session *session)
 {
-    aero_session_begin_close(session, "");
+    session->ended = true;
+    aero_session_make_runnable(session);
+}
+
+bool aero_session_is_blocked(const struct aero_session *session)
+{
+    return session->block.kind != AERO_BLOCK_NONE;
 }
 
 bool aero_session_wants_input(const struct aero_session *session)
 {
-    return !session->closing && !session->parked && session->block.kind == AERO_BLOCK_NONE &&
-           aero_link_alone(&session->by_run) && !aero_session_over_pause_limit(session);
+    return !session->closing && !session->ended && !session->parked &&
+           !aero_session_is_blocked(session) && aero_link_alone(&session->by_run) &&
+           !aero_session_over_pause_limit(session);
 }
 
 struct aero_slice aero_session_output(const struct aero_session *session)

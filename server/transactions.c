@@ -39,6 +39,7 @@ void aero_unwatch(struct aero_session *session)
 {
     aero_watch_clear(&session->server->watches, &session->watches);
     session->watch_count = 0;
+    session->watch_bytes = 0;
     session->watch_dirty = false;
 }
 
@@ -161,6 +162,7 @@ static void watch_key(struct aero_call *call, struct aero_slice key)
         return;
     }
     session->watch_count++;
+    session->watch_bytes += engine_key.length;
     watch->expired = has_expired(server, engine_key);
     if (is_replica(server)) {
         watch->digest = entry_digest(server, engine_key);
@@ -169,6 +171,15 @@ static void watch_key(struct aero_call *call, struct aero_slice key)
     if (touched.value > ops->durable(server->node.self).value) {
         session->watch_dirty = true;
     }
+}
+
+static bool watched_bytes_fit(const struct aero_call *call)
+{
+    size_t bytes = call->session->watch_bytes;
+    for (size_t i = 1; i < call->argument_count; i++) {
+        bytes += call->arguments[i].length;
+    }
+    return bytes <= call->server->options.query_bytes_max;
 }
 
 void aero_command_watch(struct aero_call *call)
@@ -181,6 +192,11 @@ void aero_command_watch(struct aero_call *call)
         call->server->options.watch_count_max) {
         aero_call_error_f(call, "ERR more than %u watched keys",
                           call->server->options.watch_count_max);
+        return;
+    }
+    if (!watched_bytes_fit(call)) {
+        aero_call_error_f(call, "ERR the watched keys exceed client_query_buffer_limit (%zu bytes)",
+                          call->server->options.query_bytes_max);
         return;
     }
     for (size_t i = 1; i < call->argument_count; i++) {

@@ -75,10 +75,13 @@ static bool has_room(void *self, size_t bytes)
 {
     struct fake_node *node = self;
     AERO_ASSERT(bytes <= node->commit_bytes_max);
-    if (!node->full && bytes > node->room_granted) {
+    if (node->full || (node->room_bytes != 0 && bytes > node->room_bytes)) {
+        return false;
+    }
+    if (bytes > node->room_granted) {
         node->room_granted = bytes;
     }
-    return !node->full;
+    return true;
 }
 
 static size_t commit_bytes_max(void *self)

@@ -31,6 +31,7 @@ struct fake_node {
     const char *read_error;  /* NULL: reads are served */
     const char *write_error; /* NULL: writes are taken */
     bool full;               /* has_room says no */
+    size_t room_bytes;       /* has_room says no to more; 0: to nothing */
     size_t room_granted;     /* since the last commit; a commit must have asked for its size */
     size_t commit_bytes_max;
     bool open;

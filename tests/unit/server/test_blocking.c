@@ -249,6 +249,61 @@ static void test_parked_exec_runs_as_a_whole_later(void **state)
     conversation_expect(a, "*2 :1 :2");
 }
 
+/* Its own effects, taken back for want of room, are no touch by somebody else. */
+static void test_parked_exec_is_not_aborted_by_itself(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    char set[512] = "SET k ";
+    memset(set + strlen(set), 'v', 400);
+    conversation_ask(&talk, a, set, "+OK");
+    conversation_send_raw(a, "WATCH k\r\nMULTI\r\nAPPEND k x\r\n");
+    conversation_expect(a, "+OK +OK +QUEUED");
+    talk.node.room_bytes = 300; /* for the request, not for its effects */
+    conversation_send(a, "EXEC");
+    conversation_expect(a, "");
+    assert_false(aero_session_wants_input(a));
+    talk.node.room_bytes = 0;
+    aero_server_resume(talk.server);
+    conversation_sync(&talk);
+    conversation_expect(a, "*1 :401");
+}
+
+/* The peer sends no more: what it had asked for is answered all the same, whatever stood in the way. */
+static void test_end_of_input_behind_a_parked_write_waits_for_it(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    talk.node.full = true;
+    conversation_send_raw(a, "SET k v\r\nGET k\r\nGET");
+    aero_session_on_end(a);
+    aero_server_resume(talk.server);
+    assert_false(aero_session_wants_input(a));
+    assert_false(aero_session_should_close(a));
+    talk.node.full = false;
+    aero_server_resume(talk.server);
+    assert_false(aero_session_should_close(a)); /* its replies are held */
+    conversation_sync(&talk);
+    conversation_expect(a, "+OK $1 v");
+    assert_true(aero_session_should_close(a));
+}
+
+static void test_end_of_input_of_a_blocked_session_waits_for_the_answer(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    conversation_send_raw(a, "WAIT 1 100\r\nPING\r\n");
+    assert_true(aero_session_is_blocked(a));
+    aero_session_on_end(a);
+    aero_server_resume(talk.server);
+    assert_false(aero_session_should_close(a));
+    conversation_tick_ms(&talk, 100);
+    aero_server_resume(talk.server);
+    assert_false(aero_session_is_blocked(a));
+    conversation_expect(a, ":0 +PONG");
+    assert_true(aero_session_should_close(a));
+}
+
 /* A read that would have to log a deletion waits for room as a write does, and nothing of it happened meanwhile. */
 static void test_read_of_a_due_key_parks_without_room(void **state)
 {
@@ -287,6 +342,9 @@ int main(void)
         TEST(test_closing_a_blocked_session_is_fine),
         TEST(test_parked_writes_go_on_in_order_when_there_is_room),
         TEST(test_parked_exec_runs_as_a_whole_later),
+        TEST(test_parked_exec_is_not_aborted_by_itself),
+        TEST(test_end_of_input_behind_a_parked_write_waits_for_it),
+        TEST(test_end_of_input_of_a_blocked_session_waits_for_the_answer),
         TEST(test_read_of_a_due_key_parks_without_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,6 +254,27 @@ static void test_output_over_the_pause_limit_pauses(void **state)
     assert_true(aero_session_wants_input(a));
 }
 
+/* `(echo GET a; ...) | nc -N` of a client that reads slowly: all of it is answered before the connection ends. */
+static void test_end_of_input_of_a_paused_session_drops_nothing(void **state)
+{
+    (void)state;
+    talk.options.output_pause_bytes = 10;
+    conversation_restart(&talk);
+    struct aero_session *a = conversation_open(&talk);
+    conversation_send_raw(a, "ECHO aaaaaaaaaa\r\nECHO bbbbbbbbbb\r\nSET k v\r\nECH");
+    aero_session_on_end(a);
+    aero_server_resume(talk.server);
+    assert_false(aero_session_wants_input(a));
+    assert_false(aero_session_should_close(a));
+    for (unsigned i = 0; i < 8 && !aero_session_should_close(a); i++) {
+        aero_session_sent(a, aero_session_output(a).length);
+        aero_server_resume(talk.server);
+        conversation_sync(&talk);
+    }
+    assert_int_equal(talk.node.commits, 1);
+    assert_true(aero_session_should_close(a));
+}
+
 static void test_held_replies_over_the_limit_pause(void **state)
 {
     (void)state;
@@ -489,6 +510,7 @@ int main(void)
         TEST(test_argument_above_the_limit_is_refused),
         TEST(test_key_above_the_limit_is_refused),
         TEST(test_output_over_the_pause_limit_pauses),
+        TEST(test_end_of_input_of_a_paused_session_drops_nothing),
         TEST(test_held_replies_over_the_limit_pause),
         TEST(test_reply_above_the_output_limit_closes),
         TEST(test_idle_session_is_closed_and_a_busy_one_is_not),

@@ -289,6 +289,19 @@ static void test_queue_is_bounded(void **state)
                      "-EXECABORT Transaction discarded because of previous errors.");
 }
 
+static void test_watched_keys_are_bounded_by_their_bytes(void **state)
+{
+    (void)state;
+    talk.options.query_bytes_max = 20;
+    conversation_restart(&talk);
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "WATCH aaaaaaaaaa", "+OK");
+    conversation_ask(&talk, a, "WATCH bbbbbbbbbbb",
+                     "-ERR the watched keys exceed client_query_buffer_limit (20 bytes)");
+    conversation_ask(&talk, a, "UNWATCH", "+OK");
+    conversation_ask(&talk, a, "WATCH bbbbbbbbbbb", "+OK");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
@@ -311,6 +324,7 @@ int main(void)
         TEST(test_writes_closed_between_queue_and_exec_abort),
         TEST(test_failed_exec_gets_one_error),
         TEST(test_queue_is_bounded),
+        TEST(test_watched_keys_are_bounded_by_their_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
