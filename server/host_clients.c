@@ -8,13 +8,16 @@
  *        +--the peer sends no more--> ENDED --all replies sent--> closed
  *
  * Callbacks of libevent note a connection in `noted`; closing one leaves a hole there. A stopped
- * connection is watched for its peer's hang-up, so that a client that blocks for ever does not
- * outlive its peer. */
+ * connection is watched for its peer's hang-up: a session that blocks, maybe for ever, does not
+ * outlive its peer, whatever it left unread. One that is stopped for another reason goes on, and
+ * meets the end by reading. */
 #include "server/host_clients.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,7 +32,7 @@
 #define ACCEPT_BATCH 64
 /* Out of descriptors: look again after this long instead of spinning. */
 #define ACCEPT_PAUSE_MS 100
-/* Descriptors beside those of clients: segments, snapshots, listeners, replicas. */
+/* Descriptors beside two a client: segments, snapshots, listeners, replicas. */
 #define OTHER_DESCRIPTORS 256
 
 struct client {
@@ -39,12 +42,12 @@ struct client {
     struct event writable;
     struct event hung_up;
     int fd;
+    int hang_up_fd; /* while stopped, of the same socket, watched for edges: bytes left unread are told of once; -1 */
     bool stopped;
-    bool ended; /* the peer sends no more */
+    bool ended; /* the peer sends no more: read to the end, or it hung up while stopped */
     bool output_blocked;
     bool has_input; /* noted: readable */
     bool has_room;  /* noted: writable */
-    bool has_end;   /* noted: the peer hung up while its session takes no input */
     bool is_noted;
     size_t noted_index;
     size_t index; /* in all */
@@ -110,13 +113,16 @@ static void on_writable(evutil_socket_t fd, short what, void *self)
     note_client(client);
 }
 
+/* Bytes came, or the end, or the connection broke. */
 static void on_hung_up(evutil_socket_t fd, short what, void *self)
 {
     struct client *client = self;
-    (void)fd;
+    struct pollfd asked = {.fd = fd, .events = POLLRDHUP};
     (void)what;
-    client->has_end = true;
-    note_client(client);
+    if (poll(&asked, 1, 0) > 0) {
+        client->ended = true;
+        note_client(client);
+    }
 }
 
 static void on_listener(evutil_socket_t fd, short what, void *self)
@@ -161,7 +167,7 @@ static void raise_descriptor_limit(const struct aero_host_clients *clients)
 {
     struct rlimit limit;
     rlim_t wanted =
-        (rlim_t)aero_config_integer(clients->options.config, "maxclients") + OTHER_DESCRIPTORS;
+        2 * (rlim_t)aero_config_integer(clients->options.config, "maxclients") + OTHER_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
         return;
     }
@@ -191,6 +197,27 @@ struct aero_host_clients *aero_host_clients_new(const struct aero_host_clients_o
     return clients;
 }
 
+/* A connection that broke stays readable and writable for ever: on the descriptor whose events nobody takes, the loop would
+ * spin. Without a descriptor for it the client is not watched. */
+static void watch_hang_up(struct client *client)
+{
+    client->hang_up_fd = fcntl(client->fd, F_DUPFD_CLOEXEC, 0);
+    if (client->hang_up_fd >= 0) {
+        event_assign(&client->hung_up, client->owner->options.base, client->hang_up_fd,
+                     EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_hung_up, client);
+        add_event(&client->hung_up);
+    }
+}
+
+static void ignore_hang_up(struct client *client)
+{
+    if (client->hang_up_fd >= 0) {
+        event_del(&client->hung_up);
+        close(client->hang_up_fd);
+        client->hang_up_fd = -1;
+    }
+}
+
 static void close_client(struct client *client)
 {
     struct aero_host_clients *clients = client->owner;
@@ -202,7 +229,7 @@ static void close_client(struct client *client)
     }
     event_del(&client->readable);
     event_del(&client->writable);
-    event_del(&client->hung_up);
+    ignore_hang_up(client);
     if (client->is_noted) {
         clients->noted.items[client->noted_index] = NULL;
     }
@@ -235,10 +262,10 @@ static void open_client(struct aero_host_clients *clients, int fd,
     struct client *client = aero_calloc(1, sizeof *client);
     client->owner = clients;
     client->fd = fd;
+    client->hang_up_fd = -1;
     event_assign(&client->readable, clients->options.base, fd, EV_READ | EV_PERSIST, on_readable,
                  client);
     event_assign(&client->writable, clients->options.base, fd, EV_WRITE, on_writable, client);
-    event_assign(&client->hung_up, clients->options.base, fd, EV_CLOSED, on_hung_up, client);
     client->session =
         aero_session_open(clients->options.server, &(struct aero_session_options){
                                                        .peer_address = peer->text,
@@ -288,13 +315,14 @@ static void watch_input(struct client *client)
     }
     client->stopped = !wants;
     if (wants) {
-        event_del(&client->hung_up);
+        client->ended = false; /* what stands before the end is read first */
+        ignore_hang_up(client);
         add_event(&client->readable);
         return;
     }
     event_del(&client->readable);
     if (!client->ended) {
-        add_event(&client->hung_up);
+        watch_hang_up(client);
     }
 }
 
@@ -325,6 +353,11 @@ static bool read_client(struct client *client)
     return false;
 }
 
+static bool is_abandoned(const struct client *client)
+{
+    return client->ended && aero_session_is_blocked(client->session);
+}
+
 /* False: the connection is gone. */
 static bool send_output(struct client *client)
 {
@@ -349,7 +382,7 @@ static bool send_output(struct client *client)
             add_event(&client->writable);
         }
     }
-    if (aero_session_should_close(client->session)) {
+    if (aero_session_should_close(client->session) || is_abandoned(client)) {
         close_client(client);
         return false;
     }
@@ -357,22 +390,12 @@ static bool send_output(struct client *client)
     return true;
 }
 
-/* Nothing unread stands before the end: with unread requests the end is met by reading them. */
-static bool is_at_end(const struct client *client)
-{
-    char byte;
-    return recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 static void serve_noted(struct client *client)
 {
     client->is_noted = false;
-    if (client->has_end) {
-        client->has_end = false;
-        if (is_at_end(client)) {
-            close_client(client);
-            return;
-        }
+    if (is_abandoned(client)) {
+        close_client(client);
+        return;
     }
     if (client->has_room) {
         client->has_room = false;

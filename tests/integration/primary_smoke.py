@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import unittest
 
@@ -88,6 +89,45 @@ class Clients(DaemonCase):
                         break
                     replies += more
             self.assertEqual(replies, b"+OK\r\n$1\r\n1\r\n")
+
+    def test_a_pipeline_that_ends_before_it_is_read_is_answered_whole(self):
+        primary = self.primary()
+        self.cli(primary, "SET", "big", "x" * 100000)
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+            link.sendall(b"GET big\r\n" * 100 + b"SET last 1\r\n")
+            link.shutdown(socket.SHUT_WR)
+            length = 0
+            tail = b""
+            while True:
+                more = link.recv(1 << 20)
+                if not more:
+                    break
+                length += len(more)
+                tail = (tail + more)[-5:]
+        self.assertEqual(length, 100 * (len(b"$100000\r\n") + 100002) + 5)
+        self.assertEqual(tail, b"+OK\r\n")
+        self.assertEqual(self.cli(primary, "GET", "last"), "1")
+
+    def test_a_client_that_blocks_does_not_outlive_its_peer(self):
+        primary = self.primary()
+        for behind, reset in ((b"", False), (b"PING\r\n", False), (b"PING\r\n", True)):
+            with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+                link.sendall(b"SET a 1\r\nWAIT 9 0\r\n")
+                self.assertEqual(link.recv(64), b"+OK\r\n")
+                wait_for(lambda: "blocked_clients:1" in self.cli(primary, "INFO", "clients"),
+                         "the client to block", 30)
+                link.sendall(behind)
+                if reset:
+                    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            wait_for(lambda: "blocked_clients:0" in self.cli(primary, "INFO", "clients"),
+                     "the blocked client to go", 30)
+
+    def test_config_set_refuses_a_zero_byte(self):
+        primary = self.primary()
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+            link.sendall(b"*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$11\r\nrequirepass\r\n$6\r\na\0long\r\n")
+            self.assertIn(b"holds a zero byte", link.recv(256))
+        self.assertEqual(self.cli(primary, "PING"), "PONG")
 
     def test_large_values_pass_both_ways(self):
         primary = self.primary()
