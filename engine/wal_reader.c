@@ -42,9 +42,9 @@ static aero_status read_piece(struct aero_wal_reader *reader, uint64_t offset, u
     const struct aero_disk_ops *ops = reader->disk.ops;
     size_t got = 0;
     aero_status status = ops->read(reader->disk.self, reader->file, offset, data, length, &got);
-    *out_bad = !aero_is_ok(status) || got < length;
     if (aero_is_ok(status) || status.code == AERO_CRASHED) {
         *out_got = got;
+        *out_bad = got < length;
         return status;
     }
     size_t done = 0;
@@ -62,6 +62,7 @@ static aero_status read_piece(struct aero_wal_reader *reader, uint64_t offset, u
         done += piece;
     }
     *out_got = done;
+    *out_bad = done < length;
     return aero_ok();
 }
 

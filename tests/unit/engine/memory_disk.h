@@ -38,6 +38,7 @@ struct memory_disk {
     struct memory_fault fault;
     uint64_t bad_from; /* reads that touch [bad_from, bad_to) fail with EIO */
     uint64_t bad_to;
+    unsigned bad_reads;             /* so many of them, then none; 0: all */
     char trace[MEMORY_TRACE_BYTES]; /* "call name;" of every call that changes something */
     size_t trace_length;
 };
@@ -132,6 +133,8 @@ static inline aero_status memory_read(void *self, struct aero_disk_file *file, u
     struct memory_disk *disk = self;
     const struct aero_buffer *bytes = &file->file->bytes;
     if (offset < disk->bad_to && offset + length > disk->bad_from) {
+        disk->bad_to = disk->bad_reads == 1 ? 0 : disk->bad_to;
+        disk->bad_reads -= disk->bad_reads != 0;
         return aero_error_errno(EIO);
     }
     size_t rest = offset < bytes->length ? bytes->length - (size_t)offset : 0;

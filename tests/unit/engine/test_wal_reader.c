@@ -395,6 +395,20 @@ static void test_reader_treats_an_unreadable_page_as_invalid_bytes(void **state)
                      AERO_IO);
 }
 
+/* One read of a window that the disk refuses, and gives when it is asked again page by page: nothing is missing. */
+static void test_reader_goes_on_behind_a_read_that_failed_once(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t end = put_records(f, 30000, 100);
+    f->disk.bad_from = end / 2;
+    f->disk.bad_to = end / 2 + 1;
+    f->disk.bad_reads = 1;
+    struct outcome outcome = read_all(f, 0);
+    assert_int_equal(f->disk.bad_reads, 0);
+    assert_int_equal(outcome.stop, AERO_STOP_CLEAN);
+    assert_true(outcome.count == f->count && outcome.offset == end);
+}
+
 static void test_reader_open_reports_what_is_wrong_with_the_header(void **state)
 {
     struct fixture *f = *state;
@@ -428,6 +442,7 @@ int main(void)
         WITH_SEGMENT(test_reader_stops_invalid_at_unclassifiable_bytes),
         WITH_SEGMENT(test_reader_scan_sees_headers_across_its_pieces_and_its_own_footer),
         WITH_SEGMENT(test_reader_treats_an_unreadable_page_as_invalid_bytes),
+        WITH_SEGMENT(test_reader_goes_on_behind_a_read_that_failed_once),
         WITH_SEGMENT(test_reader_open_reports_what_is_wrong_with_the_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
