@@ -7,13 +7,20 @@
 #include "shipping/view.h"
 #include "tests/simulation/sim_worker.h"
 
-static void meet_higher_epoch(struct story *story, enum aero_sender_event_kind kind)
+static void tell_core(struct story *story, enum aero_sender_event_kind kind, const char *text)
 {
     struct aero_fleet_event event = {.kind = kind, .connection = 1000};
     snprintf(event.name, sizeof event.name, "replica9");
-    snprintf(event.text, sizeof event.text, "another primary of epoch 2 forks at LSN 1");
+    snprintf(event.text, sizeof event.text, "%s", text);
     aero_primary_on_fleet_event(node_of(story, 0)->primary, &event);
     aero_sim_node_wake(node_of(story, 0));
+}
+
+/* Then an audit, behind which senders get a new view at once, whatever of the manifest is durable. */
+static void meet_higher_epoch(struct story *story, enum aero_sender_event_kind kind)
+{
+    tell_core(story, kind, "another primary of epoch 2 forks at LSN 1");
+    tell_core(story, AERO_SENDER_DIGEST_MISMATCH, "");
 }
 
 static bool may_say_so(struct story *story)
