@@ -284,6 +284,7 @@ void aero_primary_link_free(struct aero_primary_link *link)
 
 /* ---- The loop's side ---- */
 
+/* What comes meanwhile waits for the next turn: a link that floods holds up no client. */
 static void deliver(void *self)
 {
     struct aero_primary_link *link = self;
@@ -292,7 +293,8 @@ static void deliver(void *self)
     uint64_t connection;
     char name[AERO_NODE_NAME_MAX];
     bool wake = false;
-    while (aero_mailbox_take_event(&link->mailbox, &event, &wake)) {
+    size_t left = AERO_MAILBOX_EVENTS_MAX;
+    while (left-- > 0 && aero_mailbox_take_event(&link->mailbox, &event, &wake)) {
         aero_primary_on_fleet_event(link->options.primary, &event);
         if (event.kind == AERO_SENDER_PROGRESS) {
             aero_shipment_on_acknowledged(&link->shipment, event.durable);

@@ -100,9 +100,14 @@ static void close_authority(struct aero_primary *primary, enum aero_write_gate g
     aero_primary_follow_wal(primary);
 }
 
-/* Decision 20: the primary audits itself, and while that fails it seeds nobody. */
-static void audit(struct aero_primary *primary)
+/* Decision 20: the primary audits itself, and while that fails it seeds nobody. One audit answers for every digest that
+ * came before it, so that a replica cannot have the keyspace walked again and again. */
+static void audit(struct aero_primary *primary, aero_lsn doubted)
 {
+    if (doubted.value <= primary->audited.value) {
+        return;
+    }
+    primary->audited = aero_pipeline_evaluated(primary->pipeline);
     struct aero_view *view = aero_view_open(aero_pipeline_tree(primary->pipeline));
     primary->must_not_seed = !aero_view_audit(view);
     aero_view_close(view);
@@ -171,7 +176,7 @@ void aero_primary_on_fleet_event(struct aero_primary *primary, const struct aero
         break;
     case AERO_SENDER_DIGEST_MISMATCH:
         log_doubt(primary, "digest_mismatch_reported", event);
-        audit(primary);
+        audit(primary, event->mismatch.lsn);
         break;
     case AERO_SENDER_DAMAGED:
         log_doubt(primary, "wal_damaged", event);

@@ -64,6 +64,11 @@ const struct aero_shipping_source *aero_sender_source(const struct aero_sender *
     return aero_shipping_view_source(sender->view);
 }
 
+static bool is_greeted(const struct aero_sender *sender)
+{
+    return sender->hello.type == AERO_FRAME_HELLO;
+}
+
 /* ---- Saying
  * -----------------------------------------------------------------------------------------------
  * */
@@ -76,7 +81,7 @@ void aero_sender_say(struct aero_sender *sender, const struct aero_message *mess
 static struct aero_sender_event describe(const struct aero_sender *sender,
                                          enum aero_sender_event_kind kind)
 {
-    bool greeted = sender->hello.type == AERO_FRAME_HELLO;
+    bool greeted = is_greeted(sender);
     return (struct aero_sender_event){
         .kind = kind,
         .node_id = sender->hello.as.hello.node_id,
@@ -395,20 +400,33 @@ static void on_record_bytes(struct aero_sender *sender,
                                 "claim that records were lost does not count");
 }
 
+/* Only of a record that the replica has from here, and once: it has halted, and the owner's audit costs a walk of
+ * the whole keyspace. */
 static void on_mismatch(struct aero_sender *sender,
                         const struct aero_message_digest_mismatch *mismatch)
 {
+    if (sender->state != AERO_SENDER_RESUMING || mismatch->lsn.value == 0 ||
+        mismatch->lsn.value > sender->cursor.position.lsn.value) {
+        refuse(sender, "a digest mismatch for what was not sent");
+        return;
+    }
     struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_DIGEST_MISMATCH);
     event->mismatch = *mismatch;
     snprintf(event->text, sizeof event->text,
              "replica '%s' replayed to another state than the digest at LSN %" PRIu64 " names",
              sender->peer_name, mismatch->lsn.value);
+    close_link(sender, event->text);
 }
 
 static void on_message(struct aero_sender *sender, struct aero_message *message)
 {
     if (!has_event_room(sender)) {
         refuse(sender, "too many messages at once");
+        return;
+    }
+    if (!is_greeted(sender) && message->type != AERO_FRAME_HELLO &&
+        message->type != AERO_FRAME_BYE) {
+        refuse(sender, "a message before the Hello");
         return;
     }
     switch ((int)message->type) {
@@ -441,7 +459,9 @@ void aero_sender_on_bytes(struct aero_sender *sender, struct aero_slice plaintex
     if (sender->state == AERO_SENDER_STATE_CLOSED) {
         return;
     }
-    sender->heard_at = now;
+    if (is_greeted(sender)) { /* until then the peer has the timeout for its whole Hello */
+        sender->heard_at = now;
+    }
     aero_frame_reader_feed(&sender->frames, plaintext);
     while (sender->state != AERO_SENDER_STATE_CLOSED) {
         struct aero_frame frame;

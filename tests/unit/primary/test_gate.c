@@ -259,6 +259,25 @@ static void test_a_manifest_that_fails_ends_writes_and_checkpoints(void **state)
     bench_free(bench);
 }
 
+/* Decision 20: an audit walks the whole keyspace, and answers for every digest before it: only one behind it is worth
+ * another. */
+static void test_one_audit_answers_for_all_digests_before_it(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    start(bench);
+    struct aero_fleet_event told = {.kind = AERO_SENDER_DIGEST_MISMATCH,
+                                    .mismatch = {.lsn = {.value = END_LSN - 1}}};
+    const bool audits[] = {true, false, true};
+    for (size_t i = 0; i < sizeof audits / sizeof audits[0]; i++) {
+        bench->primary->view_is_stale = false;
+        tell(bench, &told);
+        assert_true(bench->primary->view_is_stale == audits[i]);
+        told.mismatch.lsn.value++;
+    }
+    bench_free(bench);
+}
+
 /* Decision 21: a clock that jumped over the restart expires nothing before an operator confirms it. */
 static void test_a_clock_that_jumped_over_the_restart_does_not_count(void **state)
 {
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_only_a_replica_that_resumes_opens_writes_after_a_cut),
         cmocka_unit_test(test_grants_and_acknowledgements_are_remembered),
         cmocka_unit_test(test_a_manifest_that_fails_ends_writes_and_checkpoints),
+        cmocka_unit_test(test_one_audit_answers_for_all_digests_before_it),
         cmocka_unit_test(test_a_clock_that_jumped_over_the_restart_does_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
