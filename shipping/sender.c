@@ -335,6 +335,13 @@ static void on_hello(struct aero_sender *sender, struct aero_message *message)
     decide(sender);
 }
 
+/* Not of what was received: a bootstrapped replica has its snapshot's state, which may be ahead of its WAL. But no snapshot is
+ * ahead of what is durable here. */
+static bool is_sound_applied(const struct aero_sender *sender, const struct aero_message_ack *ack)
+{
+    return ack->applied.value <= sender->durable.position.lsn.value;
+}
+
 /* For this link, and of what went over it: anything else is a broken peer (decision 23). */
 static bool is_sound_ack(const struct aero_sender *sender, const struct aero_message_ack *ack)
 {
@@ -347,7 +354,7 @@ static bool is_sound_ack(const struct aero_sender *sender, const struct aero_mes
     }
     return sender->state != AERO_SENDER_RESUMING ||
            (ack->received.value <= sender->cursor.position.lsn.value &&
-            ack->durable.value <= ack->received.value &&
+            ack->durable.value <= ack->received.value && is_sound_applied(sender, ack) &&
             ack->durable_sequence <= sender->cursor.sequence);
 }
 

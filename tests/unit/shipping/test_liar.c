@@ -543,12 +543,13 @@ static void test_acknowledgement_that_cannot_be_ends_the_link(void **state)
                                            .applied = {.value = 14},
                                            .durable_sequence = 3,
                                            .credit_bytes = (uint64_t)1 << 40};
-    struct aero_message_ack lies[] = {sound, sound, sound, sound, sound, sound};
+    struct aero_message_ack lies[] = {sound, sound, sound, sound, sound, sound, sound};
     lies[1].link_nonce = fake_id(3999);
     lies[2].received.value = 15;
     lies[3].received.value = 13;
     lies[4].durable_sequence = 4;
     lies[5].credit_bytes = 1;
+    lies[6].applied.value = 15;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         struct link *link = streaming();
         struct aero_buffer frames = {0};
