@@ -117,7 +117,9 @@ static aero_status posix_open(void *self, const char *name, enum aero_disk_open 
         AERO_TRY(check_writable(disk));
     }
     int fd = -1;
-    AERO_TRY(open_below(disk, name, open_flags(how) | O_NOFOLLOW, &fd));
+    /* O_NONBLOCK has no effect on regular files; a FIFO in the place of one would hold up its opener until somebody
+     * writes into it, here it is opened at once and refused below (fifo(7)). */
+    AERO_TRY(open_below(disk, name, open_flags(how) | O_NOFOLLOW | O_NONBLOCK, &fd));
     struct stat facts;
     aero_status status = fstat(fd, &facts) == 0 ? aero_ok() : refused(disk, "fstat", name);
     if (aero_is_ok(status) && !S_ISREG(facts.st_mode)) {

@@ -177,6 +177,20 @@ static void test_open_follows_no_symbolic_link(void **state)
     assert_int_equal(open_file(f, "wal", AERO_DISK_READ, &file).code, AERO_INVALID);
 }
 
+/* Whoever opened one to read would wait for a writer for ever. The alarm ends the test if that comes back. */
+static void test_open_does_not_wait_for_the_other_end_of_a_fifo(void **state)
+{
+    struct fixture *f = *state;
+    struct aero_disk_file *file;
+    char path[96];
+    snprintf(path, sizeof path, "%s/manifest", f->directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(60);
+    assert_int_equal(open_file(f, "manifest", AERO_DISK_READ, &file).code, AERO_INVALID);
+    assert_int_equal(open_file(f, "manifest", AERO_DISK_WRITE, &file).code, AERO_INVALID);
+    alarm(0);
+}
+
 static void test_open_modes(void **state)
 {
     struct fixture *f = *state;
@@ -377,6 +391,7 @@ int main(void)
         WITH_DIRECTORY(test_a_witness_hears_of_every_refused_call),
         WITH_DIRECTORY(test_names_that_leave_the_directory_are_refused),
         WITH_DIRECTORY(test_open_follows_no_symbolic_link),
+        WITH_DIRECTORY(test_open_does_not_wait_for_the_other_end_of_a_fifo),
         WITH_DIRECTORY(test_open_modes),
         WITH_DIRECTORY(test_reuse_of_a_file_with_two_links_is_refused),
         WITH_DIRECTORY(test_read_past_the_end_is_short_and_no_error),
