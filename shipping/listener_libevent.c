@@ -54,6 +54,24 @@ void aero_listener_forget(struct aero_listener *listener, struct aero_connection
     listener->connection_count--;
 }
 
+/* Whoever is known stays; whoever connected and has proven nothing goes for the newest, the longest first, so that idle sockets
+ * keep nobody out. False: all have proven themselves. */
+static bool make_room(struct aero_listener *listener)
+{
+    if (listener->connection_count < listener->options.connections_max) {
+        return true;
+    }
+    struct aero_connection *oldest = NULL;
+    for (struct aero_connection *at = listener->connections; at != NULL; at = at->next) {
+        oldest = at->state == AERO_CONNECTION_SHAKING ? at : oldest; /* the newest is the first */
+    }
+    if (oldest == NULL) {
+        return false;
+    }
+    aero_connection_drop(oldest, "closed for a newer connection before its handshake ended");
+    return true;
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *self)
 {
     (void)what;
@@ -73,7 +91,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *self)
             aero_transport_arm(listener->resume, ACCEPT_PAUSE_MS);
             return;
         }
-        if (listener->connection_count >= listener->options.connections_max) {
+        if (!make_room(listener)) {
             close(accepted);
             continue;
         }

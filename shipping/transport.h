@@ -13,7 +13,7 @@
  * Bounds: at most output_bytes of ciphertext wait for the socket; at most gulp_bytes of plaintext
  * are delivered together, and one gulp of each connection in one turn of the event base
  * (EVLOOP_ONCE); a listener holds at most connections_max connections, of which those
- * without a finished handshake time out. The driver is transport_libevent.c. */
+ * without a finished handshake time out, and make room for newer ones when it is full. The driver is transport_libevent.c. */
 #ifndef AERO_SHIPPING_TRANSPORT_H
 #define AERO_SHIPPING_TRANSPORT_H
 

@@ -407,6 +407,34 @@ static void test_connections_beyond_the_limit_are_closed(void **state)
     world_free(world);
 }
 
+/* Sockets that prove nothing keep nobody out who can. */
+static void test_idle_sockets_make_room_for_a_peer_with_a_certificate(void **state)
+{
+    (void)state;
+    struct aero_transport_options options = {.connections_max = 3, .handshake_timeout_ms = 600000};
+    struct world *world = world_new(&options, NULL);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(aero_listener_port(world->listener)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int idle[4];
+    for (size_t i = 0; i < 4; i++) {
+        idle[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(idle[i], (struct sockaddr *)&address, sizeof address), 0);
+    }
+    run_until(world, &world->server.closed, 1);
+    char byte;
+    assert_int_equal(recv(idle[0], &byte, 1, 0), 0); /* the oldest */
+    dial(world, &options);
+    run_until(world, &world->server.opened, 1);
+    run_until(world, &world->client.opened, 1);
+    assert_int_equal(recv(idle[1], &byte, 1, 0), 0);
+    assert_int_equal(world->server.closed, 2);
+    for (size_t i = 0; i < 4; i++) {
+        close(idle[i]);
+    }
+    world_free(world);
+}
+
 static void test_port_in_use_is_said(void **state)
 {
     (void)state;
@@ -453,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_nobody_listening_is_told_with_the_address),
         cmocka_unit_test(test_silent_and_foreign_peers_are_dropped),
         cmocka_unit_test(test_connections_beyond_the_limit_are_closed),
+        cmocka_unit_test(test_idle_sockets_make_room_for_a_peer_with_a_certificate),
         cmocka_unit_test(test_port_in_use_is_said),
         cmocka_unit_test(test_new_certificates_count_for_the_next_connection),
     };
