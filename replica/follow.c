@@ -35,10 +35,14 @@ static void take_history(struct aero_replica *replica, const struct aero_receive
     struct aero_manifest *manifest =
         aero_checkpointer_edit(replica->checkpointer, &replica->history_edit);
     struct aero_history *mine = &manifest->history;
+    size_t shared = 0; /* what both begin with needs no search */
     for (size_t i = 0; i < action->history->incarnation_count; i++) {
         const struct aero_incarnation *entry = &action->history->incarnations[i];
-        if (aero_history_find(mine, entry->nonce) == NULL &&
-            !aero_is_ok(aero_history_add_incarnation(mine, entry))) {
+        if (shared < mine->incarnation_count &&
+            aero_id_equal(mine->incarnations[shared].nonce, entry->nonce)) {
+            shared++;
+        } else if (aero_history_find(mine, entry->nonce) == NULL &&
+                   !aero_is_ok(aero_history_add_incarnation(mine, entry))) {
             aero_replica_halt(replica, "history",
                               "the primary's incarnations do not continue the ones known here");
             return;

@@ -12,6 +12,9 @@
 #define WINDOW_DEFAULT_BYTES ((uint64_t)8 << 20)
 #define HEARTBEAT_DEFAULT_NS 1000000000ULL
 #define TIMEOUT_DEFAULT_NS 10000000000ULL
+/* One comes with a verdict; another only when an incarnation begins, which takes a start of the primary: more on one connection
+ * are work for nothing, and they take no credit. */
+#define HISTORIES_MAX 8U
 
 struct aero_receiver *aero_receiver_new(const struct aero_receiver_options *options)
 {
@@ -90,6 +93,7 @@ static void forget_connection(struct aero_receiver *receiver)
     receiver->arrived_bytes = 0;
     receiver->granted_bytes = 0;
     receiver->held_bytes = 0;
+    receiver->history_count = 0;
 }
 
 void aero_receiver_on_connected(struct aero_receiver *receiver,
@@ -117,6 +121,10 @@ void aero_receiver_restart(struct aero_receiver *receiver, const struct aero_mes
 static bool take_history(struct aero_receiver *receiver, struct aero_slice bytes)
 {
     struct aero_history history;
+    if (++receiver->history_count > HISTORIES_MAX) {
+        aero_receiver_fault(receiver, "more histories than a connection can need");
+        return false;
+    }
     if (!aero_is_ok(aero_history_decode(bytes, &history))) {
         aero_receiver_fault(receiver, "the primary's history does not decode");
         return false;

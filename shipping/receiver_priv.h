@@ -56,6 +56,7 @@ struct aero_receiver {
     struct aero_message verdict;      /* type 0: none yet on this connection */
     struct aero_history history;      /* the primary's */
     struct aero_history history_told; /* borrowed by the HISTORY action */
+    unsigned history_count;           /* on this connection */
 
     struct aero_receiver_log log;
     struct aero_buffer partial; /* the beginning of one record */

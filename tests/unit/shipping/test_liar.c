@@ -291,6 +291,32 @@ static void test_flood_of_messages_ends_the_link(void **state)
     link_free(link);
 }
 
+/* Histories take no credit, and each is work: a primary that goes on telling them is cut off. */
+static void test_flood_of_histories_ends_the_link(void **state)
+{
+    (void)state;
+    struct link *link = link_new();
+    grow(&link->primary);
+    link_connect(link);
+    link_run(link);
+    struct aero_buffer flood = {0};
+    struct aero_buffer history = {0};
+    aero_handshake_encode_history(&link->primary.history, &history);
+    struct aero_message message = {.type = AERO_FRAME_HISTORY};
+    message.as.history.history = aero_buffer_slice(&history);
+    for (unsigned i = 0; i < 40; i++) {
+        aero_message_append(&flood, &message);
+    }
+    aero_receiver_on_bytes(link->receiver, aero_buffer_slice(&flood), link->now);
+    link_take_actions(link);
+    assert_int_equal(link->actions[AERO_RECEIVER_HISTORY], 8);
+    assert_int_equal(link->actions[AERO_RECEIVER_RECONNECT], 1);
+    assert_non_null(strstr(link->reconnect_text, "more histories"));
+    aero_buffer_deinit(&history);
+    aero_buffer_deinit(&flood);
+    link_free(link);
+}
+
 static void test_more_than_was_granted_is_a_fault(void **state)
 {
     (void)state;
@@ -589,6 +615,7 @@ int main(void)
         cmocka_unit_test(test_hello_has_to_be_whole_within_the_timeout),
         cmocka_unit_test(test_digest_mismatch_counts_once_and_only_of_what_was_sent),
         cmocka_unit_test(test_flood_of_messages_ends_the_link),
+        cmocka_unit_test(test_flood_of_histories_ends_the_link),
         cmocka_unit_test(test_more_than_was_granted_is_a_fault),
         cmocka_unit_test(test_skipped_record_halts_as_gap),
         cmocka_unit_test(test_bytes_at_another_place_halt_as_gap),
