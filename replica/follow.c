@@ -10,6 +10,7 @@
 #include "engine/operation.h"
 #include "engine/record.h"
 #include "replica/replica_priv.h"
+#include "server/keyspace_codec.h"
 
 #define APPLY_BYTES_PER_TURN ((size_t)4 << 20)
 
@@ -265,7 +266,10 @@ static bool apply_record(struct aero_replica *replica, const struct aero_record_
             return false;
         }
     } else {
-        aero_status status = aero_apply_commit(replica->tree, payload, &replica->expiry_clock);
+        aero_status status = aero_error(AERO_CORRUPT);
+        if (aero_commit_fits_keyspace(payload)) {
+            status = aero_apply_commit(replica->tree, payload, &replica->expiry_clock);
+        }
         if (!aero_is_ok(status)) {
             snprintf(text, sizeof text, "the commit at LSN %llu is malformed",
                      (unsigned long long)header->lsn.value);

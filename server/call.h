@@ -64,6 +64,8 @@ void aero_refuse_unknown_command(struct aero_call *call);
 void aero_call_block(struct aero_call *call, const struct aero_block *block);
 
 /* keyspace.c */
+/* What stands in the keyspace is no value: the command gets that as its error. Data never ends the process. */
+void aero_refuse_entry(struct aero_call *call);
 enum aero_found {
     AERO_FOUND,
     AERO_ABSENT,

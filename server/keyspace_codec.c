@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/le.h"
+#include "engine/operation.h"
 
 #define RANGE_DEADLINES 'e'
 #define RANGE_KEYS 'k'
@@ -142,5 +143,36 @@ bool aero_decode_value(struct aero_slice value, struct aero_entry *out_entry)
     out_entry->type = value.data[0] & TYPE_MASK;
     out_entry->deadline_ms = deadline_ms;
     out_entry->payload = aero_slice_of(value.data + head, value.length - head);
+    return true;
+}
+
+static bool is_entry(struct aero_slice engine_key, struct aero_slice value)
+{
+    struct aero_slice user_key;
+    struct aero_entry entry;
+    uint64_t deadline_ms;
+    uint8_t database = engine_key.data[0]; /* an engine key has at least one byte */
+    if (database >= AERO_DATABASE_COUNT) {
+        return false;
+    }
+    if (aero_decode_key(engine_key, database, &user_key)) {
+        return aero_decode_value(value, &entry) && entry.type == AERO_TYPE_STRING;
+    }
+    return aero_decode_deadline(engine_key, database, &deadline_ms, &user_key) &&
+           deadline_ms != 0 && value.length == 0;
+}
+
+bool aero_commit_fits_keyspace(struct aero_slice payload)
+{
+    struct aero_commit_reader reader;
+    struct aero_operation operation;
+    if (!aero_is_ok(aero_commit_open(&reader, payload))) {
+        return true;
+    }
+    while (aero_is_ok(aero_commit_next(&reader, &operation))) {
+        if (operation.kind == AERO_PUT && !is_entry(operation.key, operation.value)) {
+            return false;
+        }
+    }
     return true;
 }

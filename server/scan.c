@@ -44,7 +44,7 @@ static void walk_begin(struct walk *walk, struct aero_call *call, struct aero_sl
     }
 }
 
-static bool walk_next(struct walk *walk)
+static bool walk_next(struct walk *walk, struct aero_call *call)
 {
     struct aero_slice value;
     if (!aero_cursor_get(&walk->cursor, &walk->engine_key, &value) ||
@@ -53,8 +53,10 @@ static bool walk_next(struct walk *walk)
         !aero_slice_equal(aero_slice_of(walk->key.data, walk->prefix.length), walk->prefix)) {
         return false;
     }
-    bool decoded = aero_decode_value(value, &walk->entry);
-    AERO_ASSERT(decoded);
+    if (!aero_decode_value(value, &walk->entry)) {
+        aero_refuse_entry(call);
+        return false;
+    }
     aero_cursor_next(&walk->cursor);
     return true;
 }
@@ -97,7 +99,7 @@ void aero_command_keys(struct aero_call *call)
     }
     size_t array = begin_counted_array(call);
     walk_begin(&walk, call, literal_prefix(pattern), (struct aero_slice){0});
-    while (walk_next(&walk) && !aero_call_reply_too_large(call)) {
+    while (walk_next(&walk, call) && !aero_call_reply_too_large(call)) {
         if (aero_entry_is_live(call->server, &walk.entry) &&
             aero_glob_match(pattern, walk.key, false)) {
             aero_resp_bulk(&call->reply, walk.key);
@@ -179,7 +181,7 @@ void aero_command_scan(struct aero_call *call)
     walk_begin(&walk, call,
                options.has_pattern ? literal_prefix(options.pattern) : (struct aero_slice){0},
                aero_buffer_slice(position));
-    while ((more = walk_next(&walk)) && visited < options.count &&
+    while ((more = walk_next(&walk, call)) && visited < options.count &&
            keys.out->length < SCAN_REPLY_BYTES_MAX) {
         if (scan_shows(call, &options, &walk)) {
             aero_resp_bulk(&keys, walk.key);
@@ -230,9 +232,12 @@ void aero_command_randomkey(struct aero_call *call)
         struct aero_entry entry;
         aero_cursor_seek_index(&cursor, tree, first + aero_prng_below(&server->prng, count));
         bool found = aero_cursor_get(&cursor, &engine_key, &value) &&
-                     aero_decode_key(engine_key, database, &key) &&
-                     aero_decode_value(value, &entry);
+                     aero_decode_key(engine_key, database, &key);
         AERO_ASSERT(found);
+        if (!aero_decode_value(value, &entry)) {
+            aero_refuse_entry(call);
+            return;
+        }
         if (aero_entry_is_live(server, &entry)) {
             aero_resp_bulk(&call->reply, key);
             return;

@@ -100,6 +100,16 @@ static void test_replica_hides_by_the_logged_clock_and_changes_nothing(void **st
     assert_int_equal(talk.node.evaluated, 2);
 }
 
+/* KS-1 broken by a primary that lies: a deadline without its key. */
+static void test_number_of_keys_is_never_below_none(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    talk.node.role = AERO_NODE_REPLICA;
+    fake_node_apply(&talk.node, aero_slice_of("\0e\0\0\0\0\0\0\0\1k", 11), (struct aero_slice){0});
+    conversation_ask(&talk, a, "DBSIZE", ":0");
+}
+
 static void test_commands_over_many_keys_delete_what_is_due_first(void **state)
 {
     (void)state;
@@ -245,6 +255,7 @@ int main(void)
         TEST(test_deletion_taken_back_was_never_told),
         TEST(test_due_key_is_an_error_while_the_log_is_closed),
         TEST(test_replica_hides_by_the_logged_clock_and_changes_nothing),
+        TEST(test_number_of_keys_is_never_below_none),
         TEST(test_commands_over_many_keys_delete_what_is_due_first),
         TEST(test_settling_many_due_keys_takes_several_commits),
         TEST(test_active_expiry_is_bounded_and_one_commit),

@@ -2,6 +2,7 @@
 /* The bytes of docs/formats.md, "Keyspace encoding": formats are for ever. */
 #include "tests/unit/cmocka_setup.h"
 
+#include "engine/operation.h"
 #include "engine/tree.h"
 #include "server/keyspace_codec.h"
 
@@ -53,6 +54,43 @@ static void test_what_is_no_value_is_refused(void **state)
     assert_false(aero_decode_value(aero_slice_of("\x81\0\0\0\0\0\0\0", 8), &entry));
     /* A deadline of 0 would be a second way to say "never", without its entry in the index (KS-1). */
     assert_false(aero_decode_value(aero_slice_of("\x81\0\0\0\0\0\0\0\0x", 10), &entry));
+}
+
+static bool fits(const char *key, size_t key_length, const char *value, size_t value_length)
+{
+    struct aero_buffer payload = {0};
+    aero_commit_begin(&payload, (aero_wall_ms){1});
+    aero_commit_add(&payload, &(struct aero_operation){.kind = AERO_PUT,
+                                                       .key = aero_slice_of("\0kx", 3),
+                                                       .value = aero_slice_of("\1y", 2)});
+    aero_commit_add(&payload,
+                    &(struct aero_operation){.kind = AERO_PUT,
+                                             .key = aero_slice_of(key, key_length),
+                                             .value = aero_slice_of(value, value_length)});
+    bool it_fits = aero_commit_fits_keyspace(aero_buffer_slice(&payload));
+    aero_buffer_deinit(&payload);
+    return it_fits;
+}
+
+/* Sound checksums make no value: whatever a primary ships, only these two shapes get into a keyspace. */
+static void test_commit_fits_only_with_entries_of_the_two_ranges(void **state)
+{
+    (void)state;
+    assert_true(fits("\0ka", 3, "\1v", 2));
+    assert_true(fits("\x0fk", 2, "\x81\1\0\0\0\0\0\0\0", 9));
+    assert_true(fits("\0e\0\0\0\0\0\0\0\1a", 11, "", 0));
+    assert_false(fits("\0ka", 3, "", 0));
+    assert_false(fits("\0ka", 3, "\0x", 2));
+    assert_false(fits("\0ka", 3, "\2x", 2));
+    assert_false(fits("\0ka", 3, "\x7fx", 2));
+    assert_false(fits("\0ka", 3, "\x81zzz", 4));
+    assert_false(fits("\0ka", 3, "\x81\0\0\0\0\0\0\0\0", 9));
+    assert_false(fits("\x10ka", 3, "\1v", 2));
+    assert_false(fits("\0za", 3, "\1v", 2));
+    assert_false(fits("\0", 1, "\1v", 2));
+    assert_false(fits("\0e\0\0\0\0\0\0\0\1a", 11, "v", 1));
+    assert_false(fits("\0e\0\0\0\0\0\0\0\0a", 11, "", 0));
+    assert_false(fits("\0e\0\0\0\1", 6, "", 0));
 }
 
 static void test_keys_decode_only_where_they_belong(void **state)
@@ -118,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_keys_have_their_golden_bytes),
         cmocka_unit_test(test_values_have_their_golden_bytes),
         cmocka_unit_test(test_what_is_no_value_is_refused),
+        cmocka_unit_test(test_commit_fits_only_with_entries_of_the_two_ranges),
         cmocka_unit_test(test_keys_decode_only_where_they_belong),
         cmocka_unit_test(test_order_of_ranges),
         cmocka_unit_test(test_longest_key_fits_the_engine_in_both_ranges),
