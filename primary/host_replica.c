@@ -5,6 +5,8 @@
 
 /* A Hello with a long history fits; a peer that sends more before it is answered is closed. */
 #define EARLY_BYTES_MAX ((size_t)4 << 20)
+/* What one replica is sent before the others have their turn. */
+#define TURN_BYTES_MAX ((size_t)4 << 20)
 
 static aero_mono_ns now_of(const struct aero_primary_link *link)
 {
@@ -120,23 +122,24 @@ static void tell_events(struct aero_link_replica *replica)
 
 /* ---- Driving a sender ---- */
 
-/* True: something was taken. */
-static bool send_output(struct aero_link_replica *replica)
+/* How much was taken. */
+static size_t send_output(struct aero_link_replica *replica)
 {
     struct aero_slice output = aero_sender_output(replica->sender);
     if (output.length == 0) {
-        return false;
+        return 0;
     }
     size_t taken = aero_connection_write(replica->connection, output);
     aero_sender_sent(replica->sender, taken);
-    return taken > 0;
+    return taken;
 }
 
-/* Goes on while reads make output and output finds room: at most what the connection's buffer
- * holds. */
+/* Goes on while reads make output and output finds room, up to a turn's share: a replica that reads as fast as this thread writes
+ * would otherwise have it for its whole backlog. */
 void aero_link_drive(struct aero_link_replica *replica)
 {
     struct aero_sender_read read;
+    size_t sent = 0;
     bool goes_on;
     do {
         goes_on = false;
@@ -144,8 +147,13 @@ void aero_link_drive(struct aero_link_replica *replica)
             serve_read(replica, &read);
             goes_on = true;
         }
-        goes_on = send_output(replica) || goes_on;
-    } while (goes_on);
+        size_t taken = send_output(replica);
+        sent += taken;
+        goes_on = goes_on || taken > 0;
+    } while (goes_on && sent < TURN_BYTES_MAX);
+    if (goes_on) {
+        aero_connection_ask_room(replica->connection);
+    }
     tell_events(replica);
     if (replica->said_closed && aero_sender_output(replica->sender).length == 0) {
         aero_connection_close(replica->connection);

@@ -78,6 +78,8 @@ struct aero_connection *aero_connection_dial(struct event_base *base, const char
 
 /* Takes as much plaintext as there is room for and returns how much; 0 when not open. */
 size_t aero_connection_write(struct aero_connection *connection, struct aero_slice plaintext);
+/* on_room comes in a later turn, as soon as there is room: for an owner who has more to write and lets others go first. */
+void aero_connection_ask_room(struct aero_connection *connection);
 /* False: reads no more, so that the peer has to wait; true: goes on. For owners without room. */
 void aero_connection_set_reading(struct aero_connection *connection, bool reading);
 /* Sends what was taken, says goodbye, closes; on_close comes later, from the event loop. */

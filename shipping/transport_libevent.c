@@ -226,6 +226,14 @@ size_t aero_connection_write(struct aero_connection *connection, struct aero_sli
     return count;
 }
 
+void aero_connection_ask_room(struct aero_connection *connection)
+{
+    if (connection->state == AERO_CONNECTION_OPEN) {
+        connection->wants_room = true;
+        wait_for_room(connection);
+    }
+}
+
 void aero_connection_close(struct aero_connection *connection)
 {
     if (connection->state == AERO_CONNECTION_FLUSHING ||

@@ -296,6 +296,23 @@ static void test_room_is_told_after_a_write_inside_a_callback(void **state)
     world_free(world);
 }
 
+/* For an owner who has more and lets others go first: in a later turn, not inside the question. */
+static void test_room_that_was_asked_for_is_told_in_a_later_turn(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    static const uint8_t bytes[1000];
+    dial(world, &defaults);
+    run_until(world, &world->server.opened, 1);
+    run_until(world, &world->client.opened, 1);
+    world->client.sends = bytes;
+    world->client.to_send = sizeof bytes;
+    aero_connection_ask_room(world->client.connection);
+    assert_int_equal(world->client.to_send, sizeof bytes);
+    run_until_got(world, &world->server, sizeof bytes);
+    world_free(world);
+}
+
 static void test_reading_can_be_held_and_let_go(void **state)
 {
     (void)state;
@@ -475,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_connections_of_a_listener_that_goes_hear_goodbye),
         cmocka_unit_test(test_write_takes_no_more_than_there_is_room),
         cmocka_unit_test(test_room_is_told_after_a_write_inside_a_callback),
+        cmocka_unit_test(test_room_that_was_asked_for_is_told_in_a_later_turn),
         cmocka_unit_test(test_reading_can_be_held_and_let_go),
         cmocka_unit_test(test_echo_inside_the_callback_comes_back),
         cmocka_unit_test(test_name_outside_the_list_never_opens_and_both_are_told),
