@@ -233,8 +233,12 @@ static int run(struct salvage *salvage)
         fail(salvage, salvage->replica_path, "it is damaged: nothing is taken from it");
         return AERO_CTL_EXIT_DAMAGE;
     }
-    if (!aero_is_ok(aero_salvage_scan(salvage->primary_disk, &salvage->primary_log)) ||
-        !aero_is_ok(aero_salvage_scan(salvage->replica.disk, &salvage->replica_log))) {
+    if (!aero_is_ok(aero_salvage_scan(salvage->primary_disk,
+                                      salvage->primary_manifest.wal_floor_sequence,
+                                      &salvage->primary_log)) ||
+        !aero_is_ok(aero_salvage_scan(salvage->replica.disk,
+                                      salvage->replica_manifest.wal_floor_sequence,
+                                      &salvage->replica_log))) {
         fail(salvage, "wal", "a log cannot be listed");
         return AERO_EXIT_FAILURE;
     }

@@ -37,10 +37,11 @@ static aero_status scan_segment(struct aero_disk disk, struct aero_salvage_segme
     return status;
 }
 
-aero_status aero_salvage_scan(struct aero_disk disk, struct aero_salvage_log *out_log)
+aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
+                              struct aero_salvage_log *out_log)
 {
     struct aero_wal_list list;
-    AERO_TRY(aero_wal_list_read(disk, &list));
+    AERO_TRY(aero_wal_list_read(disk, floor, &list));
     struct aero_salvage_log log = {.segments = aero_calloc(list.count + 1, sizeof *log.segments),
                                    .count = list.count};
     aero_status status = aero_ok();

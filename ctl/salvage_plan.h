@@ -30,7 +30,8 @@ struct aero_salvage_log {
 };
 
 /* Reads every segment. Errors: those of listing. */
-aero_status aero_salvage_scan(struct aero_disk disk, struct aero_salvage_log *out_log);
+aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
+                              struct aero_salvage_log *out_log);
 void aero_salvage_log_deinit(struct aero_salvage_log *log);
 
 /* The log as it would be. */

@@ -266,7 +266,7 @@ static int dump_directory(struct dump *dump, const char *path)
         return AERO_EXIT_FAILURE;
     }
     int exit_code = AERO_EXIT_FAILURE;
-    status = aero_wal_list_read(directory.disk, &list);
+    status = aero_wal_list_read(directory.disk, 0, &list);
     if (!aero_is_ok(status)) {
         aero_ctl_complain(dump->ctl, WORDS, "%s/wal: %s. Is %s the data directory of a node?", path,
                           aero_ctl_status_text(status), path);

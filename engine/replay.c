@@ -227,7 +227,7 @@ static aero_status start(struct aero_replay *replay, bool with_state,
         return refuse(out_place, status, AERO_MANIFEST_FILE, 0, aero_lsn_of(0),
                       "there is no manifest that can be used");
     }
-    status = aero_wal_list_read(replay->disk, &replay->list);
+    status = aero_wal_list_read(replay->disk, replay->manifest.wal_floor_sequence, &replay->list);
     if (!aero_is_ok(status)) {
         return refuse(out_place, status, "wal", 0, aero_lsn_of(0), "it cannot be listed");
     }

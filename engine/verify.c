@@ -309,7 +309,7 @@ aero_status aero_verify_directory(struct aero_disk disk, const struct aero_verif
         return aero_error(AERO_NOT_FOUND);
     }
     check_manifest(&verify);
-    aero_status status = aero_wal_list_read(disk, &verify.list);
+    aero_status status = aero_wal_list_read(disk, verify.manifest.wal_floor_sequence, &verify.list);
     if (!aero_is_ok(status)) {
         aero_verify_tell(&verify, AERO_FINDING_DAMAGE, "wal", 0, aero_lsn_of(0),
                          "the directory of segments cannot be listed: %s", fault_text(status));

@@ -41,7 +41,8 @@ static void find_bounds(struct aero_wal_list *list)
     }
 }
 
-aero_status aero_wal_list_read(struct aero_disk disk, struct aero_wal_list *out_list)
+aero_status aero_wal_list_read(struct aero_disk disk, uint64_t floor,
+                               struct aero_wal_list *out_list)
 {
     struct aero_buffer entries = {0};
     struct aero_wal_list list = {0};
@@ -53,7 +54,8 @@ aero_status aero_wal_list_read(struct aero_disk disk, struct aero_wal_list *out_
         for (size_t i = 0; i < entry_count; i++) {
             struct aero_wal_listed *segment = &list.segments[list.count];
             if (aero_segment_name_parse(entry[i].name, &segment->named_lsn,
-                                        &segment->named_sequence)) {
+                                        &segment->named_sequence) &&
+                segment->named_sequence >= floor) {
                 aero_segment_name(segment->named_lsn, segment->named_sequence, segment->name);
                 segment->size_bytes = entry[i].size_bytes;
                 read_header(disk, segment);

@@ -24,8 +24,10 @@ struct aero_wal_list {
     size_t count;
 };
 
-/* Errors: those of listing the directory. A segment whose header is bad is listed with its status. */
-aero_status aero_wal_list_read(struct aero_disk disk, struct aero_wal_list *out_list);
+/* Errors: those of listing the directory. A segment whose header is bad is listed with its status. Those below `floor`, the
+ * manifest's, are left out: a truncation let them go, and what is left of it says nothing. 0: all. */
+aero_status aero_wal_list_read(struct aero_disk disk, uint64_t floor,
+                               struct aero_wal_list *out_list);
 void aero_wal_list_deinit(struct aero_wal_list *list);
 
 /* "BASE" in `disk` is one file, wherever it lies: a list of one, without a bound. */

@@ -382,8 +382,8 @@ static aero_status interrupted(struct ctl_bench *bench, uint64_t fail_at)
     data_ok(aero_disk_posix_open_read_only(ctl_bench_path(bench, "r", path), &replica));
     read_manifest(bench, "p", &manifest);
     struct failing_disk failing = {.inner = aero_disk_posix_port(primary), .fail_at = fail_at};
-    data_ok(aero_salvage_scan(failing.inner, &primary_log));
-    data_ok(aero_salvage_scan(aero_disk_posix_port(replica), &replica_log));
+    data_ok(aero_salvage_scan(failing.inner, 0, &primary_log));
+    data_ok(aero_salvage_scan(aero_disk_posix_port(replica), 0, &replica_log));
     aero_salvage_plan_make(&primary_log, &replica_log, &manifest, &plan);
     assert_int_equal(plan.outcome, AERO_SALVAGE_POSSIBLE);
     aero_status status = aero_salvage_act(failing_port(&failing), aero_disk_posix_port(replica),

@@ -91,6 +91,21 @@ static void test_a_log_that_begins_behind_a_snapshot_is_sound(void **state)
     EXPECT_FOUND(f, "2 digest records agree");
 }
 
+/* A truncation that a crash interrupted: names go in any order, and what is left of them says nothing. */
+static void test_a_left_over_below_the_floor_is_no_damage(void **state)
+{
+    struct fixture *f = *state;
+    char path[AERO_CTL_PATH_MAX];
+    data_flip(f->data, f->first, 5000);
+    assert_int_equal(verify(f), AERO_CTL_EXIT_DAMAGE);
+    f->data->manifest.wal_floor_sequence = 2;
+    data_ok(aero_disk_posix_open(ctl_bench_path(f->bench, "d", path), false, &f->data->posix));
+    f->data->disk = aero_disk_posix_port(f->data->posix);
+    data_end(f->data);
+    assert_int_equal(verify(f), AERO_EXIT_OK);
+    EXPECT_FOUND(f, "state at LSN 2100");
+}
+
 static void test_every_byte_of_a_record_counts(void **state)
 {
     struct fixture *f = *state;
@@ -322,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_sound_directory_is_sound_and_its_state_is_named),
         TEST(test_a_log_that_begins_behind_a_snapshot_is_sound),
+        TEST(test_a_left_over_below_the_floor_is_no_damage),
         TEST(test_every_byte_of_a_record_counts),
         TEST(test_damage_in_two_segments_is_found_twice),
         TEST(test_a_bad_header_and_a_missing_segment_are_told_apart),
