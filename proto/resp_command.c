@@ -2,6 +2,7 @@
 /* States of one command, from a fresh parser:
  *
  *     START --'*' line--> ARRAY (expected > 0) --'$' line--> BULK (bulk_known) --bytes CRLF--> ARRAY ... --> COMMAND
+ *     BULK line above a limit --> TOO_LARGE --bytes of this argument and those behind it--> SKIPPED ... --> START
  *     START --anything else, to '\n'--> COMMAND (inline)
  *
  * `offset` is the progress; everything before it has been looked at for good. */
@@ -141,12 +142,16 @@ static enum aero_resp_outcome parse_array_line(struct aero_resp_parser *parser,
     return AERO_RESP_INCOMPLETE;
 }
 
-static enum aero_resp_outcome parse_bulk_line(struct aero_resp_parser *parser,
-                                              struct aero_slice rest,
-                                              const struct aero_resp_limits *limits)
+/* COMMAND: the line is whole. */
+static enum aero_resp_outcome read_bulk_line(struct aero_resp_parser *parser,
+                                             struct aero_slice rest, size_t *out_length,
+                                             size_t *out_consumed)
 {
     int64_t length;
     size_t consumed;
+    if (rest.length == 0) {
+        return AERO_RESP_INCOMPLETE;
+    }
     if (rest.data[0] != '$') {
         char text[32];
         snprintf(text, sizeof text, "expected '$', got '%c'", rest.data[0]);
@@ -162,16 +167,87 @@ static enum aero_resp_outcome parse_bulk_line(struct aero_resp_parser *parser,
     case LINE_NUMBER:
         break;
     }
-    if (length < 0 || (uint64_t)length > limits->bulk_bytes_max) {
+    if (length < 0 || (uint64_t)length > AERO_RESP_SKIPPED_BULK_MAX) {
         return refuse(parser, "invalid bulk length");
     }
-    if (limits->stranger && (uint64_t)length > AERO_RESP_STRANGER_BULK_MAX) {
+    *out_length = (size_t)length;
+    *out_consumed = 1 + consumed;
+    return AERO_RESP_COMMAND;
+}
+
+static enum aero_resp_outcome begin_skip(struct aero_resp_parser *parser)
+{
+    parser->skipping = true;
+    parser->skip_bytes = parser->bulk_length + 2;
+    parser->skip_arguments = parser->expected - parser->argument_count - 1;
+    parser->argument_count = 0;
+    return AERO_RESP_TOO_LARGE;
+}
+
+static enum aero_resp_outcome parse_bulk_line(struct aero_resp_parser *parser,
+                                              struct aero_slice rest,
+                                              const struct aero_resp_limits *limits)
+{
+    size_t consumed;
+    enum aero_resp_outcome outcome = read_bulk_line(parser, rest, &parser->bulk_length, &consumed);
+    if (outcome != AERO_RESP_COMMAND) {
+        return outcome;
+    }
+    if (limits->stranger && parser->bulk_length > AERO_RESP_STRANGER_BULK_MAX) {
         return refuse(parser, "unauthenticated bulk length");
     }
-    parser->bulk_length = (size_t)length;
     parser->bulk_known = true;
-    parser->offset += 1 + consumed;
+    parser->offset += consumed;
+    if (parser->bulk_length > limits->bulk_bytes_max) {
+        snprintf(parser->error, sizeof parser->error,
+                 "an argument of %zu bytes exceeds proto_max_bulk_len (%zu bytes)",
+                 parser->bulk_length, limits->bulk_bytes_max);
+        return begin_skip(parser);
+    }
+    if (parser->offset + parser->bulk_length + 2 > limits->request_bytes_max) {
+        snprintf(parser->error, sizeof parser->error,
+                 "the request exceeds client_query_buffer_limit (%zu bytes)",
+                 limits->request_bytes_max);
+        return begin_skip(parser);
+    }
     return AERO_RESP_COMMAND;
+}
+
+/* Consumes what is there of a command that was too large. */
+static enum aero_resp_outcome skip(struct aero_resp_parser *parser, struct aero_slice input,
+                                   size_t *out_consumed)
+{
+    size_t at = 0;
+    while (parser->skipping) {
+        size_t left = input.length - at;
+        size_t passed = parser->skip_bytes < left ? parser->skip_bytes : left;
+        size_t line;
+        at += passed;
+        parser->skip_bytes -= passed;
+        if (parser->skip_bytes > 0) {
+            break;
+        }
+        if (parser->skip_arguments == 0) {
+            parser->skipping = false;
+            break;
+        }
+        enum aero_resp_outcome outcome = read_bulk_line(
+            parser, aero_slice_of(input.data + at, input.length - at), &parser->skip_bytes, &line);
+        if (outcome == AERO_RESP_INVALID) {
+            return outcome;
+        }
+        if (outcome == AERO_RESP_INCOMPLETE) {
+            break;
+        }
+        at += line;
+        parser->skip_bytes += 2;
+        parser->skip_arguments--;
+    }
+    if (at == 0) {
+        return AERO_RESP_INCOMPLETE;
+    }
+    *out_consumed = at;
+    return AERO_RESP_SKIPPED;
 }
 
 static enum aero_resp_outcome parse_array(struct aero_resp_parser *parser, struct aero_slice input,
@@ -182,10 +258,10 @@ static enum aero_resp_outcome parse_array(struct aero_resp_parser *parser, struc
         struct aero_slice rest =
             aero_slice_of(input.data + parser->offset, input.length - parser->offset);
         if (!parser->bulk_known) {
-            if (rest.length == 0) {
-                return AERO_RESP_INCOMPLETE;
-            }
             enum aero_resp_outcome outcome = parse_bulk_line(parser, rest, limits);
+            if (outcome == AERO_RESP_TOO_LARGE) {
+                *out_consumed = parser->offset;
+            }
             if (outcome != AERO_RESP_COMMAND) {
                 return outcome;
             }
@@ -324,6 +400,9 @@ static enum aero_resp_outcome parse_inline(struct aero_resp_parser *parser, stru
 enum aero_resp_outcome aero_resp_parse(struct aero_resp_parser *parser, struct aero_slice input,
                                        const struct aero_resp_limits *limits, size_t *out_consumed)
 {
+    if (parser->skipping) {
+        return skip(parser, input, out_consumed);
+    }
     if (parser->offset == 0) {
         aero_resp_parser_restart(parser);
         parser->base = (uintptr_t)input.data;
@@ -343,7 +422,7 @@ enum aero_resp_outcome aero_resp_parse(struct aero_resp_parser *parser, struct a
             outcome = parse_array(parser, input, limits, out_consumed);
         }
     }
-    if (outcome == AERO_RESP_COMMAND) {
+    if (outcome == AERO_RESP_COMMAND || outcome == AERO_RESP_TOO_LARGE) {
         parser->offset = 0;
         parser->expected = 0;
         parser->bulk_known = false;

@@ -17,12 +17,16 @@
 
 #define AERO_RESP_INLINE_MAX ((size_t)64 * 1024) /* also of a line that announces a length */
 #define AERO_RESP_ARGUMENTS_MAX (1024 * 1024)
+/* A larger argument, which Redis would not take either, ends the connection; up to it the bytes of one that is above the
+ * limits are let pass, so that the client is there to read why. */
+#define AERO_RESP_SKIPPED_BULK_MAX ((size_t)512 << 20)
 /* Before a client has shown who it is: enough for HELLO with everything. */
 #define AERO_RESP_STRANGER_ARGUMENTS_MAX 10
 #define AERO_RESP_STRANGER_BULK_MAX ((size_t)16384)
 
 struct aero_resp_limits {
     size_t bulk_bytes_max;
+    size_t request_bytes_max; /* of one command in all */
     size_t argument_count_max;
     bool stranger; /* not authenticated: the smaller limits hold, too */
 };
@@ -31,20 +35,25 @@ enum aero_resp_outcome {
     AERO_RESP_COMMAND,    /* arguments are ready; none for an empty line: nothing to do */
     AERO_RESP_INCOMPLETE, /* present the same bytes again with more behind them */
     AERO_RESP_INVALID,    /* error text is ready; the stream cannot be followed any further */
+    AERO_RESP_TOO_LARGE,  /* error text is ready; what is left of the command will be SKIPPED */
+    AERO_RESP_SKIPPED,    /* bytes of a command that was too large: nothing to do */
 };
 
 /* Zero-initialised is ready. The first members are for the caller to read. */
 struct aero_resp_parser {
     struct aero_slice *arguments; /* after COMMAND; borrowed from input until the next call */
     size_t argument_count;
-    char error[64]; /* after INVALID: "Protocol error: ..." */
+    char error[128]; /* after INVALID: "Protocol error: ..."; after TOO_LARGE: which limit */
 
     size_t argument_capacity;
     size_t expected;    /* arguments announced by the array being parsed; 0: at the beginning */
     size_t offset;      /* of the next byte to look at, from the beginning of the command */
     size_t bulk_length; /* announced by the bulk string at offset */
     bool bulk_known;
-    uintptr_t base; /* where the bytes were at the last call: arguments so far point there */
+    bool skipping;         /* a command that was too large: its bytes are counted, not kept */
+    size_t skip_bytes;     /* of the argument in hand, with its CRLF */
+    size_t skip_arguments; /* announced behind it */
+    uintptr_t base;        /* where the bytes were at the last call: arguments so far point there */
     struct aero_buffer words; /* unquoted words of an inline command */
 };
 
@@ -53,7 +62,7 @@ void aero_resp_parser_deinit(struct aero_resp_parser *parser);
 void aero_resp_parser_restart(struct aero_resp_parser *parser);
 
 /* Parses one command at the beginning of `input`.
- *   COMMAND: *out_consumed bytes belong to it. Otherwise out_consumed is untouched. */
+ *   COMMAND, TOO_LARGE, SKIPPED: *out_consumed bytes are done with. Otherwise out_consumed is untouched. */
 enum aero_resp_outcome aero_resp_parse(struct aero_resp_parser *parser, struct aero_slice input,
                                        const struct aero_resp_limits *limits, size_t *out_consumed);
 

@@ -86,16 +86,17 @@ static const struct aero_config_key keys[] = {
      .default_text = "16mb",
      .min_text = "1kb",
      .max_text = "31mb",
-     .help = "The largest single argument of a command. One commit is one WAL record of at most "
-             "32mb, so a value cannot be larger than that."},
+     .help = "The largest single argument of a command; a larger one gets an error. One commit is "
+             "one WAL record of at most 32mb, so a value cannot be larger than that."},
     {.name = "client_query_buffer_limit",
      .type = AERO_CONFIG_BYTES,
      .flags = AERO_CONFIG_RELOADABLE,
      .default_text = "64mb",
      .min_text = "1mb",
      .max_text = "1gb",
-     .help = "Bytes of one request, complete or not, that a client may have in memory, queued "
-             "commands of a MULTI included. A client above it is told so and closed."},
+     .help =
+         "Bytes of one request that a client may have in memory, complete or not; of the queued "
+         "commands of a MULTI, too. A larger request gets an error."},
     {.name = "client_output_buffer_limit",
      .type = AERO_CONFIG_BYTES,
      .flags = AERO_CONFIG_RELOADABLE,

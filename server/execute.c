@@ -362,7 +362,27 @@ static void count_call(struct aero_server *server, const struct aero_call *call)
     if (top != NULL) {
         server->command_calls[top - aero_commands]++;
     }
-    call->session->last_command = call->command;
+}
+
+static struct aero_call begin_call(struct aero_session *session)
+{
+    if (session->reply_mode == AERO_REPLY_SKIP_NEXT) {
+        session->reply_mode = AERO_REPLY_SKIP;
+    }
+    return (struct aero_call){
+        .server = session->server,
+        .session = session,
+        .reply = {.out = &session->output.bytes, .version = session->protocol},
+    };
+}
+
+void aero_execute_refused(struct aero_session *session, const char *reason)
+{
+    size_t begin = session->output.bytes.length;
+    struct aero_call call = begin_call(session);
+    session->multi.failed = session->multi.active;
+    aero_call_error_f(&call, "ERR %s", reason);
+    finish(&call, begin);
 }
 
 enum aero_executed aero_execute(struct aero_session *session, const struct aero_slice *arguments,
@@ -370,18 +390,13 @@ enum aero_executed aero_execute(struct aero_session *session, const struct aero_
 {
     struct aero_server *server = session->server;
     size_t begin = session->output.bytes.length;
-    struct aero_call call = {
-        .server = server,
-        .session = session,
-        .arguments = arguments,
-        .argument_count = argument_count,
-        .reply = {.out = &session->output.bytes, .version = session->protocol},
-    };
     enum aero_reply_mode mode_before = session->reply_mode;
-    if (session->reply_mode == AERO_REPLY_SKIP_NEXT) {
-        session->reply_mode = AERO_REPLY_SKIP;
-    }
-    if (!admit(&call)) {
+    struct aero_call call = begin_call(session);
+    call.arguments = arguments;
+    call.argument_count = argument_count;
+    bool admitted = admit(&call);
+    session->last_command = admitted ? call.command : session->last_command;
+    if (!admitted) {
         session->multi.failed = session->multi.active;
     } else if (session->multi.active && (call.command->flags & AERO_COMMAND_IN_MULTI) == 0) {
         aero_multi_queue(&call);

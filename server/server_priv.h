@@ -60,7 +60,6 @@ struct aero_server {
     uint64_t next_session_id;
     uint64_t session_count; /* without those that were turned away */
     uint64_t memory_peak_bytes;
-    struct aero_server_usage usage;
     struct aero_key_counts counts;         /* durable */
     struct aero_key_counts counts_sampled; /* durable once their LSN is */
 
@@ -218,6 +217,8 @@ enum aero_executed {
 };
 enum aero_executed aero_execute(struct aero_session *session, const struct aero_slice *arguments,
                                 size_t argument_count);
+/* Answers a command that was not even taken in. */
+void aero_execute_refused(struct aero_session *session, const char *reason);
 
 /* block.c */
 /* Answers and unblocks if it can be answered now. */

@@ -3,8 +3,8 @@
  *
  * Input is executed straight from the host's buffer while nothing is kept; what is left over (a command that is not
  * complete, or any bytes once the session is parked, blocked or paused) is kept in session->input, whose first byte is
- * always the first byte of a command. Only one of the two is ever looked at, so no byte is parsed twice, except those of
- * a parked command, which runs again as a whole. */
+ * always the first byte of a command, or of what is left of one that was too large and is let pass. Only one of the two
+ * is ever looked at, so no byte is parsed twice, except those of a parked command, which runs again as a whole. */
 #include "server/server_priv.h"
 
 #include <stdio.h>
@@ -210,6 +210,7 @@ static size_t execute_bytes(struct aero_session *session, struct aero_slice byte
     while (done < bytes.length && may_execute(session)) {
         struct aero_resp_limits limits = {
             .bulk_bytes_max = server->options.bulk_bytes_max,
+            .request_bytes_max = server->options.query_bytes_max,
             .argument_count_max = server->options.argument_count_max,
             .stranger = session->user == AERO_NO_USER,
         };
@@ -224,9 +225,11 @@ static size_t execute_bytes(struct aero_session *session, struct aero_slice byte
             refuse_protocol(session);
             break;
         }
-        if (session->parser.argument_count != 0 &&
-            aero_execute(session, session->parser.arguments, session->parser.argument_count) ==
-                AERO_EXECUTED_PARK) {
+        if (outcome == AERO_RESP_TOO_LARGE) {
+            aero_execute_refused(session, session->parser.error);
+        } else if (outcome == AERO_RESP_COMMAND && session->parser.argument_count != 0 &&
+                   aero_execute(session, session->parser.arguments,
+                                session->parser.argument_count) == AERO_EXECUTED_PARK) {
             park(session);
             break;
         }
@@ -236,16 +239,11 @@ static size_t execute_bytes(struct aero_session *session, struct aero_slice byte
     return done;
 }
 
-static void keep_within_limit(struct aero_session *session)
+/* What is kept is one command, which the parser holds to its limits, and what one read brought. */
+static void keep_little(struct aero_session *session)
 {
-    struct aero_server *server = session->server;
-    if (session->closing) {
-        aero_buffer_deinit(&session->input);
-    } else if (session->input.length > server->options.query_bytes_max && may_execute(session)) {
-        /* It is one command that does not end; a parked or paused session keeps at most what one read brought. */
-        server->stats.input_limit_closes++;
-        aero_session_kill(session, "query buffer limit");
-    } else if (session->input.length == 0 && session->input.capacity > INPUT_CAPACITY_KEPT) {
+    bool is_spare = session->input.length == 0 && session->input.capacity > INPUT_CAPACITY_KEPT;
+    if (session->closing || is_spare) {
         aero_buffer_deinit(&session->input);
     }
 }
@@ -261,7 +259,7 @@ void aero_session_on_input(struct aero_session *session, struct aero_slice input
     if (session->input.length == 0) {
         size_t done = execute_bytes(session, input);
         aero_buffer_append(&session->input, input.data + done, input.length - done);
-        keep_within_limit(session);
+        keep_little(session);
     } else {
         aero_buffer_append_slice(&session->input, input);
         aero_session_run(session);
@@ -272,7 +270,7 @@ void aero_session_run(struct aero_session *session)
 {
     size_t done = execute_bytes(session, aero_buffer_slice(&session->input));
     aero_buffer_consume(&session->input, done);
-    keep_within_limit(session);
+    keep_little(session);
     if (session->ended && may_execute(session)) {
         aero_session_begin_close(session,
                                  ""); /* what is left, if anything, is an unfinished request */

@@ -25,6 +25,23 @@ static void append_end(struct aero_buffer *out, enum aero_resp_outcome outcome,
     }
 }
 
+static bool takes_more(enum aero_resp_outcome outcome)
+{
+    return outcome != AERO_RESP_INCOMPLETE && outcome != AERO_RESP_INVALID;
+}
+
+/* One that is too large is told once; where its bytes were cut makes no difference. */
+static void append_outcome(struct aero_buffer *out, enum aero_resp_outcome outcome,
+                           const struct aero_resp_parser *parser)
+{
+    if (outcome == AERO_RESP_COMMAND) {
+        append_command(out, parser);
+    } else if (outcome == AERO_RESP_TOO_LARGE) {
+        aero_buffer_append_slice(out, aero_slice_text("(too large)"));
+        aero_buffer_append_slice(out, aero_slice_text(parser->error));
+    }
+}
+
 static void read_whole(struct aero_slice bytes, const struct aero_resp_limits *limits,
                        struct aero_buffer *out_story)
 {
@@ -32,10 +49,10 @@ static void read_whole(struct aero_slice bytes, const struct aero_resp_limits *l
     enum aero_resp_outcome outcome = AERO_RESP_INCOMPLETE;
     size_t consumed = 0;
     while (bytes.length != 0 &&
-           (outcome = aero_resp_parse(&parser, bytes, limits, &consumed)) == AERO_RESP_COMMAND) {
+           takes_more(outcome = aero_resp_parse(&parser, bytes, limits, &consumed))) {
         AERO_ASSERT(consumed >= 1 && consumed <= bytes.length);
         AERO_ASSERT(!limits->stranger || parser.argument_count <= AERO_RESP_STRANGER_ARGUMENTS_MAX);
-        append_command(out_story, &parser);
+        append_outcome(out_story, outcome, &parser);
         bytes = aero_slice_of(bytes.data + consumed, bytes.length - consumed);
         outcome = AERO_RESP_INCOMPLETE;
     }
@@ -57,9 +74,10 @@ static void read_in_pieces(struct aero_slice bytes, const struct aero_resp_limit
         size_t consumed = 0;
         outcome = AERO_RESP_INCOMPLETE;
         while (done < held.length &&
-               (outcome = aero_resp_parse(&parser, aero_slice_of(exact + done, held.length - done),
-                                          limits, &consumed)) == AERO_RESP_COMMAND) {
-            append_command(out_story, &parser);
+               takes_more(outcome = aero_resp_parse(&parser,
+                                                    aero_slice_of(exact + done, held.length - done),
+                                                    limits, &consumed))) {
+            append_outcome(out_story, outcome, &parser);
             done += consumed;
             outcome = AERO_RESP_INCOMPLETE;
         }
@@ -75,6 +93,7 @@ static void read_in_pieces(struct aero_slice bytes, const struct aero_resp_limit
 static void read_again(struct aero_slice story)
 {
     static const struct aero_resp_limits limits = {.bulk_bytes_max = SIZE_MAX / 2,
+                                                   .request_bytes_max = SIZE_MAX / 2,
                                                    .argument_count_max = AERO_RESP_ARGUMENTS_MAX};
     struct aero_buffer again = {0};
     read_whole(story, &limits, &again);
@@ -90,6 +109,7 @@ void fuzz_one(struct aero_slice input)
     struct aero_buffer pieces = {0};
     uint8_t choice = fuzz_take_u8(&input);
     struct aero_resp_limits limits = {.bulk_bytes_max = choice & 2 ? 64 : (size_t)512 << 20,
+                                      .request_bytes_max = choice & 8 ? 100 : (size_t)1 << 30,
                                       .argument_count_max =
                                           choice & 4 ? 5 : AERO_RESP_ARGUMENTS_MAX,
                                       .stranger = choice & 1};
@@ -97,7 +117,8 @@ void fuzz_one(struct aero_slice input)
     read_in_pieces(input, &limits, choice, &pieces);
     AERO_ASSERT(aero_slice_equal(aero_buffer_slice(&whole), aero_buffer_slice(&pieces)));
     const uint8_t *end = memchr(whole.data, AERO_RESP_INVALID, whole.length);
-    if (end == NULL && whole.data[whole.length - 1] == AERO_RESP_INCOMPLETE) {
+    bool is_large = memmem(whole.data, whole.length, "(too large)", 11) != NULL;
+    if (end == NULL && !is_large && whole.data[whole.length - 1] == AERO_RESP_INCOMPLETE) {
         read_again(aero_slice_of(whole.data, whole.length - 1));
     }
     aero_buffer_deinit(&whole);
@@ -114,6 +135,8 @@ void fuzz_seeds(struct fuzz_seeds *seeds)
         "1*11\r\n",
         "0*1048577\r\n",
         "2*1\r\n$65\r\n",
+        "2*3\r\n$70\r\n0123456789012345678901234567890123456789012345678901234567890123456789\r\n$"
+        "1\r\na\r\n$1\r\nb\r\n*1\r\n$4\r\nPING\r\n",
         "0GET \"unbalanced\r\n",
         "0*1\r\n:5\r\n",
         "0*1\r\n$3\r\nabcde\r\n",

@@ -10,6 +10,7 @@
 #include "proto/resp_command.h"
 
 static const struct aero_resp_limits limits = {.bulk_bytes_max = 1024,
+                                               .request_bytes_max = (size_t)64 << 20,
                                                .argument_count_max = AERO_RESP_ARGUMENTS_MAX};
 
 /* A copy in memory of exactly its length, so that a byte read behind it is caught. */
@@ -118,7 +119,7 @@ static void test_parse_invalid_says_what_redis_says(void **state)
         {"*11111111111111111111111111111111111", "too big mbulk count string"},
         {"*1\r\n:1\r\n", "expected '$', got ':'"},
         {"*1\r\n$-1\r\n", "invalid bulk length"},
-        {"*1\r\n$1025\r\n", "invalid bulk length"},
+        {"*1\r\n$536870913\r\n", "invalid bulk length"},
         {"*1\r\n$1 \r\n", "invalid bulk length"},
         {"*1\r\n$11111111111111111111111111111111111", "too big bulk count string"},
         {"*1\r\n$1\r\nabc", "expected CRLF behind a bulk string"},
@@ -137,6 +138,79 @@ static void test_parse_invalid_says_what_redis_says(void **state)
         assert_int_equal(consumed, 99);
         aero_resp_parser_deinit(&parser);
     }
+}
+
+/* Told once, at once; then every byte of the command passes, however it is cut, and the next one is understood. */
+static void test_parse_too_large_lets_the_command_pass(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t bulk_bytes_max;
+        size_t request_bytes_max;
+        const char *error;
+    } cases[] = {
+        {3, 1000, "an argument of 5 bytes exceeds proto_max_bulk_len (3 bytes)"},
+        {5, 32, "the request exceeds client_query_buffer_limit (32 bytes)"},
+    };
+    const char *text =
+        "*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\n$9\r\n+\r\n$2\r\nNX\r\n*1\r\n$4\r\nPING\r\n";
+    size_t ping = strlen("*1\r\n$4\r\nPING\r\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t piece = 1; piece <= strlen(text); piece++) {
+            struct aero_resp_limits small = {.bulk_bytes_max = cases[i].bulk_bytes_max,
+                                             .request_bytes_max = cases[i].request_bytes_max,
+                                             .argument_count_max = 10};
+            struct aero_resp_parser parser = {0};
+            size_t done = 0;
+            unsigned told = 0;
+            for (size_t there = piece; done < strlen(text) - ping;) {
+                size_t consumed = 0;
+                enum aero_resp_outcome outcome = aero_resp_parse(
+                    &parser, aero_slice_of(text + done, there - done), &small, &consumed);
+                assert_true(consumed <= there - done);
+                done += consumed;
+                if (outcome == AERO_RESP_TOO_LARGE) {
+                    assert_string_equal(parser.error, cases[i].error);
+                    told++;
+                } else if (outcome == AERO_RESP_INCOMPLETE) {
+                    there = there + piece < strlen(text) ? there + piece : strlen(text);
+                } else {
+                    assert_int_equal(outcome, AERO_RESP_SKIPPED);
+                    assert_true(consumed > 0);
+                }
+                if (done == there) {
+                    there = there + piece < strlen(text) ? there + piece : strlen(text);
+                }
+            }
+            assert_int_equal(told, 1);
+            assert_int_equal(done, strlen(text) - ping);
+            small.bulk_bytes_max = 4;
+            size_t consumed = 0;
+            assert_int_equal(
+                aero_resp_parse(&parser, aero_slice_text(text + done), &small, &consumed),
+                AERO_RESP_COMMAND);
+            assert_arguments(&parser, (const char *[]){"PING", NULL});
+            aero_resp_parser_deinit(&parser);
+        }
+    }
+}
+
+/* Framing is not guessed at in what passes unread either. */
+static void test_parse_too_large_followed_by_no_bulk_string_is_invalid(void **state)
+{
+    (void)state;
+    struct aero_resp_parser parser = {0};
+    const char *text = "*2\r\n$1025\r\n";
+    char passed[1027] = "";
+    size_t consumed = 0;
+    assert_int_equal(parse_text(&parser, text, &consumed), AERO_RESP_TOO_LARGE);
+    assert_int_equal(consumed, strlen(text));
+    assert_int_equal(
+        aero_resp_parse(&parser, aero_slice_of(passed, sizeof passed), &limits, &consumed),
+        AERO_RESP_SKIPPED);
+    assert_int_equal(consumed, sizeof passed);
+    assert_int_equal(parse_text(&parser, "+OK\r\n", &consumed), AERO_RESP_INVALID);
+    aero_resp_parser_deinit(&parser);
 }
 
 /* The fuzzer's find: a number one byte too long was told apart from a senseless one by whether its end had come. */
@@ -179,8 +253,10 @@ static void test_parse_inline_without_an_end_is_refused_at_the_limit(void **stat
 static void test_parse_stranger_gets_small_limits(void **state)
 {
     (void)state;
-    struct aero_resp_limits stranger = {
-        .bulk_bytes_max = (size_t)1 << 20, .argument_count_max = 1000, .stranger = true};
+    struct aero_resp_limits stranger = {.bulk_bytes_max = (size_t)1 << 20,
+                                        .request_bytes_max = (size_t)1 << 20,
+                                        .argument_count_max = 1000,
+                                        .stranger = true};
     static const struct {
         const char *text;
         const char *error;
@@ -363,6 +439,8 @@ int main(void)
         cmocka_unit_test(test_parse_empty_commands_are_nothing_to_do),
         cmocka_unit_test(test_parse_inline_words_as_redis_splits_them),
         cmocka_unit_test(test_parse_invalid_says_what_redis_says),
+        cmocka_unit_test(test_parse_too_large_lets_the_command_pass),
+        cmocka_unit_test(test_parse_too_large_followed_by_no_bulk_string_is_invalid),
         cmocka_unit_test(test_parse_number_at_the_limit_says_the_same_however_it_is_cut),
         cmocka_unit_test(test_parse_inline_without_an_end_is_refused_at_the_limit),
         cmocka_unit_test(test_parse_stranger_gets_small_limits),

@@ -44,8 +44,8 @@ struct aero_session *conversation_open(struct conversation *talk)
 
 void conversation_send(struct aero_session *session, const char *line)
 {
-    const struct aero_resp_limits limits = {.bulk_bytes_max = 1 << 20,
-                                            .argument_count_max = 1 << 20};
+    const struct aero_resp_limits limits = {
+        .bulk_bytes_max = 1 << 20, .request_bytes_max = 1 << 20, .argument_count_max = 1 << 20};
     struct aero_resp_parser parser = {0};
     struct aero_buffer text = {0};
     struct aero_buffer bytes = {0};

@@ -179,20 +179,38 @@ static void test_input_in_pieces_of_every_size(void **state)
     }
 }
 
-static void test_request_above_the_query_limit_closes(void **state)
+static void test_request_above_the_query_limit_is_refused(void **state)
 {
     (void)state;
     talk.options.query_bytes_max = 1000;
     conversation_restart(&talk);
     struct aero_session *a = conversation_open(&talk);
-    char chunk[600];
+    char chunk[2501];
     memset(chunk, 'x', sizeof chunk);
     conversation_send_raw(a, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5000\r\n");
+    conversation_expect(a, "-ERR the request exceeds client_query_buffer_limit (1000 bytes)");
     aero_session_on_input(a, aero_slice_of(chunk, sizeof chunk));
-    assert_false(aero_session_should_close(a));
     aero_session_on_input(a, aero_slice_of(chunk, sizeof chunk));
-    assert_true(aero_session_should_close(a));
-    assert_string_equal(aero_session_close_reason(a), "query buffer limit");
+    conversation_send_raw(a, "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
+    conversation_expect(a, "$-1");
+}
+
+/* A transaction must not go on without a part of it. */
+static void test_argument_above_the_limit_fails_the_transaction(void **state)
+{
+    (void)state;
+    talk.options.bulk_bytes_max = 100;
+    conversation_restart(&talk);
+    struct aero_session *a = conversation_open(&talk);
+    char chunk[103];
+    memset(chunk, 'x', sizeof chunk);
+    conversation_send(a, "MULTI");
+    conversation_expect(a, "+OK");
+    conversation_send_raw(a, "*2\r\n$3\r\nGET\r\n$101\r\n");
+    conversation_expect(a, "-ERR an argument of 101 bytes exceeds proto_max_bulk_len (100 bytes)");
+    aero_session_on_input(a, aero_slice_of(chunk, sizeof chunk));
+    conversation_send(a, "EXEC");
+    conversation_expect(a, "-EXECABORT Transaction discarded because of previous errors.");
 }
 
 static void test_argument_above_the_limit_is_refused(void **state)
@@ -202,7 +220,7 @@ static void test_argument_above_the_limit_is_refused(void **state)
     talk.options.argument_count_max = 4;
     conversation_restart(&talk);
     struct aero_session *a = conversation_open(&talk);
-    conversation_send_raw(a, "*2\r\n$3\r\nGET\r\n$101\r\n");
+    conversation_send_raw(a, "*2\r\n$3\r\nGET\r\n$536870913\r\n");
     conversation_expect(a, "-ERR Protocol error: invalid bulk length");
     struct aero_session *b = conversation_open(&talk);
     conversation_send_raw(b, "*5\r\n");
@@ -506,8 +524,9 @@ int main(void)
         TEST(test_protocol_error_ends_the_session_after_what_was_before),
         TEST(test_cross_protocol_request_is_cut_off),
         TEST(test_input_in_pieces_of_every_size),
-        TEST(test_request_above_the_query_limit_closes),
+        TEST(test_request_above_the_query_limit_is_refused),
         TEST(test_argument_above_the_limit_is_refused),
+        TEST(test_argument_above_the_limit_fails_the_transaction),
         TEST(test_key_above_the_limit_is_refused),
         TEST(test_output_over_the_pause_limit_pauses),
         TEST(test_end_of_input_of_a_paused_session_drops_nothing),
