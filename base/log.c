@@ -110,12 +110,12 @@ static void put_status(struct line *line, aero_status status)
     const char *name = status.sys_errno == 0 ? NULL : strerrorname_np(status.sys_errno);
     int length = 0;
     if (status.sys_errno == 0) {
-        length = snprintf(text, sizeof text, "%s", aero_code_text(status.code));
+        length = snprintf(text, sizeof text, "%s", aero_error_text(status));
     } else if (name != NULL) {
-        length = snprintf(text, sizeof text, "%s (%s)", aero_code_text(status.code), name);
+        length = snprintf(text, sizeof text, "%s (%s)", aero_error_text(status), name);
     } else {
-        length = snprintf(text, sizeof text, "%s (errno %d)", aero_code_text(status.code),
-                          status.sys_errno);
+        length =
+            snprintf(text, sizeof text, "%s (errno %d)", aero_error_text(status), status.sys_errno);
     }
     put_text(line, aero_slice_of(text, (size_t)length));
 }

@@ -2,6 +2,7 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <string.h>
 
 aero_status aero_error_errno(int sys_errno)
 {
@@ -68,4 +69,13 @@ const char *aero_code_text(enum aero_code code)
         return "simulated crash";
     }
     return "unknown";
+}
+
+const char *aero_error_text(aero_status status)
+{
+    const char *text = NULL;
+    if (status.code == AERO_IO && status.sys_errno != EIO && status.sys_errno != 0) {
+        text = strerrordesc_np(status.sys_errno);
+    }
+    return text == NULL ? aero_code_text(status.code) : text;
 }

@@ -59,6 +59,8 @@ aero_status aero_error_errno(int sys_errno);
 
 /* "no space left (ENOSPC)": static text for logs and error replies, never NULL. */
 const char *aero_code_text(enum aero_code code);
+/* The same, or where the code has no name for what happened the system's words for it: "Connection refused". */
+const char *aero_error_text(aero_status status);
 
 /* The one control-flow macro: only in functions that have nothing to release. */
 #define AERO_TRY(expression)                         \

@@ -433,6 +433,7 @@ static void name_snapshot(struct aero_checkpointer *checkpointer)
         aero_retention_decide(next, files_of(checkpointer), file_count_of(checkpointer),
                               checkpointer->options.retention_cap_bytes)
             .floor_sequence;
+    aero_manifest_settle_damaged(next);
     checkpointer->state = STATE_NAMING;
 }
 

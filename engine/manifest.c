@@ -153,6 +153,18 @@ static aero_status write_slots(struct aero_disk disk, const char *name, enum aer
     return status;
 }
 
+void aero_manifest_settle_damaged(struct aero_manifest *manifest)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < manifest->damaged_count; i++) {
+        uint64_t sequence = manifest->damaged_segments[i];
+        if (sequence >= manifest->wal_floor_sequence) {
+            manifest->damaged_segments[kept++] = sequence;
+        }
+    }
+    manifest->damaged_count = kept;
+}
+
 static void raise_generation(struct aero_manifest *manifest,
                              const struct aero_manifest_found *found)
 {

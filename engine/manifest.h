@@ -81,6 +81,8 @@ struct aero_manifest {
 
 void aero_manifest_deinit(struct aero_manifest *manifest);
 void aero_manifest_copy(struct aero_manifest *out_manifest, const struct aero_manifest *from);
+/* Forgets damage below the floor: those segments are as good as gone. */
+void aero_manifest_settle_damaged(struct aero_manifest *manifest);
 
 /* Which of the two of its generation a slot was written as. */
 enum aero_manifest_copy {

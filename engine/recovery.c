@@ -149,12 +149,29 @@ static aero_status read_proof(struct aero_recovery *r)
 
 /* ---- Small facts ------------------------------------------------------------------------------------------- */
 
-void aero_recovery_mark_damaged(struct aero_recovery *r, uint64_t sequence)
+static void report_damaged(struct aero_recovery_report *report, const char *file, uint64_t offset,
+                           aero_lsn lsn)
+{
+    for (size_t i = 0; i < report->damaged_count; i++) {
+        if (strcmp(report->damaged[i].file, file) == 0) {
+            return;
+        }
+    }
+    if (report->damaged_count < AERO_DAMAGED_MAX) {
+        struct aero_damaged_segment *damaged = &report->damaged[report->damaged_count++];
+        *damaged = (struct aero_damaged_segment){.offset = offset, .lsn = lsn};
+        snprintf(damaged->file, sizeof damaged->file, "%s", file);
+    }
+}
+
+void aero_recovery_mark_damaged(struct aero_recovery *r, uint64_t sequence, uint64_t offset,
+                                aero_lsn lsn)
 {
     struct aero_manifest *manifest = &r->manifest;
     for (size_t i = 0; i < r->count; i++) {
         if (r->segments[i].sequence == sequence) {
             r->segments[i].file.damaged = true;
+            report_damaged(r->report, r->segments[i].file.name, offset, lsn);
         }
     }
     for (size_t i = 0; i < manifest->damaged_count; i++) {

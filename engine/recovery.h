@@ -36,6 +36,14 @@ struct aero_wal_file {
     bool damaged; /* below the loaded snapshot: kept, shown, never shipped (12) */
 };
 
+/* A segment that is damaged below the loaded snapshot: this start did without it (12). What can be relied upon ends before
+ * `offset` and `lsn`: where the log stopped being readable, or, where nothing was read, the segment's beginning. */
+struct aero_damaged_segment {
+    char file[AERO_DISK_NAME_MAX];
+    uint64_t offset;
+    aero_lsn lsn;
+};
+
 /* Why a directory was refused, or what was done about its tail: enough for one good error line. */
 struct aero_recovery_report {
     enum aero_recovery_verdict {
@@ -54,6 +62,8 @@ struct aero_recovery_report {
     uint64_t cut_bytes;
     bool older_snapshot_used;
     bool manifest_slot_rewritten;
+    struct aero_damaged_segment damaged[AERO_DAMAGED_MAX]; /* those of the manifest */
+    size_t damaged_count;
     char text[512]; /* one sentence: what, where, what to do */
 };
 

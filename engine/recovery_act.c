@@ -339,7 +339,7 @@ static void describe_unread(struct aero_recovery *r)
                      named->prev_sequence == segment->sequence &&
                      segment->size_bytes >= named->prev_end_offset;
         if (!whole) {
-            aero_recovery_mark_damaged(r, segment->sequence);
+            aero_recovery_mark_damaged(r, segment->sequence, 0, segment->name_lsn);
             continue;
         }
         segment->file.end_offset = named->prev_end_offset;
@@ -350,18 +350,23 @@ static void describe_unread(struct aero_recovery *r)
     }
 }
 
+/* An earlier start found the damage; this one may not have read it. */
+static void mark_known(struct aero_recovery *r, uint64_t sequence)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->segments[i].sequence == sequence) {
+            aero_recovery_mark_damaged(r, sequence, 0, r->segments[i].name_lsn);
+        }
+    }
+}
+
 static void settle_damaged(struct aero_recovery *r)
 {
     struct aero_manifest *manifest = &r->manifest;
-    size_t kept = 0;
+    aero_manifest_settle_damaged(manifest);
     for (size_t i = 0; i < manifest->damaged_count; i++) {
-        uint64_t sequence = manifest->damaged_segments[i];
-        if (sequence >= manifest->wal_floor_sequence) {
-            manifest->damaged_segments[kept++] = sequence;
-            aero_recovery_mark_damaged(r, sequence); /* the flag of its file */
-        }
+        mark_known(r, manifest->damaged_segments[i]);
     }
-    manifest->damaged_count = kept;
 }
 
 /* Decision 7: a start that cuts while replicas are known takes no writes before one of them has been heard. Raised

@@ -74,7 +74,9 @@ aero_status aero_recovery_judge_tail(struct aero_recovery *r, struct aero_wal_re
 /* What recovery has to change on disk, in order. */
 aero_status aero_recovery_act(struct aero_recovery *r);
 
-void aero_recovery_mark_damaged(struct aero_recovery *r, uint64_t sequence);
+/* Reported with the place that the first mark of a segment names. */
+void aero_recovery_mark_damaged(struct aero_recovery *r, uint64_t sequence, uint64_t offset,
+                                aero_lsn lsn);
 /* Whether the segment was originated by this node (decision 5). */
 bool aero_recovery_is_own(const struct aero_recovery *r, aero_id incarnation);
 

@@ -126,8 +126,9 @@ static aero_status pass_damage(struct aero_recovery *r, const struct aero_recove
     }
     *out_passed = aero_is_ok(status);
     if (aero_is_ok(status)) {
+        aero_recovery_mark_damaged(r, segment->sequence, aero_wal_reader_offset(reader),
+                                   aero_lsn_next(aero_wal_reader_position(reader).lsn));
         aero_wal_reader_seek(reader, offset, r->base);
-        aero_recovery_mark_damaged(r, segment->sequence);
         r->base_confirmed = true;
     }
     return status.code == AERO_NOT_FOUND ? aero_ok() : status;

@@ -29,9 +29,16 @@ static const char *next_action(const struct aero_primary *primary)
     if (primary->closed_advice[0] != '\0') {
         return primary->closed_advice;
     }
-    return primary->must_not_seed ? "restart the primary: its state in memory fails its audit, and "
-                                    "recovery makes it anew from disk"
-                                  : "none";
+    if (primary->must_not_seed) {
+        return "restart the primary: its state in memory fails its audit, and recovery makes it "
+               "anew from disk";
+    }
+    if (aero_checkpointer_manifest(primary->checkpointer)->damaged_count != 0) {
+        return "nothing is lost, but older WAL is damaged: 'aeroctl verify DIR' says where; stop "
+               "both nodes and mend it from a replica with 'aeroctl salvage --primary-dir DIR "
+               "--replica-dir DIR'";
+    }
+    return "none";
 }
 
 static void put_status(struct aero_primary *primary, struct aero_buffer *out)
@@ -115,7 +122,8 @@ static void put_persistence(struct aero_primary *primary, struct aero_buffer *ou
 {
     bool healthy = aero_wal_is_open(primary->wal);
     aero_status_u64(out, "loading", 0);
-    aero_status_u64(out, "rdb_bgsave_in_progress", aero_checkpointer_busy(primary->checkpointer));
+    aero_status_u64(out, "rdb_bgsave_in_progress",
+                    aero_checkpointer_is_running(primary->checkpointer));
     aero_status_text(out, "rdb_last_bgsave_status", primary->ticket_failed ? "err" : "ok");
     aero_status_u64(out, "aof_enabled", 1);
     aero_status_text(out, "aof_last_write_status", healthy ? "ok" : "err");
@@ -137,9 +145,12 @@ static void put_replication(struct aero_primary *primary, struct aero_buffer *ou
         if (member->following) {
             char name[16];
             char line[256];
+            struct aero_role_peer peer;
+            aero_primary_describe_peer(member, &peer);
             snprintf(name, sizeof name, "slave%" PRIu32, index++);
-            snprintf(line, sizeof line, "ip=%s,port=0,state=online,offset=%" PRIu64 ",lag=0",
-                     member->address, member->applied.value);
+            snprintf(line, sizeof line,
+                     "ip=%s,port=%" PRIu16 ",state=online,offset=%" PRIu64 ",lag=0", peer.host,
+                     peer.port, peer.lsn);
             aero_status_text(out, name, line);
         }
     }

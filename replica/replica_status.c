@@ -71,6 +71,10 @@ static const char *next_action(const struct aero_replica *replica)
     if (replica->disk_fault) {
         return "mend the disk, then restart this replica";
     }
+    if (aero_checkpointer_manifest(replica->checkpointer)->damaged_count != 0) {
+        return "nothing is lost, but older WAL is damaged: 'aeroctl verify DIR' says where; if the "
+               "primary is sound: " EMPTY_DIRECTORY;
+    }
     return replica->link == AERO_LINK_UP ? "none"
                                          : "none: it reconnects by itself; see link_reason";
 }
@@ -117,6 +121,7 @@ static void put_status(struct aero_replica *replica, struct aero_buffer *out)
     aero_status_u64(out, "snapshot_received_bytes", link.snapshot_received_bytes);
     aero_status_u64(out, "snapshot_size_bytes", link.snapshot_size_bytes);
     aero_status_u64(out, "received_bytes", link.received_bytes);
+    aero_status_u64(out, "damaged_segments", manifest->damaged_count);
     aero_status_text(out, "disk", replica->disk_fault ? "fault" : "ok");
 }
 
@@ -124,7 +129,8 @@ static void put_persistence(struct aero_replica *replica, struct aero_buffer *ou
 {
     bool loading = replica->state == AERO_REPLICA_EMPTY;
     aero_status_u64(out, "loading", loading);
-    aero_status_u64(out, "rdb_bgsave_in_progress", aero_checkpointer_busy(replica->checkpointer));
+    aero_status_u64(out, "rdb_bgsave_in_progress",
+                    aero_checkpointer_is_running(replica->checkpointer));
     aero_status_text(out, "rdb_last_bgsave_status", replica->ticket_failed ? "err" : "ok");
     aero_status_u64(out, "aof_enabled", 1);
     aero_status_text(out, "aof_last_write_status", replica->disk_fault ? "err" : "ok");

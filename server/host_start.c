@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/host_start.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "server/config_fault.h"
 #include "server/config_keys.h"
 #include "server/host_certs.h"
 #include "server/host_notify.h"
-#include "server/host_sockets.h"
 
 /* Recovery says how far it is this often. */
 #define PROGRESS_INTERVAL_NS (UINT64_C(2) * 1000000000U)
@@ -20,42 +21,6 @@ static aero_id new_id(void)
 {
     struct aero_entropy entropy = aero_entropy_posix();
     return entropy.id(entropy.self);
-}
-
-/* What the table cannot say: lists and addresses. NULL: nothing is wrong. */
-static const char *find_fault(const struct aero_config *config)
-{
-    static const char *const address_keys[] = {"bind", "replication_bind"};
-    char words[AERO_HOST_LISTENERS_MAX][AERO_CONFIG_WORD_MAX];
-    struct aero_allowed_nodes allowed;
-    struct aero_host_port primary;
-    for (unsigned i = 0; i < 2; i++) {
-        size_t count = aero_config_words(aero_config_string(config, address_keys[i]),
-                                         AERO_HOST_LISTENERS_MAX, words);
-        if (count == SIZE_MAX) {
-            return "bind, replication_bind: at most 16 addresses";
-        }
-        for (size_t word = 0; word < count; word++) {
-            if (!aero_host_is_address(words[word])) {
-                return "bind, replication_bind: numeric IPv4 and IPv6 addresses, or *";
-            }
-        }
-    }
-    if (!aero_config_allowed_nodes(config, &allowed)) {
-        return "allowed_nodes: at most 64 names";
-    }
-    const struct aero_config_table *table = aero_config_table(config);
-    if (aero_config_find(table, "primary") < table->count &&
-        !aero_config_host_port(aero_config_string(config, "primary"), &primary)) {
-        return "primary: HOST:PORT of the primary's replication port is required (--primary)";
-    }
-    bool is_replica = aero_config_find(table, "primary") < table->count;
-    if (aero_config_string(config, "certs_dir")[0] == '\0' &&
-        (is_replica || aero_config_port(config, "replication_port") != 0)) {
-        return "certs_dir: replication needs certificates: give --certs DIR (for development, "
-               "'aeroctl certs init DIR --node NAME' makes DIR/NAME)";
-    }
-    return NULL;
 }
 
 static bool check_config(struct aero_host_start *start, int *out_exit_code)
@@ -101,15 +66,12 @@ bool aero_host_start_begin(struct aero_host_start *start, const struct aero_opti
     start->log_target.fd = STDERR_FILENO;
     aero_logger_init(&start->logger, aero_log_sink_fd(&start->log_target), aero_clock_posix(),
                      aero_config_log_format(start->config), aero_config_log_level(start->config));
-    const char *fault = find_fault(start->config);
+    const char *fault = aero_config_find_fault(start->config);
     if (fault != NULL) {
         return refuse_config(start, fault, out_exit_code);
     }
     if (aero_options_has(command_line, "check-config")) {
         return check_config(start, out_exit_code);
-    }
-    if (aero_config_string(start->config, "data_dir")[0] == '\0') {
-        return refuse_config(start, "no data directory: give --data DIR", out_exit_code);
     }
     const char *file = aero_options_value(command_line, "config");
     start->host_config =
@@ -153,7 +115,11 @@ bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_e
         advice = "another process uses it: one directory, one process";
         *out_exit_code = AERO_EXIT_LOCKED;
     } else if (status.code == AERO_NOT_FOUND) {
-        advice = "there is no such directory; a new history is created by aerodb-primary --init";
+        advice = create ? "the directory above it does not exist: make that first"
+                        : "there is no such directory; a new history is created by aerodb-primary "
+                          "--init";
+        *out_exit_code = AERO_EXIT_DATA;
+    } else if (status.code == AERO_PERMISSION || status.sys_errno == ENOTDIR) {
         *out_exit_code = AERO_EXIT_DATA;
     }
     aero_log_event(&start->logger, AERO_LOG_FATAL, "data_dir_refused",
@@ -266,9 +232,25 @@ static void log_refusal(struct aero_host_start *start, enum aero_role role, aero
                    AERO_LOG_STR("advice", refusal_advice(role, status)));
 }
 
+/* Nothing is lost, and something has to be done before anything else breaks (decision 12). */
+static void log_damaged(struct aero_host_start *start, enum aero_role role,
+                        const struct aero_recovery_report *report)
+{
+    for (size_t i = 0; i < report->damaged_count; i++) {
+        const struct aero_damaged_segment *damaged = &report->damaged[i];
+        aero_log_event(
+            &start->logger, AERO_LOG_ERROR, "segment_damaged", AERO_LOG_STR("file", damaged->file),
+            AERO_LOG_U64("offset_bytes", damaged->offset), AERO_LOG_LSN("lsn", damaged->lsn),
+            AERO_LOG_STR("reason", "damaged below the snapshot that was loaded: this "
+                                   "start did without it, an older snapshot cannot"),
+            AERO_LOG_STR("advice", refusal_advice(role, aero_error(AERO_CORRUPT))));
+    }
+}
+
 static void log_recovered(struct aero_host_start *start, const struct aero_recovered *recovered,
                           const struct aero_recovery_report *report, uint64_t took_ns)
 {
+    log_damaged(start, recovered->manifest.role, report);
     if (report->verdict == AERO_VERDICT_TORN_TAIL) {
         aero_log_event(
             &start->logger, AERO_LOG_WARN, "tail_cut", AERO_LOG_STR("file", report->file),

@@ -352,9 +352,22 @@ static void test_ops_write_both_slots_each_synced(void **state)
     power_disk_free(power);
 }
 
+/* Damage is shown as long as the segment may be there. */
+static void test_settle_damaged_forgets_what_is_below_the_floor(void **state)
+{
+    (void)state;
+    struct aero_manifest manifest = {
+        .wal_floor_sequence = 4, .damaged_count = 3, .damaged_segments = {2, 4, 7}};
+    aero_manifest_settle_damaged(&manifest);
+    assert_int_equal(manifest.damaged_count, 2);
+    assert_int_equal(manifest.damaged_segments[0], 4);
+    assert_int_equal(manifest.damaged_segments[1], 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_settle_damaged_forgets_what_is_below_the_floor),
         cmocka_unit_test(test_decode_returns_what_encode_wrote),
         cmocka_unit_test(test_decode_detects_every_flipped_bit),
         cmocka_unit_test(test_encode_writes_the_golden_bytes),

@@ -393,8 +393,14 @@ static void test_recover_with_damage_below_the_snapshot_marks_the_segment(void *
                 struct outcome outcome = recover(world.power);
                 expect_state(&world, &outcome);
                 assert_int_equal(outcome.recovered.manifest.damaged_count, seen);
+                assert_int_equal(outcome.report.damaged_count, seen);
                 if (seen) {
+                    const struct aero_damaged_segment *told = &outcome.report.damaged[0];
                     assert_int_equal(outcome.recovered.manifest.damaged_segments[0], segment + 1);
+                    assert_string_equal(told->file, name);
+                    /* Of the first segment nothing was read; in the second, the second record is hit. */
+                    assert_int_equal(told->offset, segment == 0 ? 0 : 4192);
+                    assert_int_equal(told->lsn.value, segment == 0 ? 1 : 12);
                 }
                 if (segment == 1) {
                     assert_true(outcome.recovered.files[1].damaged);
