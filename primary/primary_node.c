@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "primary/primary_priv.h"
+#include "server/config_keys.h"
 #include "server/token.h"
 
 static enum aero_node_role node_role(void *self)
@@ -212,6 +213,16 @@ static bool node_admin(void *self, const char *name, const struct aero_slice *ar
     return aero_primary_admin(self, name, arguments, argument_count, out_reply, out_error);
 }
 
+void aero_primary_describe_peer(const struct aero_fleet_member *member,
+                                struct aero_role_peer *out_peer)
+{
+    struct aero_host_port place;
+    bool known = aero_config_host_port(member->address, &place);
+    *out_peer =
+        (struct aero_role_peer){.port = known ? place.port : 0, .lsn = member->applied.value};
+    snprintf(out_peer->host, sizeof out_peer->host, "%.63s", known ? place.host : member->address);
+}
+
 static struct aero_role_peer *node_role_peers(void *self, size_t *out_count)
 {
     struct aero_primary *primary = self;
@@ -219,9 +230,7 @@ static struct aero_role_peer *node_role_peers(void *self, size_t *out_count)
     for (size_t i = 0; i < AERO_FLEET_MAX; i++) {
         const struct aero_fleet_member *member = &primary->fleet.members[i];
         if (member->following) {
-            struct aero_role_peer *peer = &primary->role_peers[count++];
-            *peer = (struct aero_role_peer){.lsn = member->applied.value};
-            snprintf(peer->host, sizeof peer->host, "%s", member->address);
+            aero_primary_describe_peer(member, &primary->role_peers[count++]);
         }
     }
     *out_count = count;

@@ -82,6 +82,9 @@ struct aero_primary {
 
 /* primary_node.c */
 struct aero_node aero_primary_node(struct aero_primary *primary);
+/* By the replica's end of the link: which port it serves clients at, its primary does not know. */
+void aero_primary_describe_peer(const struct aero_fleet_member *member,
+                                struct aero_role_peer *out_peer);
 /* primary_status.c */
 void aero_primary_info(struct aero_primary *primary, const char *section, struct aero_buffer *out);
 bool aero_primary_admin(struct aero_primary *primary, const char *name,

@@ -40,6 +40,8 @@ static const struct aero_command client_subcommands[] = {
      "Returns the name of the connection.", NULL, 0},
     {"getredir", aero_command_client_getredir, 2, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "6.0.0",
      "Returns -1: invalidation messages are redirected nowhere.", NULL, 0},
+    {"help", aero_command_help, 2, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "5.0.0",
+     "Lists the subcommands.", NULL, 0},
     {"id", aero_command_client_id, 2, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "5.0.0",
      "Returns the number of the connection.", NULL, 0},
     {"info", aero_command_client_info, 2, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "6.2.0",
@@ -68,6 +70,8 @@ static const struct aero_command command_subcommands[] = {
      "Documents commands.", NULL, 0},
     {"getkeys", aero_command_command_getkeys, -3, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "2.8.13",
      "Extracts the keys of a command.", NULL, 0},
+    {"help", aero_command_help, 2, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "5.0.0",
+     "Lists the subcommands.", NULL, 0},
     {"info", aero_command_command_info, -2, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "2.8.13",
      "Describes commands.", NULL, 0},
     {"list", aero_command_command_list, -2, ALWAYS, C_CONNECTION | C_SLOW, 0, 0, 0, "7.0.0",
@@ -77,6 +81,8 @@ static const struct aero_command command_subcommands[] = {
 static const struct aero_command config_subcommands[] = {
     {"get", aero_command_config_get, -3, ALWAYS | ADMIN, C_ADMIN | C_SLOW, 0, 0, 0, "2.0.0",
      "Returns settings by pattern.", NULL, 0},
+    {"help", aero_command_help, 2, ALWAYS, C_ADMIN | C_SLOW, 0, 0, 0, "5.0.0",
+     "Lists the subcommands.", NULL, 0},
     {"resetstat", aero_command_config_resetstat, 2, ALWAYS | ADMIN, C_ADMIN | C_SLOW, 0, 0, 0,
      "2.0.0", "Sets the counters of INFO back.", NULL, 0},
     {"rewrite", aero_command_config_rewrite, 2, ALWAYS | ADMIN, C_ADMIN | C_SLOW, 0, 0, 0, "2.8.0",
@@ -90,6 +96,8 @@ static const struct aero_command object_subcommands[] = {
      "Returns how Redis would encode the value.", NULL, 0},
     {"freq", aero_command_object_freq, 3, READ, C_READ_KEYS | C_SLOW, 2, 2, 1, "4.0.0",
      "Refused: access frequencies are not kept.", NULL, 0},
+    {"help", aero_command_help, 2, ALWAYS, AERO_CATEGORY_KEYSPACE | C_SLOW, 0, 0, 0, "6.2.0",
+     "Lists the subcommands.", NULL, 0},
     {"idletime", aero_command_object_idletime, 3, READ, C_READ_KEYS | C_SLOW, 2, 2, 1, "2.2.3",
      "Returns 0: idle times are not kept.", NULL, 0},
     {"refcount", aero_command_object_refcount, 3, READ, C_READ_KEYS | C_SLOW, 2, 2, 1, "2.2.3",
@@ -97,6 +105,8 @@ static const struct aero_command object_subcommands[] = {
 };
 
 static const struct aero_command memory_subcommands[] = {
+    {"help", aero_command_help, 2, ALWAYS, C_SLOW, 0, 0, 0, "4.0.0",
+     "Lists the subcommands.", NULL, 0},
     {"usage", aero_command_memory_usage, -3, READ, AERO_CATEGORY_READ | C_SLOW, 2, 2, 1, "4.0.0",
      "Returns the bytes of a key and its value.", NULL, 0},
 };

@@ -57,6 +57,7 @@ void aero_command_getex(struct aero_call *call);
 void aero_command_getrange(struct aero_call *call);
 void aero_command_getset(struct aero_call *call);
 void aero_command_hello(struct aero_call *call);
+void aero_command_help(struct aero_call *call);
 void aero_command_incr(struct aero_call *call);
 void aero_command_incrby(struct aero_call *call);
 void aero_command_incrbyfloat(struct aero_call *call);

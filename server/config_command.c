@@ -20,6 +20,7 @@ static const struct {
     {"databases", "16"},
     {"maxmemory-policy", "noeviction"},
     {"cluster-enabled", "no"},
+    {"io-threads", "1"},
     {"slowlog-max-len", "0"},
 };
 #define FIXED_COUNT (sizeof fixed / sizeof fixed[0])
@@ -70,14 +71,14 @@ void aero_command_config_get(struct aero_call *call)
     aero_buffer_append_slice(call->reply.out, aero_buffer_slice(pairs.out));
 }
 
-static bool is_fixed(const char *name)
+/* FIXED_COUNT: none of them. */
+static size_t find_fixed(const char *name)
 {
-    for (size_t i = 0; i < FIXED_COUNT; i++) {
-        if (strcmp(fixed[i].name, name) == 0) {
-            return true;
-        }
+    size_t index = 0;
+    while (index < FIXED_COUNT && strcmp(fixed[index].name, name) != 0) {
+        index++;
     }
-    return false;
+    return index;
 }
 
 /* A NUL-terminated copy of the value, in server->text. */
@@ -94,40 +95,54 @@ static bool has_setting(const struct aero_server *server, const char *name)
     return server->config.has != NULL && server->config.has(server->config.self, name);
 }
 
-static bool set_one(struct aero_call *call, size_t i)
+static bool refuse_set(struct aero_call *call, const char *name, const char *why)
 {
-    struct aero_server *server = call->server;
+    aero_call_error_f(call, "ERR CONFIG SET failed (possibly related to argument '%s') - %s", name,
+                      why);
+    return false;
+}
+
+static bool is_repeated(const struct aero_call *call, size_t i, const char *name)
+{
+    for (size_t other = 2; other < i; other += 2) {
+        if (aero_call_is(call, other, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All names are looked at before the first value is taken. */
+static bool check_name(struct aero_call *call, size_t i)
+{
     char name[NAME_MAX_BYTES];
-    const char *error = "it cannot be set";
     if (!aero_text_lower(call->arguments[i], name, sizeof name) ||
-        (!is_fixed(name) && !has_setting(server, name))) {
+        (find_fixed(name) == FIXED_COUNT && !has_setting(call->server, name))) {
         struct aero_slice word = call->arguments[i];
         aero_call_error_f(call, "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
                           (int)(word.length < 128 ? word.length : 128), (const char *)word.data);
         return false;
     }
-    if (is_fixed(name)) {
-        aero_call_error_f(call,
-                          "ERR CONFIG SET failed (possibly related to argument '%s') - can't set "
-                          "immutable config",
-                          name);
-        return false;
+    return !is_repeated(call, i, name) || refuse_set(call, name, "duplicate parameter");
+}
+
+static bool set_one(struct aero_call *call, size_t i)
+{
+    struct aero_server *server = call->server;
+    char name[NAME_MAX_BYTES];
+    const char *error = "it cannot be set";
+    (void)aero_text_lower(call->arguments[i], name, sizeof name);
+    size_t index = find_fixed(name);
+    if (index < FIXED_COUNT) {
+        return aero_text_is(call->arguments[i + 1], fixed[index].value) ||
+               refuse_set(call, name, "can't set immutable config");
     }
-    if (call->arguments[i + 1].length !=
-        strnlen((const char *)call->arguments[i + 1].data, call->arguments[i + 1].length)) {
-        aero_call_error_f(call,
-                          "ERR CONFIG SET failed (possibly related to argument '%s') - the "
-                          "value holds a zero byte",
-                          name);
-        return false;
+    struct aero_slice value = call->arguments[i + 1];
+    if (value.length != strnlen((const char *)value.data, value.length)) {
+        return refuse_set(call, name, "the value holds a zero byte");
     }
-    if (!server->config.set(server->config.self, name, value_text(server, call->arguments[i + 1]),
-                            &error)) {
-        aero_call_error_f(call, "ERR CONFIG SET failed (possibly related to argument '%s') - %s",
-                          name, error);
-        return false;
-    }
-    return true;
+    return server->config.set(server->config.self, name, value_text(server, value), &error) ||
+           refuse_set(call, name, error);
 }
 
 void aero_command_config_set(struct aero_call *call)
@@ -135,6 +150,11 @@ void aero_command_config_set(struct aero_call *call)
     if (call->argument_count % 2 != 0) {
         aero_call_syntax_error(call);
         return;
+    }
+    for (size_t i = 2; i < call->argument_count; i += 2) {
+        if (!check_name(call, i)) {
+            return;
+        }
     }
     for (size_t i = 2; i < call->argument_count; i += 2) {
         if (!set_one(call, i)) {

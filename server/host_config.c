@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -22,18 +23,6 @@ struct aero_host_config {
     char (*names)[NAME_MAX_BYTES]; /* of the table's keys, with dashes */
     struct aero_config_error error;
 };
-
-/* What Redis lets one choose and AeroDB does not. */
-static const struct {
-    const char *name;
-    const char *value;
-} fixed[] = {
-    {"appendonly", "yes"},     {"appendfsync", "always"},          {"save", ""},
-    {"databases", "16"},       {"maxmemory-policy", "noeviction"}, {"io-threads", "1"},
-    {"cluster-enabled", "no"},
-};
-
-#define FIXED_COUNT (sizeof fixed / sizeof fixed[0])
 
 static void dash_name(char *out_name, const char *name)
 {
@@ -98,13 +87,7 @@ static bool get_key(void *self, size_t index, const char **out_name, struct aero
     const struct aero_config *config = host_config->config;
     const struct aero_config_table *table = aero_config_table(config);
     if (index >= table->count) {
-        index -= table->count;
-        if (index >= FIXED_COUNT) {
-            return false;
-        }
-        *out_name = fixed[index].name;
-        aero_buffer_append_slice(out_value, aero_slice_text(fixed[index].value));
-        return true;
+        return false;
     }
     const struct aero_config_key *key = &table->keys[index];
     *out_name = host_config->names[index];
@@ -130,29 +113,10 @@ static size_t find_key(const struct aero_host_config *host_config, const char *n
     return table->count;
 }
 
-static size_t find_fixed(const char *name)
-{
-    size_t index = 0;
-    while (index < FIXED_COUNT && strcmp(fixed[index].name, name) != 0) {
-        index++;
-    }
-    return index;
-}
-
 static bool has_key(void *self, const char *name)
 {
     const struct aero_host_config *host_config = self;
-    return find_key(host_config, name) < aero_config_table(host_config->config)->count ||
-           find_fixed(name) < FIXED_COUNT;
-}
-
-static bool set_fixed(size_t index, const char *value, const char **out_error)
-{
-    if (strcmp(fixed[index].value, value) == 0) {
-        return true;
-    }
-    *out_error = "AeroDB has no choice in this: it stands for what is always so";
-    return false;
+    return find_key(host_config, name) < aero_config_table(host_config->config)->count;
 }
 
 static bool set_key(void *self, const char *name, const char *value, const char **out_error)
@@ -161,10 +125,6 @@ static bool set_key(void *self, const char *name, const char *value, const char 
     const struct aero_config_table *table = aero_config_table(host_config->config);
     size_t index = find_key(host_config, name);
     if (index == table->count) {
-        size_t fixed_index = find_fixed(name);
-        if (fixed_index < FIXED_COUNT) {
-            return set_fixed(fixed_index, value, out_error);
-        }
         *out_error = "there is no such key";
         return false;
     }
@@ -188,10 +148,40 @@ static bool set_key(void *self, const char *name, const char *value, const char 
     return true;
 }
 
+static uint64_t microseconds(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
+}
+
+/* The second number of statm; 0 where /proc is not mounted. */
+static uint64_t resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm == NULL) {
+        return 0;
+    }
+    bool read = fscanf(statm, "%*u %llu", &pages) == 1;
+    fclose(statm);
+    return read ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+static void read_usage(void *self, struct aero_server_usage *out_usage)
+{
+    struct rusage used = {0};
+    (void)self;
+    (void)getrusage(RUSAGE_SELF, &used);
+    *out_usage = (struct aero_server_usage){
+        .cpu_user_us = microseconds(used.ru_utime),
+        .cpu_system_us = microseconds(used.ru_stime),
+        .resident_bytes = resident_bytes(),
+    };
+}
+
 struct aero_server_config aero_host_config_port(struct aero_host_config *host_config)
 {
     return (struct aero_server_config){
-        .self = host_config, .get = get_key, .set = set_key, .has = has_key};
+        .self = host_config, .get = get_key, .set = set_key, .has = has_key, .usage = read_usage};
 }
 
 void aero_host_config_attach(struct aero_host_config *host_config, struct aero_server *server)

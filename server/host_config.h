@@ -2,8 +2,7 @@
 /* The daemon's configuration as the server sees it: limits for sessions, CONFIG GET and CONFIG SET.
  *
  * Redis clients know keys with dashes, sizes as numbers of bytes and times as numbers of seconds:
- * that is how they get them here, and how they may give them. Some keys that tools ask for and
- * that AeroDB has no choice in (appendonly, save, databases, ...) answer with what is true. */
+ * that is how they get them here, and how they may give them. */
 #ifndef AERO_SERVER_HOST_CONFIG_H
 #define AERO_SERVER_HOST_CONFIG_H
 

@@ -35,16 +35,29 @@ static void write_clients(const struct aero_server *server, struct aero_buffer *
                        (ull)stats.clients_parked, server->watches.key_count);
 }
 
+/* False: nobody knows. */
+static bool read_usage(const struct aero_server *server, struct aero_server_usage *out_usage)
+{
+    if (server->config.usage == NULL) {
+        return false;
+    }
+    server->config.usage(server->config.self, out_usage);
+    return true;
+}
+
 static void write_memory(const struct aero_server *server, struct aero_buffer *out)
 {
+    struct aero_server_usage usage;
     uint64_t memory = aero_tree_memory_bytes(aero_tree_now(server));
     uint64_t peak = memory > server->memory_peak_bytes ? memory : server->memory_peak_bytes;
     aero_buffer_printf(out,
-                       "used_memory:%llu\r\nused_memory_rss:%llu\r\nused_memory_peak:%llu\r\n"
+                       "used_memory:%llu\r\nused_memory_peak:%llu\r\n"
                        "used_memory_dataset:%llu\r\nmaxmemory:%llu\r\n"
                        "maxmemory_policy:noeviction\r\n",
-                       (ull)memory, (ull)server->usage.resident_bytes, (ull)peak, (ull)memory,
-                       (ull)server->options.memory_bytes_max);
+                       (ull)memory, (ull)peak, (ull)memory, (ull)server->options.memory_bytes_max);
+    if (read_usage(server, &usage)) {
+        aero_buffer_printf(out, "used_memory_rss:%llu\r\n", (ull)usage.resident_bytes);
+    }
 }
 
 static void write_stats(const struct aero_server *server, struct aero_buffer *out)
@@ -69,10 +82,13 @@ static void write_stats(const struct aero_server *server, struct aero_buffer *ou
 
 static void write_cpu(const struct aero_server *server, struct aero_buffer *out)
 {
-    const struct aero_server_usage *usage = &server->usage;
-    aero_buffer_printf(out, "used_cpu_sys:%llu.%06llu\r\nused_cpu_user:%llu.%06llu\r\n",
-                       (ull)(usage->cpu_system_us / 1000000), (ull)(usage->cpu_system_us % 1000000),
-                       (ull)(usage->cpu_user_us / 1000000), (ull)(usage->cpu_user_us % 1000000));
+    struct aero_server_usage usage;
+    if (read_usage(server, &usage)) {
+        aero_buffer_printf(out, "used_cpu_sys:%llu.%06llu\r\nused_cpu_user:%llu.%06llu\r\n",
+                           (ull)(usage.cpu_system_us / 1000000),
+                           (ull)(usage.cpu_system_us % 1000000), (ull)(usage.cpu_user_us / 1000000),
+                           (ull)(usage.cpu_user_us % 1000000));
+    }
 }
 
 static void write_node(const struct aero_server *server, const char *section,

@@ -78,7 +78,45 @@ static void write_name(struct aero_call *call, const struct aero_command *comman
     }
 }
 
-/* Ten elements; tips and key specifications beyond first, last and step are empty. */
+/* In the words of Redis 7: where the keys begin, and how far they go from there. */
+static void write_key_specification(struct aero_call *call, const struct aero_command *command)
+{
+    struct aero_resp_writer *reply = &call->reply;
+    bool writes = (command->flags & AERO_COMMAND_WRITE) != 0;
+    int last = command->last_key < 0 ? command->last_key : command->last_key - command->first_key;
+    if (command->first_key == 0) {
+        aero_resp_array(reply, 0);
+        return;
+    }
+    aero_resp_array(reply, 1);
+    aero_resp_map(reply, 3);
+    aero_resp_bulk_text(reply, "flags");
+    aero_resp_set(reply, 2);
+    aero_resp_simple(reply, writes ? "RW" : "RO");
+    aero_resp_simple(reply, writes ? "update" : "access");
+    aero_resp_bulk_text(reply, "begin_search");
+    aero_resp_map(reply, 2);
+    aero_resp_bulk_text(reply, "type");
+    aero_resp_bulk_text(reply, "index");
+    aero_resp_bulk_text(reply, "spec");
+    aero_resp_map(reply, 1);
+    aero_resp_bulk_text(reply, "index");
+    aero_resp_integer(reply, command->first_key);
+    aero_resp_bulk_text(reply, "find_keys");
+    aero_resp_map(reply, 2);
+    aero_resp_bulk_text(reply, "type");
+    aero_resp_bulk_text(reply, "range");
+    aero_resp_bulk_text(reply, "spec");
+    aero_resp_map(reply, 3);
+    aero_resp_bulk_text(reply, "lastkey");
+    aero_resp_integer(reply, last);
+    aero_resp_bulk_text(reply, "keystep");
+    aero_resp_integer(reply, command->key_step);
+    aero_resp_bulk_text(reply, "limit");
+    aero_resp_integer(reply, 0);
+}
+
+/* Ten elements; tips are empty. */
 static void write_info(struct aero_call *call, const struct aero_command *command,
                        const struct aero_command *container)
 {
@@ -92,7 +130,7 @@ static void write_info(struct aero_call *call, const struct aero_command *comman
     aero_resp_integer(reply, command->key_step);
     write_categories(call, command);
     aero_resp_array(reply, 0);
-    aero_resp_array(reply, 0);
+    write_key_specification(call, command);
     aero_resp_array(reply, command->subcommand_count);
     for (size_t i = 0; i < command->subcommand_count; i++) {
         write_info(call, &command->subcommands[i], command);
@@ -145,6 +183,27 @@ void aero_command_command(struct aero_call *call)
     aero_resp_array(&call->reply, aero_command_count);
     for (size_t i = 0; i < aero_command_count; i++) {
         write_info(call, &aero_commands[i], NULL);
+    }
+}
+
+/* HELP of every command that has subcommands. */
+void aero_command_help(struct aero_call *call)
+{
+    const struct aero_command *container =
+        aero_server_find_command(call->server, call->arguments[0]);
+    char name[AERO_COMMAND_NAME_MAX];
+    char line[128];
+    aero_text_copy(name, sizeof name, container->name);
+    snprintf(line, sizeof line,
+             "%s <subcommand> [<arg> ...]. Subcommands are:", aero_text_upper(name));
+    aero_resp_array(&call->reply, 1 + 2 * container->subcommand_count);
+    aero_resp_simple(&call->reply, line);
+    for (size_t i = 0; i < container->subcommand_count; i++) {
+        const struct aero_command *command = &container->subcommands[i];
+        aero_text_copy(name, sizeof name, command->name);
+        snprintf(line, sizeof line, "    %s", command->summary);
+        aero_resp_simple(&call->reply, aero_text_upper(name));
+        aero_resp_simple(&call->reply, line);
     }
 }
 

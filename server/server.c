@@ -238,11 +238,6 @@ void aero_key_counts_durable(const struct aero_server *server, struct aero_key_c
     }
 }
 
-void aero_server_give_usage(struct aero_server *server, const struct aero_server_usage *usage)
-{
-    server->usage = *usage;
-}
-
 static void each_second(struct aero_server *server)
 {
     uint64_t elapsed_ns = server->now.value - server->rate_sampled.value;

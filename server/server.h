@@ -96,6 +96,13 @@ struct aero_server_options {
 /* The defaults that aerodb.conf shows. */
 void aero_server_options_default(struct aero_server_options *out_options);
 
+/* What the process uses, for INFO. */
+struct aero_server_usage {
+    uint64_t cpu_user_us;
+    uint64_t cpu_system_us;
+    uint64_t resident_bytes;
+};
+
 /* The host's configuration, for CONFIG GET and CONFIG SET; names with '-' as in Redis. Any pointer may be NULL. */
 struct aero_server_config {
     void *self;
@@ -106,6 +113,8 @@ struct aero_server_config {
     bool (*set)(void *self, const char *name, const char *value, const char **out_error);
     /* CONFIG SET tries here first whether a name exists at all. */
     bool (*has)(void *self, const char *name);
+    /* Beside the configuration, what INFO alone asks the host for. NULL: nobody knows, and INFO says nothing of it. */
+    void (*usage)(void *self, struct aero_server_usage *out_usage);
 };
 
 /* Copies the options; borrows the node and what `config` points to for the life of the server. */
@@ -144,14 +153,6 @@ uint32_t aero_server_expire_due(struct aero_server *server, uint32_t budget);
 /* Sessions with output that may leave, or to be closed; each once until the next change. NULL: none. */
 struct aero_session *aero_server_next_ready(struct aero_server *server);
 
-/* What the process uses, for INFO; the host says it now and then. */
-struct aero_server_usage {
-    uint64_t cpu_user_us;
-    uint64_t cpu_system_us;
-    uint64_t resident_bytes;
-};
-void aero_server_give_usage(struct aero_server *server, const struct aero_server_usage *usage);
-
 /* Numbers for metrics: never influence behaviour (OBS-1). */
 struct aero_server_stats {
     uint64_t clients;
@@ -170,7 +171,6 @@ struct aero_server_stats {
     uint64_t input_bytes;
     uint64_t output_bytes;
     uint64_t output_limit_closes;
-    uint64_t input_limit_closes;
     uint64_t idle_closes;
 };
 void aero_server_stats(const struct aero_server *server, struct aero_server_stats *out_stats);

@@ -143,6 +143,22 @@ class Clients(DaemonCase):
                 reply += link.recv(1 << 20)
         self.assertEqual(reply, expected)
 
+    def test_a_value_above_the_limit_is_refused_with_the_reason(self):
+        """The client sends all of it before it reads: it has to be there to read the answer, and to go on."""
+        primary = self.primary(settings=["proto_max_bulk_len=1mb"])
+        done = subprocess.run(["redis-cli", "-p", str(primary.port), "-x", "SET", "big"],
+                              input=bytes(8 << 20), capture_output=True, timeout=60)
+        self.assertIn(b"exceeds proto_max_bulk_len (1048576 bytes)", done.stdout)
+        value = bytes(8 << 20)
+        request = b"*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$%d\r\n%s\r\nGET big\r\nQUIT\r\n" % (
+            len(value), value)
+        with socket.create_connection(("127.0.0.1", primary.port), timeout=60) as link:
+            link.sendall(request)
+            reply = b""
+            while more := link.recv(4096):
+                reply += more
+        self.assertRegex(reply, rb"^-ERR an argument of 8388608 bytes [^\n]*\r\n\$-1\r\n\+OK\r\n$")
+
     def test_a_client_that_does_not_read_is_closed_and_harms_nobody(self):
         primary = self.primary(settings=["client_output_buffer_limit=1mb"])
         self.cli(primary, "SET", "big", "x" * 100000)
@@ -225,8 +241,20 @@ class Refusals(DaemonCase):
         self.expect_exit(EXIT_USAGE, "segment_bytes", "primary", "--data", empty, "--set",
                          "segment_bytes=1")
         self.expect_exit(EXIT_USAGE, "frobnicate", "primary", "--frobnicate")
-        self.expect_exit(EXIT_OK, "configuration is valid", "primary", "--check-config")
-        self.expect_exit(EXIT_USAGE, "bind", "primary", "--check-config", "--set", "bind=localhost")
+        check = ["primary", "--check-config", "--data", empty]
+        self.expect_exit(EXIT_OK, "configuration is valid", *check)
+        self.expect_exit(EXIT_USAGE, "data_dir", "primary", "--check-config")
+        self.expect_exit(EXIT_USAGE, "bind", *check, "--set", "bind=localhost")
+
+    def test_a_path_that_can_be_no_data_directory_is_said_to_be_one(self):
+        file = self.path("file")
+        with open(file, "w"):
+            pass
+        for path in (file, os.path.join(file, "below")):
+            self.expect_exit(EXIT_DATA, "Not a directory", "primary", "--init", "--data", path,
+                             "--port", "0")
+        self.expect_exit(EXIT_DATA, "the directory above it", "primary", "--init", "--data",
+                         self.path("missing", "data"), "--port", "0")
 
     def test_a_running_directory_is_locked_and_a_taken_port_named(self):
         primary = self.primary()
@@ -286,7 +314,21 @@ class Configuration(DaemonCase):
             for line in done.stdout.split("\n"):
                 is_key = line.startswith("#") and not line.startswith("# ") and "=" in line
                 out.write((line[1:] if is_key else line) + "\n")
-        self.expect_exit(EXIT_OK, "valid", "primary", "--config", path, "--check-config")
+        self.expect_exit(EXIT_OK, "valid", "primary", "--config", path, "--data", self.directory,
+                         "--check-config")
+
+    def test_what_the_process_uses_is_told(self):
+        primary = self.primary()
+        said = dict(line.strip().split(":", 1) for section in ("memory", "cpu") for line in
+                    self.cli(primary, "INFO", section).split("\n") if ":" in line)
+        self.assertGreater(int(said["used_memory_rss"]), 1 << 20)
+        self.assertGreater(float(said["used_cpu_sys"]) + float(said["used_cpu_user"]), 0)
+
+    def test_every_setting_is_told_once(self):
+        primary = self.primary()
+        told = self.cli(primary, "CONFIG", "GET", "*").split("\n")[::2]
+        self.assertEqual(sorted(told), sorted(set(told)))
+        self.assertIn("maxmemory-policy", told)
 
 
 if __name__ == "__main__":

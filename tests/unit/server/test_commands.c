@@ -333,6 +333,12 @@ static void test_connection(void **state)
         {"CONFIG GET appendonly", "%1 $10 appendonly $3 yes"},
         {"CONFIG SET nothing 1",
          "-ERR Unknown option or number of arguments for CONFIG SET - 'nothing'"},
+        {"CONFIG SET save '' maxmemory-policy NOEVICTION", "+OK"},
+        {"CONFIG SET appendonly no",
+         "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set immutable "
+         "config"},
+        {"CONFIG SET save '' SAVE ''",
+         "-ERR CONFIG SET failed (possibly related to argument 'save') - duplicate parameter"},
         {"CONFIG RESETSTAT", "+OK"},
         {"RESET", "+RESET"},
         {"GET none", "$-1"},
@@ -341,7 +347,11 @@ static void test_connection(void **state)
         {"COMMAND LIST FILTERBY PATTERN ge*",
          "*6 $3 get $6 getdel $5 getex $8 getrange $6 getset $6 getbit"},
         {"COMMAND INFO get",
-         "*1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *0 *0"},
+         "*1 *10 $3 get :2 *2 +readonly +fast :1 :1 :1 *3 +@read +@string +@fast *0 *1 *6 "
+         "$5 flags *2 +RO +access $12 begin_search *4 $4 type $5 index $4 spec *2 $5 index :1 "
+         "$9 find_keys *4 $4 type $5 range $4 spec *6 $7 lastkey :0 $7 keystep :1 $5 limit :0 *0"},
+        {"MEMORY HELP", "*5 +MEMORY <subcommand> [<arg> ...]. Subcommands are: +HELP +    Lists "
+                        "the subcommands. +USAGE +    Returns the bytes of a key and its value."},
         {"COMMAND INFO nothing", "*1 $-1"},
         {"COMMAND FOO", "-ERR unknown subcommand 'FOO'. Try COMMAND HELP."},
         {"COMMAND DOCS nothing", "*0"},

@@ -69,8 +69,6 @@ static void test_get_speaks_as_redis_does(void **state)
     expect_answer(&fixture, "timeout", "0");
     expect_answer(&fixture, "tcp-keepalive", "300");
     expect_answer(&fixture, "proto-max-bulk-len", "16777216");
-    expect_answer(&fixture, "appendonly", "yes");
-    expect_answer(&fixture, "save", "");
     assert_true(fixture.port.has(fixture.port.self, "maxmemory"));
     assert_false(fixture.port.has(fixture.port.self, "primary"));
     tear_down(&fixture);
@@ -103,12 +101,8 @@ static void test_set_refuses_with_a_reason(void **state)
     assert_false(set(&fixture, "timeout", "soon", &why));
     assert_non_null(why);
     why = NULL;
-    assert_false(set(&fixture, "appendonly", "no", &why));
-    assert_non_null(why);
-    why = NULL;
     assert_false(set(&fixture, "no-such-key", "1", &why));
     assert_non_null(why);
-    assert_true(set(&fixture, "appendonly", "yes", &why));
     expect_answer(&fixture, "timeout", "0");
     tear_down(&fixture);
 }
