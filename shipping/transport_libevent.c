@@ -161,10 +161,13 @@ static size_t queued_bytes(const struct aero_connection *connection)
     return aero_tls_output(connection->tls).length;
 }
 
+/* 0: the peer's socket ended without TLS's goodbye. */
 static void lose(struct aero_connection *connection, int sys_errno)
 {
-    end_connection(connection, AERO_CLOSE_LOST, "the connection to %s was lost (errno %d)",
-                   connection->name, sys_errno);
+    end_connection(connection, AERO_CLOSE_LOST, "the connection to %s was lost: %s",
+                   connection->name,
+                   sys_errno == 0 ? "the peer closed it without a goodbye"
+                                  : aero_error_text(aero_error_errno(sys_errno)));
 }
 
 /* Woken when the socket takes more: for what is queued, or for an owner who has more than found
@@ -389,7 +392,7 @@ static void on_connected(struct aero_connection *connection)
     }
     connection->address = connection->address->ai_next;
     snprintf(connection->text, sizeof connection->text, "%s",
-             aero_code_text(aero_error_errno(sys_errno).code));
+             aero_error_text(aero_error_errno(sys_errno)));
     try_next_address(connection);
 }
 
@@ -489,7 +492,7 @@ static void try_next_address(struct aero_connection *connection)
     }
     char why[AERO_TLS_TEXT_MAX / 2];
     snprintf(why, sizeof why, "%.200s",
-             sys_errno != 0 ? aero_code_text(aero_error_errno(sys_errno).code) : connection->text);
+             sys_errno != 0 ? aero_error_text(aero_error_errno(sys_errno)) : connection->text);
     end_connection(connection, AERO_CLOSE_CONNECT, "cannot connect to %s: %s", connection->name,
                    why);
 }

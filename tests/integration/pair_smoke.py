@@ -45,6 +45,16 @@ class Pair(DaemonCase):
             self.assertEqual(self.cli(replica, "GET", f"key:{i}"), f"value {i}")
         self.assertTrue(self.cli(replica, "SET", "a", "1").startswith("READONLY"))
 
+    def test_operators_are_told_where_the_other_end_is_or_why_it_is_away(self):
+        primary, replica = self.pair()
+        self.cli(primary, "SET", "a", "1")
+        self.wait_for_token(primary, replica)
+        self.assertRegex(self.cli(primary, "INFO", "replication"),
+                         r"slave0:ip=127\.0\.0\.1,port=[1-9]\d*,state=online,")
+        self.assertEqual(self.cli(primary, "ROLE").split("\n")[2], "127.0.0.1")
+        primary.stop()
+        wait_for(lambda: "Connection refused" in replica.status()["link_reason"], "the reason")
+
     def test_either_may_be_killed_and_comes_back(self):
         primary, replica = self.pair()
         for life in range(3):
