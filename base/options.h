@@ -63,7 +63,6 @@ struct aero_program {
                                "repeated; the last one wins."}, \
     {"data", "DIR", "data_dir", "Directory of the data."}, \
     {"port", "N", "port", "TCP port for clients."}, \
-    {"replication-port", "N", "replication_port", "TCP port for replicas."}, \
     {"certs", "DIR", "certs_dir", "Directory of ca.crt, node.crt and node.key."}, \
     {"check-config", NULL, NULL, "Check the configuration and exit."}, \
     {"print-config", NULL, NULL, "Print a commented configuration file with all defaults and exit."}

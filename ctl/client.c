@@ -337,6 +337,39 @@ static size_t split_line(const char *line, char copy[LINE_MAX_BYTES],
     return count;
 }
 
+/* The node does not know the command: it is of the other role, or no node of ours. */
+static const char *explain_unknown(const struct aero_ctl *ctl, const char *command,
+                                   const struct aero_ctl_target *target)
+{
+    struct aero_buffer buffer = {0};
+    struct aero_ctl_reply reply;
+    const char *words[] = {"AERO.STATUS"};
+    const char *text = "this is no AeroDB node";
+    char role[16];
+    int exit_code;
+    if (aero_ctl_call(ctl, command, target, words, 1, &buffer, &reply, &exit_code) &&
+        reply.kind == AERO_CTL_REPLY_TEXT &&
+        aero_ctl_field_find(reply.text, "role", role, sizeof role)) {
+        text = strcmp(role, "replica") == 0 ? "this is a replica: ask its primary"
+                                            : "this is a primary: ask one of its replicas";
+    }
+    aero_buffer_deinit(&buffer);
+    return text;
+}
+
+static void complain_refused(const struct aero_ctl *ctl, const char *command,
+                             const struct aero_ctl_target *target, struct aero_slice text)
+{
+    static const char unknown[] = "ERR unknown command";
+    if (text.length >= strlen(unknown) && memcmp(text.data, unknown, strlen(unknown)) == 0) {
+        aero_ctl_complain(ctl, command, "%s", explain_unknown(ctl, command, target));
+        return;
+    }
+    bool needs_password = text.length >= 6 && memcmp(text.data, "NOAUTH", 6) == 0;
+    aero_ctl_complain(ctl, command, "the node refused: %.*s%s", (int)text.length,
+                      (const char *)text.data, needs_password ? " Set AEROCTL_PASSWORD." : "");
+}
+
 bool aero_ctl_ask(const struct aero_ctl *ctl, const char *command,
                   const struct aero_ctl_target *target, const char *line,
                   struct aero_buffer *buffer, struct aero_slice *out_text, int *out_exit_code)
@@ -357,9 +390,6 @@ bool aero_ctl_ask(const struct aero_ctl *ctl, const char *command,
         aero_ctl_complain(ctl, command, "the node answers %s with nothing", line);
         return false;
     }
-    bool needs_password = reply.text.length >= 6 && memcmp(reply.text.data, "NOAUTH", 6) == 0;
-    aero_ctl_complain(ctl, command, "the node refused: %.*s%s", (int)reply.text.length,
-                      (const char *)reply.text.data,
-                      needs_password ? " Set AEROCTL_PASSWORD." : "");
+    complain_refused(ctl, command, target, reply.text);
     return false;
 }

@@ -41,6 +41,12 @@ static const char exit_statuses[] =
     "  6  the two differ\n"
     "  7  a daemon runs on the directory\n";
 
+static void print_summary(FILE *out, const struct aero_ctl_command *command)
+{
+    fprintf(out, "  %-*s", SUMMARY_COLUMN - 2, command->words);
+    aero_text_wrap(out, SUMMARY_COLUMN, SUMMARY_INDENT, command->summary);
+}
+
 /* Everything behind the options in --help; the caller frees it. */
 static char *list_commands(void)
 {
@@ -50,8 +56,7 @@ static char *list_commands(void)
     AERO_ASSERT(out != NULL);
     fputs("Commands:\n", out);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(out, "  %-*s", SUMMARY_COLUMN - 2, commands[i].words);
-        aero_text_wrap(out, SUMMARY_COLUMN, SUMMARY_INDENT, commands[i].summary);
+        print_summary(out, &commands[i]);
     }
     fputs("\n'aeroctl help COMMAND' says more about one.\n", out);
     fputs(exit_statuses, out);
@@ -112,6 +117,20 @@ static int run_bare(const struct aero_ctl *ctl, int argc, char **argv)
     return exit_code;
 }
 
+/* Those whose first word it is. False: there are none. */
+static bool list_family(const struct aero_ctl *ctl, const char *word)
+{
+    bool found = false;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t length = strcspn(commands[i].words, " ");
+        if (strlen(word) == length && memcmp(commands[i].words, word, length) == 0) {
+            print_summary(ctl->out, &commands[i]);
+            found = true;
+        }
+    }
+    return found;
+}
+
 static int run_help(const struct aero_ctl *ctl, int argc, char **argv)
 {
     int used;
@@ -120,6 +139,9 @@ static int run_help(const struct aero_ctl *ctl, int argc, char **argv)
     const struct aero_ctl_command *command = find_command(argc, argv, &used);
     if (argc == 0) {
         return run_bare(ctl, 2, (char *[]){help, help, NULL});
+    }
+    if (command == NULL && argc == 1 && list_family(ctl, argv[0])) {
+        return AERO_EXIT_OK;
     }
     if (command == NULL) {
         fprintf(ctl->err, "aeroctl: unknown command '%s'\n", argv[0]);

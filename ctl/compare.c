@@ -349,7 +349,7 @@ static void print_result(const struct compare *compare, const char *text, bool j
     const struct finding *finding = &compare->finding;
     if (!json) {
         fprintf(compare->ctl->out, "%s\n", text);
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; finding->same_cluster && i < 2; i++) {
             fprintf(compare->ctl->out, "  %-40s at LSN %" PRIu64 "%s\n", compare->sides[i].text,
                     finding->end_lsn[i],
                     compare->sides[i].directory.in_use ? " (a daemon runs on it)" : "");
@@ -367,8 +367,10 @@ static void print_result(const struct compare *compare, const char *text, bool j
     aero_ctl_json_bool(object, "states_compared", finding->states_compared);
     aero_ctl_json_bool(object, "same_state", finding->same_state);
     aero_ctl_json_u64(object, "state_lsn", finding->state_lsn);
-    aero_ctl_json_u64(object, "end_lsn_a", finding->end_lsn[0]);
-    aero_ctl_json_u64(object, "end_lsn_b", finding->end_lsn[1]);
+    if (finding->same_cluster) { /* else nobody went on to their ends */
+        aero_ctl_json_u64(object, "end_lsn_a", finding->end_lsn[0]);
+        aero_ctl_json_u64(object, "end_lsn_b", finding->end_lsn[1]);
+    }
     aero_ctl_json_finish(compare->ctl, object);
 }
 

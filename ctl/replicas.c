@@ -20,7 +20,7 @@ static const struct column replica_columns[] = {
     {"applied_lsn", "APPLIED", 12},
     {"durable_lsn", "DURABLE", 12},
     {"lag_lsn", "LAG", 8},
-    {"acknowledged_ms_ago", "MS AGO", 8},
+    {"acknowledged_ms_ago", "ACKED MS AGO", 12},
 };
 static const struct column pin_columns[] = {
     {"name", "PINNED FOR", -16},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aeroctl wal dump: the records of a log, one a line, verified in their places as they are read. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,9 +354,18 @@ int aero_ctl_wal_dump(const struct aero_ctl *ctl, int argc, char **argv)
     if (!read_lsn(ctl, &given, "from", &dump.from) || !read_lsn(ctl, &given, "to", &dump.to)) {
         return AERO_EXIT_USAGE;
     }
-    const char *path = given.operands[0];
-    if (aero_is_ok(aero_ctl_path_kind(path, &kind, NULL)) && kind == AERO_CTL_PATH_DIRECTORY) {
-        return dump_directory(&dump, path);
+    if (dump.from > dump.to) {
+        aero_ctl_complain(ctl, WORDS, "--from is behind --to");
+        return AERO_EXIT_USAGE;
     }
-    return dump_file(&dump, path);
+    const char *path = given.operands[0];
+    aero_status status = aero_ctl_path_kind(path, &kind, NULL);
+    if (aero_is_ok(status) && kind == AERO_CTL_PATH_NOTHING) {
+        status = aero_error_errno(ENOENT);
+    }
+    if (!aero_is_ok(status)) {
+        aero_ctl_complain(ctl, WORDS, "%s: %s", path, aero_ctl_status_text(status));
+        return AERO_EXIT_FAILURE;
+    }
+    return kind == AERO_CTL_PATH_DIRECTORY ? dump_directory(&dump, path) : dump_file(&dump, path);
 }

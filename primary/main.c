@@ -17,6 +17,10 @@
 
 static const struct aero_option options[] = {
     AERO_OPTIONS_DAEMON,
+    {.name = "replication-port",
+     .argument = "N",
+     .config_key = "replication_port",
+     .help = "TCP port for replicas."},
     {.name = "init",
      .help = "Create a new history in an empty directory and serve it. Refuses "
              "where data exists."},

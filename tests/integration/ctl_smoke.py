@@ -280,6 +280,51 @@ class Ctl(DaemonCase):
         self.assertEqual(watching.wait(timeout=20), -signal.SIGINT)
         self.assertEqual(seen, ["serving"] * 3)
 
+    def test_what_is_asked_of_the_wrong_place_is_said_to_be_so(self):
+        primary, replica = self.pair()
+        self.assertIn("this is a replica: ask its primary",
+                      self.ctl(FAILURE, "replicas", "--port", replica.port))
+        self.assertIn("this is a primary: ask one of its replicas",
+                      self.ctl(FAILURE, "reconnect", "--port", primary.port))
+        self.assertIn("/nosuch: No such file or directory",
+                      self.ctl(FAILURE, "wal", "dump", "/nosuch"))
+        self.assertIn("--from is behind --to",
+                      self.ctl(USAGE, "wal", "dump", "--from", 5, "--to", 3, self.data(primary)))
+        self.assertIn("certs show", self.ctl(OK, "help", "certs"))
+        other = self.primary()
+        said = self.ctl(DIFFERENT, "compare", f"127.0.0.1:{primary.port}",
+                        f"127.0.0.1:{other.port}")
+        self.assertNotIn("at LSN", said)
+
+    def test_damage_behind_a_snapshot_is_shown_until_it_is_mended(self):
+        """Decision 12: the start does without what is damaged, and says so until the replica has made it whole."""
+        primary, replica = self.pair()
+        for i in range(2):
+            self.fill(primary, 50)
+            self.ctl(OK, "checkpoint", "--port", primary.port)
+        self.wait_until_equal(primary, replica)
+        primary.stop()
+        replica.stop()
+        with open(os.path.join(self.data(primary), "wal", "0000000000000001-00000001.seg"),
+                  "r+b") as file:
+            file.seek(4400)
+            byte = file.read(1)
+            file.seek(4400)
+            file.write(bytes([byte[0] ^ 1]))
+        found = re.search(r"offset (\d+) LSN (\d+)", self.ctl(DAMAGE, "verify", self.data(primary)))
+        primary.start()
+        said = self.ctl(DAMAGE, "status", "--port", primary.port)
+        self.assertIn("aeroctl salvage", said)
+        event = [line for line in self.log_of(primary).split("\n") if "segment_damaged" in line][0]
+        self.assertIn("level=error", event)
+        for part in ("00000001.seg", f"offset_bytes={found[1]}", f"lsn={found[2]}"):
+            self.assertIn(part, event)
+        primary.stop()
+        self.ctl(OK, "salvage", "--primary-dir", self.data(primary), "--replica-dir",
+                 self.data(replica), "--yes")
+        primary.start()
+        self.assertIn("to do: none", self.ctl(OK, "status", "--port", primary.port))
+
     def test_damage_is_found_where_it_is(self):
         primary = self.primary()
         self.fill(primary, 100)

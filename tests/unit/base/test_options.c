@@ -233,7 +233,6 @@ static void test_help_shows_every_option_within_the_columns(void **state)
         "                              says. May be repeated; the last one wins.\n"
         "      --data=DIR              Directory of the data.\n"
         "      --port=N                TCP port for clients.\n"
-        "      --replication-port=N    TCP port for replicas.\n"
         "      --certs=DIR             Directory of ca.crt, node.crt and node.key.\n"
         "      --check-config          Check the configuration and exit.\n"
         "      --print-config          Print a commented configuration file with all\n"
