@@ -108,6 +108,9 @@ static void test_second_checkpoint_truncates_what_no_snapshot_needs(void **state
     (void)state;
     struct node node = start(directory(), &plain);
     struct aero_summary summary = aero_tree_summary(node.tree);
+    uint64_t edit;
+    struct aero_manifest *manifest = aero_checkpointer_edit(node.checkpointer, &edit);
+    manifest->damaged_segments[manifest->damaged_count++] = 1;
     begin(&node);
     assert_true(aero_checkpointer_busy(node.checkpointer));
     assert_true(run(&node));
@@ -123,6 +126,7 @@ static void test_second_checkpoint_truncates_what_no_snapshot_needs(void **state
     const struct aero_wal_file *files = aero_checkpointer_files(node.checkpointer, &file_count);
     assert_int_equal(file_count, 1);
     assert_int_equal(files[0].header.sequence, 4);
+    assert_int_equal(aero_checkpointer_manifest(node.checkpointer)->damaged_count, 0);
     begin(&node); /* a third: the oldest goes */
     assert_true(run(&node));
     assert_int_equal(take_result(&node).code, AERO_OK);
