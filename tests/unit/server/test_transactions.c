@@ -292,12 +292,13 @@ static void test_queue_is_bounded(void **state)
 static void test_watched_keys_are_bounded_by_their_bytes(void **state)
 {
     (void)state;
-    talk.options.query_bytes_max = 20;
+    talk.options.query_bytes_max = 40;
     conversation_restart(&talk);
     struct aero_session *a = conversation_open(&talk);
-    conversation_ask(&talk, a, "WATCH aaaaaaaaaa", "+OK");
+    conversation_ask(&talk, a, "WATCH aaaaaaaaaaaaaaa", "+OK");
+    conversation_ask(&talk, a, "WATCH ccccccccccccccc", "+OK");
     conversation_ask(&talk, a, "WATCH bbbbbbbbbbb",
-                     "-ERR the watched keys exceed client_query_buffer_limit (20 bytes)");
+                     "-ERR the watched keys exceed client_query_buffer_limit (40 bytes)");
     conversation_ask(&talk, a, "UNWATCH", "+OK");
     conversation_ask(&talk, a, "WATCH bbbbbbbbbbb", "+OK");
 }
