@@ -64,7 +64,11 @@ void aero_snapshot_header_deinit(struct aero_snapshot_header *header);
 struct aero_snapshot_check;
 struct aero_snapshot_check *aero_snapshot_check_new(void);
 void aero_snapshot_check_free(struct aero_snapshot_check *check);
-/* AERO_CORRUPT, AERO_UNSUPPORTED: this and every later call. */
+/* From now on an entry that `takes_entry` does not take is AERO_INVALID: what an entry means is not the engine's to know. */
+void aero_snapshot_check_entries(struct aero_snapshot_check *check,
+                                 bool (*takes_entry)(struct aero_slice key,
+                                                     struct aero_slice value));
+/* AERO_CORRUPT, AERO_UNSUPPORTED, AERO_INVALID: this and every later call. */
 aero_status aero_snapshot_check_feed(struct aero_snapshot_check *check, struct aero_slice bytes);
 /* The offset up to which everything is verified whole blocks. */
 uint64_t aero_snapshot_check_verified(const struct aero_snapshot_check *check);

@@ -198,6 +198,9 @@ static aero_status take_entries(struct aero_snapshot_walk *walk, struct aero_sli
         if (!take_entry(&payload, &key, &value) || aero_slice_compare(last, key) >= 0) {
             return aero_error(AERO_CORRUPT);
         }
+        if (walk->takes_entry != NULL && !walk->takes_entry(key, value)) {
+            return aero_error(AERO_INVALID);
+        }
         count_entry(walk, key, value);
         last = key;
     }

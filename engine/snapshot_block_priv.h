@@ -45,6 +45,8 @@ void aero_snapshot_put_trailer(struct aero_buffer *out, struct aero_summary summ
 
 struct aero_snapshot_walk {
     struct aero_tree *tree; /* NULL: only verify */
+    /* NULL: takes all. */
+    bool (*takes_entry)(struct aero_slice key, struct aero_slice value);
     struct aero_snapshot_header header;
     bool has_header;
     bool done;

@@ -48,6 +48,13 @@ void aero_snapshot_check_free(struct aero_snapshot_check *check)
     }
 }
 
+void aero_snapshot_check_entries(struct aero_snapshot_check *check,
+                                 bool (*takes_entry)(struct aero_slice key,
+                                                     struct aero_slice value))
+{
+    check->walk.takes_entry = takes_entry;
+}
+
 aero_status aero_snapshot_check_feed(struct aero_snapshot_check *check, struct aero_slice bytes)
 {
     if (aero_is_ok(check->status)) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "server/keyspace_codec.h"
 
 #define INCOMING_NAME "snapshots/incoming.tmp"
 #define FILL_BYTES ((size_t)4 << 20)
@@ -35,10 +36,17 @@ struct aero_bootstrap {
     struct aero_disk_request request;
 };
 
+static struct aero_snapshot_check *new_check(void)
+{
+    struct aero_snapshot_check *check = aero_snapshot_check_new();
+    aero_snapshot_check_entries(check, aero_entry_fits_keyspace);
+    return check;
+}
+
 struct aero_bootstrap *aero_bootstrap_new(void)
 {
     struct aero_bootstrap *bootstrap = aero_calloc(1, sizeof *bootstrap);
-    bootstrap->check = aero_snapshot_check_new();
+    bootstrap->check = new_check();
     bootstrap->status = aero_ok();
     return bootstrap;
 }
@@ -67,7 +75,7 @@ void aero_bootstrap_begin(struct aero_bootstrap *bootstrap, const struct aero_sn
 {
     aero_bootstrap_abandon(bootstrap);
     aero_snapshot_check_free(bootstrap->check);
-    bootstrap->check = aero_snapshot_check_new();
+    bootstrap->check = new_check();
     bootstrap->entry = *entry;
     bootstrap->written_offset = 0;
     bootstrap->unsynced_bytes = 0;

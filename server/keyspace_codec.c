@@ -146,7 +146,7 @@ bool aero_decode_value(struct aero_slice value, struct aero_entry *out_entry)
     return true;
 }
 
-static bool is_entry(struct aero_slice engine_key, struct aero_slice value)
+bool aero_entry_fits_keyspace(struct aero_slice engine_key, struct aero_slice value)
 {
     struct aero_slice user_key;
     struct aero_entry entry;
@@ -170,7 +170,8 @@ bool aero_commit_fits_keyspace(struct aero_slice payload)
         return true;
     }
     while (aero_is_ok(aero_commit_next(&reader, &operation))) {
-        if (operation.kind == AERO_PUT && !is_entry(operation.key, operation.value)) {
+        if (operation.kind == AERO_PUT &&
+            !aero_entry_fits_keyspace(operation.key, operation.value)) {
             return false;
         }
     }

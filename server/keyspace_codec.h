@@ -63,8 +63,9 @@ size_t aero_encode_value_header(uint8_t out_header[AERO_VALUE_HEADER_MAX], uint8
 /* False when the bytes are no value. */
 bool aero_decode_value(struct aero_slice value, struct aero_entry *out_entry);
 
-/* Whether every PUT of a commit's payload is an entry as described above, of a type known here: the question before a commit of
- * somebody else is applied. What is no commit at all is left to aero_apply_commit. */
+/* Whether an entry is as described above and of a type known here: the question before one of somebody else is taken. */
+bool aero_entry_fits_keyspace(struct aero_slice engine_key, struct aero_slice value);
+/* Whether every PUT of a commit's payload is one. What is no commit at all is left to aero_apply_commit. */
 bool aero_commit_fits_keyspace(struct aero_slice payload);
 
 #endif

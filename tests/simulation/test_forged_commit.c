@@ -32,6 +32,18 @@ static void test_commit_that_puts_no_entry_halts_a_replica_before_it_is_applied(
     assert_true(is_halted(story, 1));
 }
 
+/* A node that holds nothing is given a snapshot. */
+static void test_snapshot_that_holds_no_entry_is_not_installed(void **state)
+{
+    struct story *story = *state;
+    forge(story, aero_slice_of("\0ka", 3), aero_slice_of("\2v", 2));
+    assert_string_equal(ask_word(story, 0, "AERO.CHECKPOINT"), "+OK\r\n");
+    aero_sim_node_replace_disk(node_of(story, 2), NULL, SECOND_NS);
+    pass(story, 20 * SECOND_NS);
+    assert_true(was_told(story, "the primary's snapshot does not verify"));
+    assert_int_not_equal(aero_replica_state(node_of(story, 2)->replica), AERO_REPLICA_FOLLOWING);
+}
+
 static void test_commands_that_meet_no_value_answer_an_error(void **state)
 {
     struct story *story = *state;
@@ -56,6 +68,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(test_commit_that_puts_no_entry_halts_a_replica_before_it_is_applied),
+        STORY(test_snapshot_that_holds_no_entry_is_not_installed),
         STORY(test_commands_that_meet_no_value_answer_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
