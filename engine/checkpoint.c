@@ -391,48 +391,35 @@ static bool doom(struct aero_checkpointer *checkpointer, const char *name)
     return true;
 }
 
-/* The oldest that may leave: beyond the number of whole ones that stay and not on its way to a replica; with every place
- * taken, the oldest damaged one (they stay until an operator looks, or until then), else the oldest. Returns
- * snapshot_count when all stay. */
-static size_t find_leaving(const struct aero_manifest *manifest, size_t kept_count)
+static void drop_named(struct aero_checkpointer *checkpointer, size_t leaving)
 {
-    size_t whole = 0;
-    size_t damaged = manifest->snapshot_count;
-    size_t spare = manifest->snapshot_count;
-    for (size_t i = manifest->snapshot_count; i > 0; i--) {
-        const struct aero_snapshot_entry *snapshot = &manifest->snapshots[i - 1];
-        if (snapshot->damaged) {
-            damaged = i - 1;
-        } else if (++whole > kept_count && !aero_retention_is_being_sent(manifest, snapshot)) {
-            spare = i - 1;
-        }
-    }
-    if (spare != manifest->snapshot_count || manifest->snapshot_count < AERO_SNAPSHOTS_MAX) {
-        return spare;
-    }
-    return damaged != manifest->snapshot_count ? damaged : 0;
+    struct aero_manifest *next = &checkpointer->next;
+    char name[AERO_DISK_NAME_MAX];
+    aero_snapshot_name(&next->snapshots[leaving], name);
+    (void)doom(checkpointer, name);
+    next->snapshot_count--;
+    memmove(&next->snapshots[leaving], &next->snapshots[leaving + 1],
+            (next->snapshot_count - leaving) * sizeof next->snapshots[0]);
 }
 
-/* The new one counts, the others make room for it, and the floor is what the rest needs: one edit. */
+/* The new one counts, the floor is what those that stay and the replicas need, the others go: one edit. */
 static void name_snapshot(struct aero_checkpointer *checkpointer)
 {
     struct aero_manifest *next = aero_checkpointer_edit(checkpointer, &checkpointer->naming_edit);
-    size_t kept_besides = checkpointer->options.snapshots_kept - 1;
-    size_t leaving;
-    while ((leaving = find_leaving(next, kept_besides)) != next->snapshot_count) {
-        char name[AERO_DISK_NAME_MAX];
-        aero_snapshot_name(&next->snapshots[leaving], name);
-        (void)doom(checkpointer, name);
-        next->snapshot_count--;
-        memmove(&next->snapshots[leaving], &next->snapshots[leaving + 1],
-                (next->snapshot_count - leaving) * sizeof next->snapshots[0]);
+    size_t kept = checkpointer->options.snapshots_kept;
+    if (next->snapshot_count == AERO_SNAPSHOTS_MAX) {
+        size_t spare = aero_retention_spare(next, kept - 1);
+        drop_named(checkpointer,
+                   spare != next->snapshot_count ? spare : aero_retention_least_useful(next));
     }
-    AERO_ASSERT(next->snapshot_count < AERO_SNAPSHOTS_MAX);
     next->snapshots[next->snapshot_count++] = checkpointer->entry;
     next->wal_floor_sequence =
-        aero_retention_decide(next, files_of(checkpointer), file_count_of(checkpointer),
-                              checkpointer->options.retention_cap_bytes)
-            .floor_sequence;
+        aero_retention_floor(next, kept, files_of(checkpointer), file_count_of(checkpointer),
+                             checkpointer->options.retention_cap_bytes);
+    size_t spare;
+    while ((spare = aero_retention_spare(next, kept)) != next->snapshot_count) {
+        drop_named(checkpointer, spare);
+    }
     aero_manifest_settle_damaged(next);
     checkpointer->state = STATE_NAMING;
 }

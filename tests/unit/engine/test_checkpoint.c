@@ -315,6 +315,68 @@ static void test_a_granted_snapshot_stays_until_its_replica_is_past_it(void **st
     power_disk_free(node.power);
 }
 
+/* The log goes on in a segment of its own behind 1000 bytes more, and a snapshot of it is taken there. */
+static void checkpoint_in_next_segment(struct node *node)
+{
+    static const uint8_t byte = 1;
+    size_t count;
+    const struct aero_wal_file *last =
+        &aero_checkpointer_files(node->checkpointer, &count)[count - 1];
+    struct aero_wal_segment segment = {
+        .header = {.sequence = node->sequence + 1,
+                   .first_lsn = aero_lsn_next(node->end.lsn),
+                   .nonce = world_id((uint8_t)(0xA0 + node->sequence)),
+                   .incarnation = WORLD_INCARNATION,
+                   .prev_sequence = node->sequence,
+                   .prev_end_offset = last->end_offset + 1000,
+                   .prev_end = node->end},
+    };
+    node->sequence++;
+    aero_segment_name(segment.header.first_lsn, node->sequence, segment.name);
+    power_put(node->power, segment.name, aero_slice_of(&byte, 1));
+    aero_checkpointer_on_segment(node->checkpointer, &segment);
+    node->end.lsn.value++;
+    begin(node);
+    assert_true(run(node));
+    assert_int_equal(take_result(node).code, AERO_OK);
+}
+
+/* Decision 24: pins are capped. History without that: a replica that is gone left its pin in the segment of a later
+ * checkpoint; its snapshot, and all WAL from there on, stayed for ever. */
+static void test_the_cap_lets_a_granted_snapshot_go_with_its_wal(void **state)
+{
+    (void)state;
+    const struct aero_checkpoint_options capped = {.snapshots_kept = 2,
+                                                   .retention_cap_bytes = 20000};
+    struct node node = start(directory(), &capped);
+    aero_lsn behind = {.value = 17};
+    uint64_t pinned = node.sequence;
+    assert_int_equal(aero_checkpointer_pin(node.checkpointer, "beta", pinned, behind).code,
+                     AERO_OK);
+    begin(&node);
+    assert_true(run(&node));
+    assert_int_equal(take_result(&node).code, AERO_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        checkpoint_in_next_segment(&node);
+    }
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(node.checkpointer);
+    assert_int_equal(manifest->snapshot_count, 3);
+    assert_int_equal(manifest->snapshots[0].sequence, pinned);
+    assert_int_equal(manifest->wal_floor_sequence, pinned);
+    for (unsigned i = 0; i < 3; i++) {
+        checkpoint_in_next_segment(&node);
+    }
+    manifest = aero_checkpointer_manifest(node.checkpointer);
+    assert_int_equal(manifest->snapshot_count, 2);
+    assert_int_equal(count_files(node.power, ".snap"), 2);
+    assert_true(manifest->wal_floor_sequence > pinned);
+    size_t count;
+    const struct aero_wal_file *files = aero_checkpointer_files(node.checkpointer, &count);
+    assert_int_equal(files[0].header.sequence, manifest->wal_floor_sequence);
+    stop(&node);
+    power_disk_free(node.power);
+}
+
 /* Never more than the manifest has places for, whatever is pinned; never fewer whole ones than asked. */
 static void test_pinned_and_damaged_snapshots_stay_within_bounds(void **state)
 {
@@ -561,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_edits_become_the_manifest_once_durable),
         cmocka_unit_test(test_failure_beside_a_snapshot_waits_for_its_worker),
         cmocka_unit_test(test_a_granted_snapshot_stays_until_its_replica_is_past_it),
+        cmocka_unit_test(test_the_cap_lets_a_granted_snapshot_go_with_its_wal),
         cmocka_unit_test(test_pinned_and_damaged_snapshots_stay_within_bounds),
         cmocka_unit_test(test_pins_beyond_their_number_are_refused),
         cmocka_unit_test(test_acknowledgements_are_known_at_once_and_written_with_the_next_edit),
