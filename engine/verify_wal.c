@@ -107,6 +107,13 @@ static void check_neighbours(struct aero_verify *verify, size_t index)
 
 /* ---- Positions: snapshots and the proof name prefixes of this very log ------------------------------------------- */
 
+/* A proof of segments that were truncated, or swapped away by a bootstrap, says nothing any more. */
+static bool proof_counts(const struct aero_verify *verify)
+{
+    return verify->proof_known &&
+           verify->proof.segment_sequence >= verify->manifest.wal_floor_sequence;
+}
+
 static void check_position(struct aero_verify *verify, struct aero_position here)
 {
     for (size_t i = 0; i < verify->manifest.snapshot_count; i++) {
@@ -133,7 +140,7 @@ static void check_position(struct aero_verify *verify, struct aero_position here
     if (verify->tree != NULL && here.lsn.value == verify->base.lsn.value) {
         verify->base_confirmed = here.chain == verify->base.chain;
     }
-    if (verify->proof_known && verify->proof.end.lsn.value == here.lsn.value &&
+    if (proof_counts(verify) && verify->proof.end.lsn.value == here.lsn.value &&
         verify->proof.end.chain != here.chain) {
         aero_verify_tell(verify, AERO_FINDING_DAMAGE, AERO_PROOF_FILE, 0, here.lsn,
                          "the log has another record at the LSN that this file proves durable");
@@ -184,14 +191,15 @@ static bool snapshot_beyond(const struct aero_verify *verify, aero_lsn end)
     return false;
 }
 
-/* What everything but the segment itself says about records behind its end. */
+/* What everything but the segments up to `sequence` says about records behind their end. */
 static void gather_outside(const struct aero_verify *verify, uint64_t sequence,
                            struct aero_tail_evidence *evidence)
 {
     const struct aero_history *history = &verify->manifest.history;
     aero_lsn end = verify->report.end.lsn;
     evidence->primary = verify->manifest.role == AERO_ROLE_PRIMARY;
-    evidence->proof = verify->proof_known && verify->proof.end.lsn.value > end.value;
+    evidence->proof = proof_counts(verify) && (verify->proof.segment_sequence > sequence ||
+                                               verify->proof.end.lsn.value > end.value);
     evidence->snapshot = snapshot_beyond(verify, end);
     evidence->manifest = history->segment_count != 0 &&
                          history->segments[history->segment_count - 1].sequence > sequence;
@@ -267,9 +275,7 @@ static void judge_bad_header(struct aero_verify *verify, size_t index)
     }
     if (index + 1 == verify->list.count) {
         struct aero_tail_evidence evidence = {.stop = AERO_TAIL_BAD_HEADER};
-        gather_outside(verify, segment->named_sequence, &evidence);
-        const struct aero_history *history = &verify->manifest.history;
-        evidence.manifest |= aero_history_find_segment(history, segment->named_sequence) != NULL;
+        gather_outside(verify, segment->named_sequence - 1, &evidence);
         evidence.record = record_below(verify, segment);
         tell_tail(verify, segment, 0, &evidence);
         return;
@@ -348,7 +354,7 @@ static void check_segment(struct aero_verify *verify, size_t index)
 static void judge_no_log(struct aero_verify *verify)
 {
     bool primary = verify->manifest.role == AERO_ROLE_PRIMARY;
-    bool proven = verify->proof_known && verify->proof.end.lsn.value != 0;
+    bool proven = proof_counts(verify);
     if (proven || (primary && verify->manifest.history.segment_count != 0)) {
         aero_verify_tell(verify, AERO_FINDING_DAMAGE, "wal", 0, aero_lsn_of(1),
                          "there is no segment, and %s proves that there was one",

@@ -147,12 +147,53 @@ test_verify_agrees_with_recovery_on_a_replica_whose_log_ends_below_its_snapshot(
     assert_int_equal(refused, 0);
 }
 
+/* The log has begun and holds nothing: the proof names its header. */
+static void test_verify_agrees_with_recovery_on_a_segment_without_records(void **state)
+{
+    (void)state;
+    for (int role = AERO_ROLE_PRIMARY; role <= AERO_ROLE_REPLICA; role++) {
+        unsigned refused = 0;
+        struct world world = role == AERO_ROLE_PRIMARY ? primary() : replica();
+        world_begin(&world, false);
+        world_prove(&world);
+        flip_bytes(&world, &refused);
+        assert_true(refused > 10);
+        refused = 0;
+        struct power_disk *power = power_disk_clone(world.power);
+        power_forget(&power->seen, world_segment_name(&world));
+        expect_agreement(power, &refused);
+        assert_int_equal(refused, 1);
+        power_disk_free(power);
+        world_free(&world);
+    }
+}
+
+/* A bootstrap swapped the log away that this proof speaks of: it says nothing about what comes now. */
+static void test_verify_heeds_no_proof_of_segments_below_the_floor(void **state)
+{
+    (void)state;
+    unsigned refused = 0;
+    struct world world = replica();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_prove(&world);
+    power_forget(&world.power->seen, world_segment_name(&world));
+    world.manifest.wal_floor_sequence = 2;
+    world_write_manifest(&world);
+    assert_int_equal(verify(world.power).damage_count, 0);
+    expect_agreement(world.power, &refused);
+    assert_int_equal(refused, 0);
+    world_free(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verify_agrees_with_recovery_on_any_byte_of_a_primary),
         cmocka_unit_test(test_verify_agrees_with_recovery_on_any_byte_of_a_replica),
         cmocka_unit_test(test_verify_agrees_with_recovery_on_any_length_of_the_last_segment),
+        cmocka_unit_test(test_verify_agrees_with_recovery_on_a_segment_without_records),
+        cmocka_unit_test(test_verify_heeds_no_proof_of_segments_below_the_floor),
         cmocka_unit_test(test_verify_agrees_with_recovery_without_any_one_file),
         cmocka_unit_test(
             test_verify_agrees_with_recovery_on_a_replica_whose_log_ends_below_its_snapshot),
