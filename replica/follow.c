@@ -57,9 +57,15 @@ static void take_history(struct aero_replica *replica, const struct aero_receive
     }
 }
 
+/* The log goes on; a snapshot that it has yet to reach is not served before (decision 18). */
+static void follow(struct aero_replica *replica)
+{
+    replica->state = replica->behind_snapshot ? AERO_REPLICA_BOOTSTRAPPING : AERO_REPLICA_FOLLOWING;
+}
+
 static void take_segment(struct aero_replica *replica, const struct aero_receiver_action *action)
 {
-    replica->state = AERO_REPLICA_FOLLOWING;
+    follow(replica);
     replica->segment = action->header;
     replica->has_segment = true;
     replica->segment_sealed = false;
@@ -68,7 +74,7 @@ static void take_segment(struct aero_replica *replica, const struct aero_receive
 
 static void take_records(struct aero_replica *replica, const struct aero_receiver_action *action)
 {
-    replica->state = AERO_REPLICA_FOLLOWING;
+    follow(replica);
     aero_wal_follower_append(replica->follower, action->raw, action->record_count,
                              action->end.position);
     aero_buffer_append_slice(&replica->queue, action->raw);
@@ -288,6 +294,28 @@ bool aero_replica_has_unapplied(const struct aero_replica *replica)
            durable.position.lsn.value > replica->applied.lsn.value;
 }
 
+/* A record at or below `lsn` that is still to be compared. */
+static bool waits_in_queue(const struct aero_replica *replica, aero_lsn lsn)
+{
+    struct aero_record_header header;
+    struct aero_slice rest = aero_slice_of(replica->queue.data + replica->queue_head,
+                                           replica->queue.length - replica->queue_head);
+    return aero_is_ok(aero_record_decode(rest, &header)) && header.lsn.value <= lsn.value;
+}
+
+/* Decision 18. History without this: a replica showed its snapshot at LSN 100 while its log had come to 45; it was killed,
+ * the snapshot could not be read any more, and it showed 45. */
+static void reach_snapshot(struct aero_replica *replica, aero_lsn durable)
+{
+    if (replica->behind_snapshot && durable.value >= replica->snapshot.lsn.value &&
+        !waits_in_queue(replica, replica->snapshot.lsn) &&
+        replica->state == AERO_REPLICA_BOOTSTRAPPING) {
+        replica->behind_snapshot = false;
+        replica->state = AERO_REPLICA_FOLLOWING;
+        aero_server_on_progress(replica->server);
+    }
+}
+
 static void drop_applied(struct aero_replica *replica)
 {
     if (replica->queue_head == replica->queue.length) {
@@ -338,6 +366,7 @@ void aero_replica_apply_durable(struct aero_replica *replica)
         aero_server_on_durable(replica->server, replica->applied.lsn);
         aero_server_on_progress(replica->server);
     }
+    reach_snapshot(replica, durable);
 }
 
 static void on_failure(struct aero_replica *replica, const struct aero_wal_failure *failure)

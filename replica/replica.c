@@ -33,6 +33,41 @@ static struct aero_wal_follower_start follower_start(const struct aero_recovered
     return start;
 }
 
+/* The start of the segment that holds what follows the newest snapshot: proof of where a node stands that has no WAL yet,
+ * when its primary may have dropped that snapshot since. NULL: that segment was not begun when it was taken. */
+static const struct aero_segment_start *start_of_snapshot(const struct aero_manifest *manifest)
+{
+    return manifest->snapshot_count == 0
+               ? NULL
+               : aero_history_find_segment(
+                     &manifest->history,
+                     manifest->snapshots[manifest->snapshot_count - 1].sequence);
+}
+
+/* A WAL that begins right behind the snapshot has nothing to catch up with, even when it has not begun. */
+static bool is_behind_snapshot(const struct aero_recovered *recovered,
+                               const struct aero_wal_follower_start *start)
+{
+    aero_lsn snapshot = recovered->end.lsn;
+    if (recovered->file_count > 0) {
+        return start->end.position.lsn.value < snapshot.value;
+    }
+    const struct aero_segment_start *first = start_of_snapshot(&recovered->manifest);
+    return first != NULL && first->before.lsn.value < snapshot.value;
+}
+
+static enum aero_replica_state first_state(const struct aero_recovered *recovered, bool behind)
+{
+    const struct aero_manifest *manifest = &recovered->manifest;
+    if (manifest->halt_reason[0] != '\0') {
+        return AERO_REPLICA_HALTED;
+    }
+    if (recovered->file_count == 0 && manifest->snapshot_count == 0) {
+        return AERO_REPLICA_EMPTY;
+    }
+    return behind ? AERO_REPLICA_BOOTSTRAPPING : AERO_REPLICA_FOLLOWING;
+}
+
 struct aero_replica *aero_replica_new(const struct aero_replica_options *options,
                                       struct aero_recovered *recovered, struct aero_logger *logger)
 {
@@ -42,13 +77,10 @@ struct aero_replica *aero_replica_new(const struct aero_replica_options *options
     replica->options = *options;
     replica->logger = logger;
     aero_prng_init(&replica->prng, options->seed);
-    bool holds_nothing = recovered->file_count == 0 && manifest->snapshot_count == 0;
-    replica->state = holds_nothing ? AERO_REPLICA_EMPTY : AERO_REPLICA_FOLLOWING;
-    if (manifest->halt_reason[0] != '\0') {
-        replica->state = AERO_REPLICA_HALTED;
-        snprintf(replica->reason, sizeof replica->reason, "%s", manifest->halt_reason);
-    }
+    snprintf(replica->reason, sizeof replica->reason, "%s", manifest->halt_reason);
     struct aero_wal_follower_start start = follower_start(recovered);
+    replica->behind_snapshot = is_behind_snapshot(recovered, &start);
+    replica->state = first_state(recovered, replica->behind_snapshot);
     replica->follower = aero_wal_follower_new(&options->wal, &start);
     replica->segment = start.segment;
     replica->has_segment = start.end.sequence != 0;
@@ -135,17 +167,6 @@ bool aero_replica_wants_close(const struct aero_replica *replica)
 {
     return replica->link == AERO_LINK_CLOSING &&
            aero_receiver_output(replica->receiver).length == 0;
-}
-
-/* The start of the segment that holds what follows the newest snapshot: proof of where a node stands that has no WAL yet,
- * when its primary may have dropped that snapshot since. NULL: that segment was not begun when it was taken. */
-static const struct aero_segment_start *start_of_snapshot(const struct aero_manifest *manifest)
-{
-    return manifest->snapshot_count == 0
-               ? NULL
-               : aero_history_find_segment(
-                     &manifest->history,
-                     manifest->snapshots[manifest->snapshot_count - 1].sequence);
 }
 
 /* What this node holds, as decision 18 wants it told: the end of its own durable WAL, nothing that
@@ -547,9 +568,15 @@ enum aero_replica_state aero_replica_state(const struct aero_replica *replica)
     return replica->state;
 }
 
+struct aero_position aero_replica_shown(const struct aero_replica *replica)
+{
+    return replica->behind_snapshot ? aero_wal_follower_durable(replica->follower).position
+                                    : replica->applied;
+}
+
 aero_lsn aero_replica_applied_lsn(const struct aero_replica *replica)
 {
-    return replica->applied.lsn;
+    return aero_replica_shown(replica).lsn;
 }
 
 const struct aero_tree *aero_replica_tree(const struct aero_replica *replica)

@@ -2,14 +2,16 @@
 /* The replica: keeps a byte-for-byte prefix of its primary's WAL, applies what is durable here,
  * proves it, serves reads.
  *
- *     EMPTY --snapshot granted--> BOOTSTRAPPING --verified, swapped in--> FOLLOWING
- *       |                                                                   ^
- *       +--resume from LSN 1------------------------------------------------+
+ *     EMPTY --snapshot granted--> BOOTSTRAPPING --swapped in, and the own WAL reached it--> FOLLOWING
+ *       |                                                                                     ^
+ *       +--resume from LSN 1------------------------------------------------------------------+
  *     any --gap, damage, divergence, digest mismatch, doubt--> HALTED(reason)
  *
- * RECOVERING is what happens before this core exists. A lost connection changes no state: the
- * replica goes on serving. HALTED refuses reads and writes, serves its reason, survives restarts (in
- * the manifest) and ends only by an operator's act (REP-4).
+ * RECOVERING is what happens before this core exists. What a snapshot shows is served once the
+ * own WAL, which begins with the segment that the snapshot stands in, holds its position. A lost
+ * connection changes no state: the replica goes on serving. HALTED refuses reads and writes,
+ * serves its reason, survives restarts (in the manifest) and ends only by an operator's act
+ * (REP-4).
  *
  * Order (decision 18): verified by the receiver -> own WAL -> own fsync -> applied -> visible ->
  * acknowledged as such.

@@ -22,6 +22,10 @@ static bool node_can_read(void *self, const char **out_error)
         *out_error = "LOADING this replica holds no data yet: it waits for its primary";
         return false;
     case AERO_REPLICA_BOOTSTRAPPING:
+        if (replica->behind_snapshot) {
+            *out_error = "LOADING this replica has its snapshot and receives the log up to it";
+            return false;
+        }
         if (replica->applied.lsn.value > 0) {
             /* the old data, whole and true at its LSN, until the new one is in force */
             return true;
@@ -148,7 +152,7 @@ static aero_id node_incarnation(void *self)
 static enum aero_token_state node_token_state(void *self, aero_id incarnation, aero_lsn lsn)
 {
     struct aero_replica *replica = self;
-    return aero_token_judge(history_of(replica), incarnation, lsn, replica->applied.lsn);
+    return aero_token_judge(history_of(replica), incarnation, lsn, aero_replica_shown(replica).lsn);
 }
 
 static struct aero_summary node_summary(void *self)
@@ -198,7 +202,7 @@ static struct aero_role_peer *node_role_peers(void *self, size_t *out_count)
     struct aero_replica *replica = self;
     replica->role_peer = (struct aero_role_peer){
         .port = replica->options.primary_port,
-        .lsn = replica->applied.lsn.value,
+        .lsn = aero_replica_shown(replica).lsn.value,
     };
     snprintf(replica->role_peer.host, sizeof replica->role_peer.host, "%.63s",
              replica->options.primary_host);

@@ -34,7 +34,8 @@ struct aero_replica {
     struct aero_position applied; /* the state that the tree shows */
     aero_wall_ms expiry_clock;    /* from the log (decision 21) */
     struct aero_position
-        snapshot; /* what the tree began with: the WAL must agree where it passes it */
+        snapshot;         /* what the tree began with: the WAL must agree where it passes it */
+    bool behind_snapshot; /* the WAL has yet to reach it: nothing is served (decision 18) */
     struct aero_wal_follower *follower;
     struct aero_segment_header segment; /* of the segment that the WAL ends in */
     bool has_segment;
@@ -98,6 +99,8 @@ bool aero_replica_has_unapplied(const struct aero_replica *replica);
  * to its end. */
 bool aero_replica_checkpoint_is_alone(const struct aero_replica *replica);
 void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text);
+/* How far a restart would come: the state's position once the WAL holds it (decision 18). */
+struct aero_position aero_replica_shown(const struct aero_replica *replica);
 /* replica_node.c */
 struct aero_node aero_replica_node(struct aero_replica *replica);
 /* replica_status.c */

@@ -86,8 +86,9 @@ static void put_status(struct aero_replica *replica, struct aero_buffer *out)
     struct aero_summary summary = aero_tree_summary(replica->tree);
     struct aero_wal_place durable = aero_wal_follower_durable(replica->follower);
     aero_receiver_status(replica->receiver, &link);
-    uint64_t lag = link.primary_durable.value > replica->applied.lsn.value
-                       ? link.primary_durable.value - replica->applied.lsn.value
+    struct aero_position shown = aero_replica_shown(replica);
+    uint64_t lag = link.primary_durable.value > shown.lsn.value
+                       ? link.primary_durable.value - shown.lsn.value
                        : 0;
     aero_status_text(out, "role", "replica");
     aero_status_text(out, "state", state_name(replica));
@@ -103,8 +104,8 @@ static void put_status(struct aero_replica *replica, struct aero_buffer *out)
     aero_status_text(out, "link_reason", replica->link == AERO_LINK_UP ? "" : replica->link_text);
     aero_status_u64(out, "received_lsn", link.received.position.lsn.value);
     aero_status_u64(out, "durable_lsn", durable.position.lsn.value);
-    aero_status_u64(out, "applied_lsn", replica->applied.lsn.value);
-    aero_status_hex(out, "applied_chain", replica->applied.chain);
+    aero_status_u64(out, "applied_lsn", shown.lsn.value);
+    aero_status_hex(out, "applied_chain", shown.chain);
     aero_status_u64(out, "primary_durable_lsn", link.primary_durable.value);
     aero_status_u64(out, "lag_lsn", lag);
     aero_status_u64(out, "lag_bytes", replica->queue.length - replica->queue_head);
@@ -127,29 +128,30 @@ static void put_status(struct aero_replica *replica, struct aero_buffer *out)
 
 static void put_persistence(struct aero_replica *replica, struct aero_buffer *out)
 {
-    bool loading = replica->state == AERO_REPLICA_EMPTY;
+    bool loading = replica->state == AERO_REPLICA_EMPTY || replica->behind_snapshot;
     aero_status_u64(out, "loading", loading);
     aero_status_u64(out, "rdb_bgsave_in_progress",
                     aero_checkpointer_is_running(replica->checkpointer));
     aero_status_text(out, "rdb_last_bgsave_status", replica->ticket_failed ? "err" : "ok");
     aero_status_u64(out, "aof_enabled", 1);
     aero_status_text(out, "aof_last_write_status", replica->disk_fault ? "err" : "ok");
-    aero_status_u64(out, "aero_applied_lsn", replica->applied.lsn.value);
+    aero_status_u64(out, "aero_applied_lsn", aero_replica_shown(replica).lsn.value);
 }
 
 static void put_replication(struct aero_replica *replica, struct aero_buffer *out)
 {
     const struct aero_manifest *manifest = aero_checkpointer_manifest(replica->checkpointer);
+    uint64_t shown = aero_replica_shown(replica).lsn.value;
     aero_status_text(out, "role", "slave");
     aero_status_text(out, "master_host", replica->options.primary_host);
     aero_status_u64(out, "master_port", replica->options.primary_port);
     aero_status_text(out, "master_link_status", replica->link == AERO_LINK_UP ? "up" : "down");
     aero_status_u64(out, "master_sync_in_progress", replica->state == AERO_REPLICA_BOOTSTRAPPING);
     aero_status_u64(out, "slave_read_only", 1);
-    aero_status_u64(out, "slave_repl_offset", replica->applied.lsn.value);
+    aero_status_u64(out, "slave_repl_offset", shown);
     aero_status_u64(out, "connected_slaves", 0);
     aero_status_id(out, "master_replid", manifest->cluster_id);
-    aero_status_u64(out, "master_repl_offset", replica->applied.lsn.value);
+    aero_status_u64(out, "master_repl_offset", shown);
     aero_status_text(out, "aero_state", state_name(replica));
 }
 

@@ -33,13 +33,16 @@ static const char *what_is_missing(const struct aero_sim_world *world, uint32_t 
             }
             continue;
         }
-        /* Without tail streaming a log that fills no segment is not shipped: an empty replica stays empty. */
+        /* Without tail streaming a log that fills no segment is not shipped: an empty replica stays empty, and one whose
+         * snapshot stands in such a segment shows nothing. */
+        enum aero_replica_state state = aero_replica_state(node->replica);
+        bool reached = aero_replica_applied_lsn(node->replica).value >= world->must_reach;
         bool has_nothing_to_take =
-            world->must_reach == 0 && aero_replica_state(node->replica) == AERO_REPLICA_EMPTY;
-        if (aero_replica_state(node->replica) != AERO_REPLICA_FOLLOWING && !has_nothing_to_take) {
+            reached && (state == AERO_REPLICA_EMPTY || state == AERO_REPLICA_BOOTSTRAPPING);
+        if (state != AERO_REPLICA_FOLLOWING && !has_nothing_to_take) {
             return "a replica does not follow";
         }
-        if (aero_replica_applied_lsn(node->replica).value < world->must_reach) {
+        if (!reached) {
             return "a replica has not caught up";
         }
     }
