@@ -475,9 +475,10 @@ static bool decide_first_segment(const struct aero_handshake_input *input,
     const struct aero_shipping_source *self = input->self;
     const struct aero_message_hello *hello = input->hello;
     uint64_t sequence = hello->segment_sequence;
-    for (size_t i = 0; sequence == 0 && i < self->snapshot_count; i++) {
-        if (aero_position_equal(self->snapshots[i].position, hello->end)) {
-            sequence = self->snapshots[i].sequence;
+    /* Of two at one position the newer one: the older one may stand in a segment that is gone. */
+    for (size_t i = self->snapshot_count; sequence == 0 && i > 0; i--) {
+        if (aero_position_equal(self->snapshots[i - 1].position, hello->end)) {
+            sequence = self->snapshots[i - 1].sequence;
         }
     }
     for (size_t i = self->file_count; sequence == 0 && i > 0; i--) {

@@ -423,6 +423,27 @@ static void test_loaded_snapshot_resumes_at_its_segment(void **state)
     table_free(t);
 }
 
+/* History without this: two checkpoints at one LSN, the older one in a segment that was let go since it was found damaged. A
+ * replica that was given the newer one was told to take it again, and again. */
+static void test_of_two_snapshots_at_one_position_the_newer_one_names_the_segment(void **state)
+{
+    struct table *t = *state = table_new();
+    add_snapshot(&t->primary, 300, 9);
+    add_snapshot(&t->primary, 301, 9);
+    t->primary.snapshots[0].sequence = 2;
+    t->primary.snapshots[0].damaged = true;
+    t->primary.snapshots[1].sequence = 3;
+    truncate_files(&t->primary, 2);
+    say_hello(t, 9);
+    t->hello.end_sequence = 0;
+    t->hello.end_offset = 0;
+    t->hello.segment_sequence = 0;
+    assert_verdict(t, 17, AERO_HANDSHAKE_RESUME);
+    assert_int_equal(t->verdict.resume_sequence, 3);
+    assert_int_equal(t->verdict.resume_offset, 0);
+    table_free(t);
+}
+
 static void test_snapshot_at_the_very_end_resumes_at_the_open_segment(void **state)
 {
     struct table *t = *state = table_new();
@@ -617,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_end_of_a_sealed_segment_resumes_with_or_without_its_footer),
         cmocka_unit_test(test_end_of_a_truncated_segment_resumes_at_the_next),
         cmocka_unit_test(test_loaded_snapshot_resumes_at_its_segment),
+        cmocka_unit_test(test_of_two_snapshots_at_one_position_the_newer_one_names_the_segment),
         cmocka_unit_test(test_snapshot_at_the_very_end_resumes_at_the_open_segment),
         cmocka_unit_test(test_record_behind_that_does_not_follow_has_diverged),
         cmocka_unit_test(test_record_behind_that_cannot_be_read_is_my_damage),
