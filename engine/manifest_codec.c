@@ -7,6 +7,7 @@
 
 #define MAGIC "AEROMAN1"
 #define VERSION 1U
+#define VERSION_LOST_COUNT 2U /* with a count of lost records, where version 1 has zero */
 #define HEAD_BYTES ((size_t)48)
 #define SNAPSHOT_BYTES ((size_t)88)
 #define PIN_BYTES ((size_t)80)
@@ -97,7 +98,7 @@ void aero_manifest_encode(const struct aero_manifest *manifest, enum aero_manife
     struct aero_slice body =
         aero_slice_of(head + HEAD_BYTES, out_slot->length - start - HEAD_BYTES);
     memcpy(head, MAGIC, 8);
-    aero_store_u32(head + 8, VERSION);
+    aero_store_u32(head + 8, manifest->lost_count == 0 ? VERSION : VERSION_LOST_COUNT);
     aero_store_u32(head + 12, (uint32_t)copy);
     aero_store_u64(head + 16, manifest->generation);
     aero_store_u64(head + 24, body.length);
@@ -169,7 +170,8 @@ static aero_status check_head(struct aero_slice slot, size_t *out_body_bytes)
         aero_load_u64(slot.data + 40) != aero_checksum64(aero_slice_of(slot.data, 40))) {
         return aero_error(AERO_CORRUPT);
     }
-    if (aero_load_u32(slot.data + 8) != VERSION) {
+    uint32_t version = aero_load_u32(slot.data + 8);
+    if (version != VERSION && version != VERSION_LOST_COUNT) {
         return aero_error(AERO_UNSUPPORTED);
     }
     uint64_t length = aero_load_u64(slot.data + 24);
@@ -197,6 +199,8 @@ aero_status aero_manifest_decode(struct aero_slice slot, struct aero_manifest *o
     struct aero_manifest manifest = {.generation = aero_load_u64(slot.data + 16)};
     take_fixed(&take, &manifest);
     take_lists(&take, &manifest);
+    bool counts = aero_load_u32(slot.data + 8) == VERSION_LOST_COUNT;
+    aero_take_check(&take, counts == (manifest.lost_count != 0));
     if (take.failed) {
         return aero_error(AERO_CORRUPT);
     }

@@ -274,7 +274,7 @@ static void test_recover_refuses_what_a_newer_version_wrote(void **state)
     (void)state;
     struct world world = two_snapshots(AERO_ROLE_PRIMARY);
     struct power_disk *power = power_disk_clone(world.power);
-    write_version(power_bytes(power, AERO_MANIFEST_FILE)->data, 40, 2);
+    write_version(power_bytes(power, AERO_MANIFEST_FILE)->data, 40, 3);
     assert_int_equal(aero_create(power_disk_port(power), &world.manifest).code, AERO_EXISTS);
     power_bytes(power, AERO_MANIFEST_FILE)->data[9] ^= 1;
     power_bytes(power, AERO_MANIFEST_FILE)->data[POWER_FOLDED_SLOT + 9] ^= 1;
@@ -283,7 +283,7 @@ static void test_recover_refuses_what_a_newer_version_wrote(void **state)
 
     struct power_disk *kept = world.power;
     world.power = power_disk_clone(kept);
-    write_version(power_bytes(world.power, AERO_MANIFEST_FILE)->data, 40, 2);
+    write_version(power_bytes(world.power, AERO_MANIFEST_FILE)->data, 40, 3);
     expect_refused(&world, AERO_UNSUPPORTED, AERO_MANIFEST_FILE, "newer version");
     power_disk_free(world.power);
     world.power = power_disk_clone(kept);
