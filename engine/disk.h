@@ -37,6 +37,8 @@ enum aero_disk_open {
 struct aero_disk_entry {
     char name[AERO_DISK_NAME_MAX]; /* without the directory */
     uint64_t size_bytes;
+    bool
+        is_other; /* a directory, a link, a device, a name too long for `name`, where it is cut off */
 };
 
 struct aero_disk_ops {
@@ -56,7 +58,8 @@ struct aero_disk_ops {
     aero_status (*make_directory)(void *self, const char *name); /* fine when it exists */
     aero_status (*sync_directory)(void *self,
                                   const char *name); /* "" is the data directory itself */
-    /* Appends one aero_disk_entry per regular file to `out_entries`, sorted by name. */
+    /* Appends one aero_disk_entry per regular file to `out_entries`, sorted by name. In the data directory itself ("") also one
+     * for whatever else is there: it may be somebody else's directory. */
     aero_status (*list)(void *self, const char *directory, struct aero_buffer *out_entries);
     aero_status (*free_space)(void *self, uint64_t *out_bytes);
 };

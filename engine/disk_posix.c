@@ -271,21 +271,23 @@ static int compare_entries(const void *a, const void *b)
                   ((const struct aero_disk_entry *)b)->name);
 }
 
-/* Adds `name` when it is a regular file with a name of ours; one that has just gone is none. */
+/* Adds `name` when it is a regular file with a name of ours, and with `others` whatever else it is; one that has just gone
+ * is none, and neither is a socket: it holds nothing, and the daemon's own may be there before its data. */
 static aero_status add_entry(const struct aero_disk_posix *disk, int directory_fd, const char *name,
-                             struct aero_buffer *entries)
+                             bool others, struct aero_buffer *entries)
 {
     struct aero_disk_entry entry = {.size_bytes = 0};
     struct stat facts;
-    if (strlen(name) >= sizeof entry.name) {
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return aero_ok();
     }
     if (fstatat(directory_fd, name, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
         return errno == ENOENT ? aero_ok() : refused(disk, "fstatat", name);
     }
-    if (S_ISREG(facts.st_mode)) {
-        memcpy(entry.name, name, strlen(name));
-        entry.size_bytes = (uint64_t)facts.st_size;
+    entry.is_other = !S_ISREG(facts.st_mode) || strlen(name) >= sizeof entry.name;
+    if (!entry.is_other || (others && !S_ISSOCK(facts.st_mode))) {
+        memcpy(entry.name, name, strnlen(name, sizeof entry.name - 1));
+        entry.size_bytes = entry.is_other ? 0 : (uint64_t)facts.st_size;
         aero_buffer_append(entries, &entry, sizeof entry);
     }
     return aero_ok();
@@ -311,7 +313,7 @@ static aero_status posix_list(void *self, const char *directory, struct aero_buf
             status = errno == 0 ? aero_ok() : refused(disk, "readdir", directory);
             break;
         }
-        status = add_entry(disk, fd, found->d_name, &entries);
+        status = add_entry(disk, fd, found->d_name, directory[0] == '\0', &entries);
     }
     closedir(stream);
     if (aero_is_ok(status) && entries.length != 0) {

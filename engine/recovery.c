@@ -78,8 +78,8 @@ static aero_status holds_data(struct aero_disk disk, bool *out_holds)
     return aero_ok();
 }
 
-/* Whether there is anything that an interrupted create did not leave. Recovery removes temporary files: in somebody's
- * home directory they would be somebody's. */
+/* Whether there is anything, file or directory, that an interrupted create did not leave. Recovery removes temporary files: in
+ * somebody's home directory they would be somebody's. */
 static aero_status holds_strangers(struct aero_disk disk, bool *out_holds)
 {
     static const char *const known[] = {"lock",       "wal",        "snapshots",

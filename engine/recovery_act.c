@@ -296,7 +296,7 @@ static aero_status remove_leftovers(struct aero_recovery *r, const char *directo
         char path[AERO_DISK_NAME_MAX];
         int length = snprintf(path, sizeof path, "%s%s%s", directory,
                               directory[0] == '\0' ? "" : "/", entries[i].name);
-        if (length < (int)sizeof path && is_leftover(r, path)) {
+        if (!entries[i].is_other && length < (int)sizeof path && is_leftover(r, path)) {
             status = disk.ops->unlink(disk.self, path);
             removed = true;
         }

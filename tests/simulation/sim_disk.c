@@ -421,8 +421,10 @@ static aero_status call_list(void *self, const char *directory, struct aero_buff
     size_t skip = directory[0] == '\0' ? 0 : strlen(directory) + 1;
     for (size_t i = 0; i < disk->current.count; i++) {
         const struct aero_sim_name *entry = &disk->current.entries[i];
-        if (!entry->inode->is_directory && aero_sim_name_is_in(entry->name, directory)) {
-            aero_sim_append_entry(out_entries, entry->name + skip, entry->inode->cache.size_bytes);
+        bool is_other = entry->inode->is_directory;
+        if ((!is_other || directory[0] == '\0') && aero_sim_name_is_in(entry->name, directory)) {
+            aero_sim_append_entry(out_entries, entry->name + skip, entry->inode->cache.size_bytes,
+                                  is_other);
         }
     }
     return aero_ok();

@@ -423,7 +423,8 @@ void aero_sim_disk_peek_names(const struct aero_sim_disk *disk, bool durable,
         const struct aero_sim_inode *inode = names->entries[i].inode;
         if (!inode->is_directory) {
             aero_sim_append_entry(out_entries, names->entries[i].name,
-                                  durable ? inode->durable.size_bytes : inode->cache.size_bytes);
+                                  durable ? inode->durable.size_bytes : inode->cache.size_bytes,
+                                  false);
         }
     }
 }

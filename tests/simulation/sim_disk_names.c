@@ -88,12 +88,14 @@ void aero_sim_names_clear(struct aero_sim_disk *disk, struct aero_sim_names *nam
     memset(names, 0, sizeof *names);
 }
 
-void aero_sim_append_entry(struct aero_buffer *out_entries, const char *name, uint64_t size_bytes)
+void aero_sim_append_entry(struct aero_buffer *out_entries, const char *name, uint64_t size_bytes,
+                           bool is_other)
 {
     struct aero_disk_entry entry;
     memset(&entry, 0, sizeof entry);
     memcpy(entry.name, name, strlen(name) + 1);
     entry.size_bytes = size_bytes;
+    entry.is_other = is_other;
     aero_buffer_append(out_entries, &entry, sizeof entry);
 }
 

@@ -131,7 +131,8 @@ void aero_sim_names_crash(struct aero_sim_disk *disk, enum aero_sim_crash how);
 /* Of "wal/x": true for "wal"; of "x": true for "". */
 bool aero_sim_name_is_in(const char *name, const char *directory);
 
-void aero_sim_append_entry(struct aero_buffer *out_entries, const char *name, uint64_t size_bytes);
+void aero_sim_append_entry(struct aero_buffer *out_entries, const char *name, uint64_t size_bytes,
+                           bool is_other);
 
 /* sim_disk_fate.c */
 void aero_sim_inode_wrote(struct aero_sim_inode *inode, uint64_t offset, size_t length,

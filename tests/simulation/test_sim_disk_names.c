@@ -287,7 +287,12 @@ static void test_list_shows_files_of_one_directory_sorted(void **state)
     assert_string_equal(entry[1].name, "b");
     aero_buffer_clear(&entries);
     assert_true(aero_is_ok(bench.port.ops->list(bench.port.self, "", &entries)));
-    assert_int_equal(entries.length, sizeof(struct aero_disk_entry));
+    assert_int_equal(entries.length, 2 * sizeof(struct aero_disk_entry));
+    entry = (const struct aero_disk_entry *)(void *)entries.data;
+    assert_string_equal(entry[0].name, "c");
+    assert_false(entry[0].is_other);
+    assert_string_equal(entry[1].name, "wal");
+    assert_true(entry[1].is_other);
     aero_buffer_deinit(&entries);
     bench_deinit(&bench);
 }

@@ -286,6 +286,39 @@ static void test_list_is_sorted_and_holds_regular_files_only(void **state)
     aero_buffer_deinit(&entries);
 }
 
+/* History without this: a directory that held nothing but other directories was taken for an empty one. */
+static void test_the_data_directory_lists_whatever_is_in_it(void **state)
+{
+    struct fixture *f = *state;
+    struct aero_buffer entries = {0};
+    char long_name[200];
+    memset(long_name, 'n', sizeof long_name);
+    long_name[sizeof long_name - 1] = '\0';
+    int directory = open(f->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(directory >= 0);
+    int file = openat(directory, long_name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    close(file);
+    assert_int_equal(symlinkat("nowhere", directory, "zz link"), 0);
+    assert_int_equal(mknodat(directory, "socket", S_IFSOCK | 0600, 0), 0);
+    assert_int_equal(f->disk.ops->list(f->disk.self, "", &entries).code, AERO_OK);
+    const struct aero_disk_entry *entry = (const struct aero_disk_entry *)entries.data;
+    assert_int_equal(entries.length, 6 * sizeof *entry);
+    assert_string_equal(entry[0].name, "lock");
+    assert_false(entry[0].is_other);
+    assert_int_equal(strlen(entry[1].name), sizeof entry[1].name - 1);
+    assert_true(entry[1].is_other);
+    assert_string_equal(entry[2].name, "quarantine");
+    assert_string_equal(entry[4].name, "wal");
+    assert_true(entry[4].is_other);
+    assert_string_equal(entry[5].name, "zz link");
+    assert_true(entry[5].is_other);
+    aero_buffer_deinit(&entries);
+    assert_int_equal(unlinkat(directory, long_name, 0), 0);
+    assert_int_equal(unlinkat(directory, "zz link", 0), 0);
+    close(directory);
+}
+
 static void test_replace_file_leaves_the_new_bytes_and_no_temporary(void **state)
 {
     struct fixture *f = *state;
@@ -397,6 +430,7 @@ int main(void)
         WITH_DIRECTORY(test_read_past_the_end_is_short_and_no_error),
         WITH_DIRECTORY(test_write_that_is_cut_short_goes_on_to_the_error),
         WITH_DIRECTORY(test_list_is_sorted_and_holds_regular_files_only),
+        WITH_DIRECTORY(test_the_data_directory_lists_whatever_is_in_it),
         WITH_DIRECTORY(test_replace_file_leaves_the_new_bytes_and_no_temporary),
         WITH_DIRECTORY(test_request_runs_every_kind_of_operation_in_order),
         WITH_DIRECTORY(test_request_stops_at_the_first_failure_and_says_which),
