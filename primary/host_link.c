@@ -255,15 +255,22 @@ aero_status aero_primary_link_new(const struct aero_primary_link_options *option
     if (aero_is_ok(status)) {
         status = open_listeners(link);
     }
-    if (aero_is_ok(status)) {
-        status = start_thread(link);
-    }
     if (!aero_is_ok(status)) {
         destroy_link(link);
         return status;
     }
     *out_link = link;
     return status;
+}
+
+aero_status aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary)
+{
+    if (link == NULL) {
+        return aero_ok();
+    }
+    AERO_TRY(start_thread(link));
+    link->primary = primary;
+    return aero_ok();
 }
 
 static void wake_link(struct aero_primary_link *link)
@@ -276,9 +283,11 @@ void aero_primary_link_free(struct aero_primary_link *link)
     if (link == NULL) {
         return;
     }
-    aero_mailbox_ask_stop(&link->mailbox);
-    wake_link(link);
-    pthread_join(link->thread, NULL);
+    if (link->primary != NULL) {
+        aero_mailbox_ask_stop(&link->mailbox);
+        wake_link(link);
+        pthread_join(link->thread, NULL);
+    }
     destroy_link(link);
 }
 
@@ -295,7 +304,7 @@ static void deliver(void *self)
     bool wake = false;
     size_t left = AERO_MAILBOX_EVENTS_MAX;
     while (left-- > 0 && aero_mailbox_take_event(&link->mailbox, &event, &wake)) {
-        aero_primary_on_fleet_event(link->options.primary, &event);
+        aero_primary_on_fleet_event(link->primary, &event);
         if (event.kind == AERO_SENDER_PROGRESS) {
             aero_shipment_on_acknowledged(&link->shipment, event.durable);
         }
@@ -305,7 +314,7 @@ static void deliver(void *self)
     }
     while (aero_mailbox_take_question(&link->mailbox, &slot, &connection, name)) {
         aero_mailbox_answer(&link->mailbox, slot, connection,
-                            aero_primary_acknowledged_by(link->options.primary, name));
+                            aero_primary_acknowledged_by(link->primary, name));
         wake_link(link);
     }
 }
@@ -319,9 +328,9 @@ static bool has_work(void *self)
 static void publish(void *self)
 {
     struct aero_primary_link *link = self;
-    struct aero_shipping_view *view = aero_primary_shipping_view(link->options.primary);
-    struct aero_wal_place place = aero_primary_durable_place(link->options.primary);
-    bool is_idle = !aero_primary_has_commits_in_flight(link->options.primary);
+    struct aero_shipping_view *view = aero_primary_shipping_view(link->primary);
+    struct aero_wal_place place = aero_primary_durable_place(link->primary);
+    bool is_idle = !aero_primary_has_commits_in_flight(link->primary);
     if (aero_shipment_gather(&link->shipment, view, place, is_idle) &&
         aero_mailbox_publish(&link->mailbox, view, place)) {
         wake_link(link);

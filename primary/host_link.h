@@ -28,14 +28,15 @@ struct aero_primary_link_options {
     const struct aero_config *config; /* read during new and reload only */
     struct aero_logger *logger;
     struct aero_disk disk; /* used for reading, on the link thread */
-    struct aero_primary *primary;
     struct aero_host_wake *loop_wake;
 };
 
-/* Loads the certificates, listens on replication_bind, starts the thread.
+/* Loads the certificates and listens on replication_bind; nobody is accepted yet.
  *   Errors: of certificates and listening; logged with what to do. */
 aero_status aero_primary_link_new(const struct aero_primary_link_options *options,
                                   struct aero_primary_link **out_link);
+/* Starts the thread that serves what `primary` holds. Accepts NULL. */
+aero_status aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary);
 /* Says goodbye to every replica and joins the thread. Accepts NULL. */
 void aero_primary_link_free(struct aero_primary_link *link);
 

@@ -42,6 +42,7 @@ struct aero_link_replica {
 
 struct aero_primary_link {
     struct aero_primary_link_options options;
+    struct aero_primary *primary; /* NULL: not started */
     struct aero_mailbox mailbox;
     struct aero_host_wake wake;
     pthread_t thread;

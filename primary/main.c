@@ -139,11 +139,26 @@ static struct aero_primary *begin(struct aero_host_start *start, struct aero_rec
     return primary;
 }
 
-/* False: replicas are wanted and cannot be served. */
-static bool open_link(struct aero_host_start *start, struct aero_primary *primary,
-                      struct aero_host *host, struct aero_primary_link **out_link)
+/* All that listens: clients' sockets and, unless replication is off, the replicas'. */
+struct sockets {
+    struct aero_host *host;
+    struct aero_primary_link *link;
+};
+
+/* Nobody is accepted yet. False: logged. */
+static bool listen_all(struct aero_host_start *start, struct sockets *sockets)
 {
-    *out_link = NULL;
+    const struct aero_host_options host_options = {
+        .config = start->config,
+        .host_config = start->host_config,
+        .command_line = start->command_line,
+        .table = start->table,
+        .logger = &start->logger,
+        .errands = true,
+    };
+    if (!aero_is_ok(aero_host_new(&host_options, &sockets->host))) {
+        return false;
+    }
     if (aero_config_port(start->config, "replication_port") == 0) {
         aero_log_event(&start->logger, AERO_LOG_INFO, "replication_off",
                        AERO_LOG_STR("reason", "replication_port is 0"));
@@ -154,76 +169,77 @@ static bool open_link(struct aero_host_start *start, struct aero_primary *primar
             .config = start->config,
             .logger = &start->logger,
             .disk = start->port,
-            .primary = primary,
-            .loop_wake = aero_host_wake(host),
+            .loop_wake = aero_host_wake(sockets->host),
         },
-        out_link));
+        &sockets->link));
 }
 
-static int serve(struct aero_host_start *start, struct aero_recovered *recovered,
-                 const struct aero_recovery_report *report)
+static int serve(struct aero_host_start *start, struct sockets *sockets,
+                 struct aero_recovered *recovered, const struct aero_recovery_report *report)
 {
     int exit_code = AERO_EXIT_FAILURE;
-    struct aero_host *host = NULL;
-    struct aero_primary *primary = NULL;
-    struct aero_primary_link *link = NULL;
-    const struct aero_host_options host_options = {
-        .config = start->config,
-        .host_config = start->host_config,
-        .command_line = start->command_line,
-        .table = start->table,
-        .logger = &start->logger,
-        .errands = true,
-    };
-    if (!aero_is_ok(aero_host_new(&host_options, &host))) {
-        goto out;
-    }
-    primary = begin(start, recovered, report);
-    if (primary == NULL || !open_link(start, primary, host, &link)) {
+    struct aero_primary *primary = begin(start, recovered, report);
+    if (primary == NULL || !aero_is_ok(aero_primary_link_start(sockets->link, primary))) {
         goto out;
     }
     const struct aero_host_core core = {
         .ops = &core_ops, .self = primary, .server = aero_primary_server(primary)};
-    const struct aero_host_link link_port = aero_primary_link_port(link);
-    enum aero_host_end end = aero_host_run(host, &core, &link_port, start->port);
+    const struct aero_host_link link_port = aero_primary_link_port(sockets->link);
+    enum aero_host_end end = aero_host_run(sockets->host, &core, &link_port, start->port);
     if (end == AERO_HOST_ABRUPT) {
         _exit(AERO_EXIT_FAILURE);
     }
     exit_code = end == AERO_HOST_STOPPED ? AERO_EXIT_OK : AERO_EXIT_FAILURE;
 
 out:
-    aero_primary_link_free(link);
+    aero_primary_link_free(sockets->link);
+    sockets->link = NULL;
     aero_primary_free(primary);
-    aero_host_free(host);
     return exit_code;
 }
 
+static void explain_empty(struct aero_host_start *start)
+{
+    aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused",
+                   AERO_LOG_STR("data_dir", aero_config_string(start->config, "data_dir")),
+                   AERO_LOG_STR("reason", "the directory holds no data"),
+                   AERO_LOG_STR("advice", "--init creates a new history in it; if there "
+                                          "should be data, look for the right directory"));
+}
+
+/* A history is begun once, so not before it can be served; one that is there is recovered first, and clients that dial
+ * meanwhile are refused instead of kept waiting. */
 static int run(struct aero_host_start *start)
 {
     int exit_code = AERO_EXIT_FAILURE;
     bool init = aero_options_has(start->command_line, "init");
     bool is_empty = false;
+    struct sockets sockets = {NULL, NULL};
     struct aero_recovered recovered;
     struct aero_recovery_report report;
     if (!aero_host_start_open(start, init, &exit_code)) {
         return exit_code;
     }
-    if (init && !aero_host_start_create(start, AERO_ROLE_PRIMARY, &exit_code)) {
-        return exit_code;
+    if (init && !(listen_all(start, &sockets) &&
+                  aero_host_start_create(start, AERO_ROLE_PRIMARY, &exit_code))) {
+        goto out;
     }
     if (!aero_host_start_recover(start, AERO_ROLE_PRIMARY, &recovered, &report, &is_empty,
                                  &exit_code)) {
         if (is_empty) {
-            aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused",
-                           AERO_LOG_STR("data_dir", aero_config_string(start->config, "data_dir")),
-                           AERO_LOG_STR("reason", "the directory holds no data"),
-                           AERO_LOG_STR("advice", "--init creates a new history in it; if there "
-                                                  "should be data, look for the right directory"));
+            explain_empty(start);
         }
-        return exit_code;
+        goto out;
     }
-    exit_code = serve(start, &recovered, &report);
+    exit_code = AERO_EXIT_FAILURE;
+    if (init || listen_all(start, &sockets)) {
+        exit_code = serve(start, &sockets, &recovered, &report);
+    }
     aero_recovered_deinit(&recovered);
+
+out:
+    aero_primary_link_free(sockets.link);
+    aero_host_free(sockets.host);
     return exit_code;
 }
 

@@ -128,15 +128,32 @@ static struct aero_replica *begin(struct aero_host_start *start, struct aero_rec
     return replica;
 }
 
-/* The first start makes an empty directory a replica's. False: logged. */
-static bool recover(struct aero_host_start *start, struct aero_recovered *out_recovered,
-                    int *out_exit_code)
+/* Once: the listeners stay from one core to the next. False: logged. */
+static bool listen_all(struct aero_host_start *start, struct aero_host **host)
+{
+    const struct aero_host_options host_options = {
+        .config = start->config,
+        .host_config = start->host_config,
+        .command_line = start->command_line,
+        .table = start->table,
+        .logger = &start->logger,
+    };
+    return *host != NULL || aero_is_ok(aero_host_new(&host_options, host));
+}
+
+/* The first start makes an empty directory a replica's, unless it cannot serve. False: logged. */
+static bool recover(struct aero_host_start *start, struct aero_host **host,
+                    struct aero_recovered *out_recovered, int *out_exit_code)
 {
     bool is_empty = false;
     struct aero_recovery_report report;
     if (aero_host_start_recover(start, AERO_ROLE_REPLICA, out_recovered, &report, &is_empty,
                                 out_exit_code)) {
         return true;
+    }
+    if (is_empty && !listen_all(start, host)) {
+        *out_exit_code = AERO_EXIT_FAILURE;
+        return false;
     }
     return is_empty && aero_host_start_create(start, AERO_ROLE_REPLICA, out_exit_code) &&
            aero_host_start_recover(start, AERO_ROLE_REPLICA, out_recovered, &report, &is_empty,
@@ -193,22 +210,15 @@ static int run(struct aero_host_start *start)
     int exit_code = AERO_EXIT_FAILURE;
     bool reopen = true;
     struct aero_host *host = NULL;
-    const struct aero_host_options host_options = {
-        .config = start->config,
-        .host_config = start->host_config,
-        .command_line = start->command_line,
-        .table = start->table,
-        .logger = &start->logger,
-    };
     if (!aero_host_start_open(start, true, &exit_code)) {
         return exit_code;
     }
     while (reopen) {
         struct aero_recovered recovered;
-        if (!recover(start, &recovered, &exit_code)) {
+        if (!recover(start, &host, &recovered, &exit_code)) {
             break;
         }
-        if (host == NULL && !aero_is_ok(aero_host_new(&host_options, &host))) {
+        if (!listen_all(start, &host)) {
             exit_code = AERO_EXIT_FAILURE;
             aero_recovered_deinit(&recovered);
             break;

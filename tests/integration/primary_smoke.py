@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The primary as its users meet it: durable SET and GET over redis-cli, kills, signals, exit codes, configuration."""
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -8,7 +9,7 @@ import subprocess
 import unittest
 
 from daemon_case import (EXIT_DATA, EXIT_FAILURE, EXIT_LOCKED, EXIT_OK, EXIT_USAGE, ROOT,
-                         DaemonCase, Primary, binary, wait_for)
+                         DaemonCase, Primary, binary, make_certs, wait_for)
 
 
 class Durability(DaemonCase):
@@ -256,16 +257,32 @@ class Refusals(DaemonCase):
         self.expect_exit(EXIT_DATA, "the directory above it", "primary", "--init", "--data",
                          self.path("missing", "data"), "--port", "0")
 
-    def test_a_running_directory_is_locked_and_a_taken_port_named(self):
+    def test_a_running_directory_is_locked(self):
         primary = self.primary()
         data = os.path.join(primary.directory, "data")
         self.expect_exit(EXIT_LOCKED, "another process", "primary", "--data", data, "--port", "0")
-        other = Primary()
+
+    def test_nothing_is_created_where_it_could_not_be_served(self):
+        """History: --init found its port taken when the history was there already; corrected, it was refused for ever."""
+        certs = make_certs()
+        self.addCleanup(shutil.rmtree, os.path.dirname(certs), ignore_errors=True)
+        holder = self.start(Primary(certs=certs))
+        other = Primary(certs=certs)
         self.addCleanup(other.remove)
-        os.mkdir(os.path.join(other.directory, "data"))
-        other.log = open(os.path.join(other.directory, "log"), "ab")
-        self.expect_exit(EXIT_FAILURE, "listen_failed", "primary", "--init", "--data",
-                         os.path.join(other.directory, "data"), "--port", str(primary.port))
+        other.init = True
+        data = os.path.join(other.directory, "data")
+        replica = ["--primary", "127.0.0.1:1", "--certs", os.path.join(certs, "replica1")]
+        primary = ["--init", "--certs", os.path.join(certs, "primary")]
+        taken = ["--port", str(holder.port), "--replication-port", "0"]
+        self.expect_exit(EXIT_FAILURE, "listen_failed", "primary", "--data", data, *primary, *taken)
+        self.expect_exit(EXIT_FAILURE, "listen_failed", "replica", "--data", data, *replica,
+                         *taken[:2])
+        taken = ["--port", "0", "--replication-port", str(holder.replication_port)]
+        self.expect_exit(EXIT_FAILURE, "replication_listen_failed", "primary", "--data", data,
+                         *primary, *taken)
+        self.assertEqual(os.listdir(data), ["lock"])
+        self.start(other)
+        self.assertEqual(self.cli(other, "SET", "a", "1"), "OK")
 
     def test_init_refuses_where_data_exists_and_a_replica_refuses_a_primarys_data(self):
         primary = self.primary()
@@ -298,6 +315,23 @@ class Refusals(DaemonCase):
                              f"unixsocket={self.path('s')}", *arguments)
         self.assertIn("letter.tmp", os.listdir(self.directory))
         self.assertNotIn("manifest", os.listdir(self.directory))
+
+    def test_a_directory_of_directories_is_not_an_empty_one(self):
+        """History: it became a data directory, and what was in it was AeroDB's to remove."""
+        home = self.path("data")
+        os.makedirs(os.path.join(home, "Documents"))
+        for role, arguments in (("primary", ["--init"]),
+                                ("replica", ["--primary", "127.0.0.1:1", "--certs", "."])):
+            self.expect_exit(EXIT_DATA, "empty directory", role, "--data", home, "--port", "0",
+                             "--set", "node_name=a", "--set", f"unixsocket={home}/socket",
+                             *arguments)
+        self.assertNotIn("manifest", os.listdir(home))
+        os.rmdir(os.path.join(home, "Documents"))
+        os.mkdir(os.path.join(home, "lost+found"))
+        primary = Primary(directory=self.directory, settings=[f"unixsocket={home}/socket"])
+        primary.init = True
+        self.start(primary)
+        self.assertEqual(self.cli(primary, "SET", "a", "1"), "OK")
 
 
 class Configuration(DaemonCase):
