@@ -254,6 +254,13 @@ static void on_disk_crash(void *self)
     schedule_start(node, draw_down_time(node));
 }
 
+static void on_shared_handle(void *self, uint32_t handle)
+{
+    struct aero_sim_node *node = self;
+    AERO_SIM_VIOLATION(node->world, "handles", "%s: two requests in flight use handle %u",
+                       node->name, handle);
+}
+
 /* ---- The network's word ------------------------------------------------------------------------------------- */
 
 static struct aero_sim_session *find_session(struct aero_sim_node *node, uint64_t connection)
@@ -589,7 +596,8 @@ static aero_wall_ms log_wall(void *self)
 struct aero_sim_node *aero_sim_node_new(struct aero_sim_world *world, uint32_t index)
 {
     static const struct aero_sim_worker_events events = {.on_completion = on_completion,
-                                                         .on_crash = on_disk_crash};
+                                                         .on_crash = on_disk_crash,
+                                                         .on_shared_handle = on_shared_handle};
     struct aero_sim_node *node = aero_calloc(1, sizeof *node);
     node->world = world;
     node->index = index;

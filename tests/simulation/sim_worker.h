@@ -2,7 +2,8 @@
 /* Runs a core's disk requests in virtual time, one operation at a time: the simulator's twin of the host's disk workers.
  *
  * Requests of one owner and lane run in order, lanes run side by side, every operation takes a drawn time, and between two
- * operations anything may happen, a crash too. The core hears of a completion some time after its last operation. */
+ * operations anything may happen, a crash too. The core hears of a completion some time after its last operation. Requests of
+ * two lanes that use one handle break the port's contract (decision 4: who syncs first takes the other's error away). */
 #ifndef AERO_TESTS_SIMULATION_SIM_WORKER_H
 #define AERO_TESTS_SIMULATION_SIM_WORKER_H
 
@@ -21,6 +22,8 @@ struct aero_sim_worker_events {
                           const struct aero_disk_completion *completion);
     /* An operation met a crash: told once, and then nothing more until the next start. */
     void (*on_crash)(void *self);
+    /* A request that shares `handle` with one in flight on another lane was submitted. */
+    void (*on_shared_handle)(void *self, uint32_t handle);
 };
 
 struct aero_sim_worker;

@@ -110,6 +110,12 @@ static void on_crash(void *self)
     world->alive = false;
 }
 
+static void on_shared_handle(void *self, uint32_t handle)
+{
+    struct wal_world *world = self;
+    VIOLATION(world, "handles", "two requests in flight use handle %u", handle);
+}
+
 static void crash(struct wal_world *world)
 {
     aero_sim_disk_crash(world->disk, draw_crash(world));
@@ -559,8 +565,8 @@ static void create(struct wal_world *world)
 
 void aero_wal_world_run(uint64_t seed, FILE *print_to, struct aero_wal_world_report *out_report)
 {
-    static const struct aero_sim_worker_events events = {.on_completion = on_completion,
-                                                         .on_crash = on_crash};
+    static const struct aero_sim_worker_events events = {
+        .on_completion = on_completion, .on_crash = on_crash, .on_shared_handle = on_shared_handle};
     struct wal_world *world = aero_calloc(1, sizeof *world);
     memset(out_report, 0, sizeof *out_report);
     world->report = out_report;
