@@ -16,6 +16,7 @@
 #define RECORD_MAGIC 0x43455241U
 #define AT_SEQUENCE 56U
 #define AT_NONCE 72U
+#define NONCE_BYTES 16U
 #define AT_HEADER_CHECKSUM 4088U
 #define FIRST_READ_BYTES ((size_t)65536)
 #define RECORD_BYTES_MAX ((size_t)16384) /* of what the simulated clients write */
@@ -86,7 +87,14 @@ static struct aero_check_prefix_segment *add_segment(struct aero_check_prefix *c
     return segment;
 }
 
-/* The primary's bytes win: behind a cut, another life may have written something else where nobody had seen anything. */
+static bool is_same_segment(const struct aero_buffer *a, const struct aero_buffer *b)
+{
+    return a->length >= HEADER_BYTES && b->length >= HEADER_BYTES &&
+           memcmp(a->data + AT_NONCE, b->data + AT_NONCE, NONCE_BYTES) == 0;
+}
+
+/* The primary's bytes win: behind a cut, or on an older copy of its disk, another life may have written something else where
+ * nobody had seen anything. */
 static void archive(struct aero_sim_world *world, const struct aero_buffer *file, size_t length,
                     uint64_t version)
 {
@@ -97,7 +105,8 @@ static void archive(struct aero_sim_world *world, const struct aero_buffer *file
     }
     segment->is_there = true;
     segment->version = version;
-    if (world->nodes[0]->harm != 0 && length < segment->bytes.length) {
+    if (world->nodes[0]->harm != 0 && length < segment->bytes.length &&
+        is_same_segment(&segment->bytes, file)) {
         return; /* rot took a part: what replicas have is still what was written */
     }
     aero_buffer_clear(&segment->bytes);
