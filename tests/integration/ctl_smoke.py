@@ -6,47 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import unittest
 
-from daemon_case import DaemonCase, Primary, Replica, binary, make_certs, wait_for
+from ctl_case import ATTENTION, DAMAGE, DIFFERENT, FAILURE, IN_USE, OK, UNREACHABLE, USAGE, CtlCase
+from daemon_case import Primary, binary, wait_for
 
-OK, FAILURE, USAGE, UNREACHABLE, ATTENTION, DAMAGE, DIFFERENT, IN_USE = range(8)
 
-
-class Ctl(DaemonCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.certs = make_certs()
-        cls.addClassCleanup(shutil.rmtree, os.path.dirname(cls.certs), ignore_errors=True)
-
-    def ctl(self, code, *arguments, **environment):
-        done = subprocess.run([binary("aeroctl"), *map(str, arguments)], capture_output=True,
-                              text=True, timeout=120, env={**os.environ, **environment})
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return done.stdout + done.stderr
-
-    def pair(self, settings=()):
-        primary = self.start(Primary(certs=self.certs, settings=settings))
-        return primary, self.start(Replica(primary))
-
-    def fill(self, primary, count, start=0):
-        commands = "".join(f"SET key:{i} value:{i}\r\n" for i in range(start, start + count))
-        subprocess.run(["redis-cli", "-p", str(primary.port), "--pipe"], input=commands, text=True,
-                       check=True, stdout=subprocess.DEVNULL)
-
-    def status(self, server):
-        done = subprocess.run([binary("aeroctl"), "status", "--json", "--port", str(server.port)],
-                              capture_output=True, text=True, timeout=60)
-        return json.loads(done.stdout or "{}")
-
-    def wait_until_equal(self, primary, replica):
-        wait_for(lambda: self.status(replica).get("applied_lsn") ==
-                 self.status(primary)["durable_lsn"], "the replica to catch up", 60)
-
-    def data(self, server):
-        return os.path.join(server.directory, "data")
-
+class Ctl(CtlCase):
     def test_a_healthy_pair_is_said_to_be_one(self):
         primary, replica = self.pair()
         self.fill(primary, 3000)
@@ -234,9 +200,6 @@ class Ctl(DaemonCase):
         replica.start()
         self.cli(primary, "SET", "a", "1")
         self.wait_until_equal(primary, replica)
-
-    def move_data_away(self, server):
-        os.rename(self.data(server), tempfile.mkdtemp(dir=server.directory) + "/data")
 
     def test_a_replica_of_another_cluster_is_turned_round_by_its_advice(self):
         primary, replica = self.pair()

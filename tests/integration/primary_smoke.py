@@ -280,7 +280,7 @@ class Refusals(DaemonCase):
         taken = ["--port", "0", "--replication-port", str(holder.replication_port)]
         self.expect_exit(EXIT_FAILURE, "replication_listen_failed", "primary", "--data", data,
                          *primary, *taken)
-        self.assertEqual(os.listdir(data), ["lock"])
+        self.assertNotIn("manifest", os.listdir(data))
         self.start(other)
         self.assertEqual(self.cli(other, "SET", "a", "1"), "OK")
 
