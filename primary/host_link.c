@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "primary/host_link_priv.h"
@@ -213,6 +214,19 @@ static void destroy_link(struct aero_primary_link *link)
     free(link);
 }
 
+/* The name of a directory stays, that of a certificate may be another: replicas see only the latter. */
+static void compare_names(const struct aero_primary_link *link, const char *name)
+{
+    const char *shown = aero_tls_context_name(link->certs.context);
+    if (strcmp(name, shown) != 0) {
+        aero_log_event(link->options.logger, AERO_LOG_WARN, "node_name_differs",
+                       AERO_LOG_STR("node", name), AERO_LOG_STR("certificate", shown),
+                       AERO_LOG_STR("advice", "replicas know this node by its certificate: use "
+                                              "one of the node's own name; --init with --certs "
+                                              "takes the name from there"));
+    }
+}
+
 static void read_options(struct aero_primary_link *link)
 {
     const struct aero_config *config = link->options.config;
@@ -268,6 +282,7 @@ aero_status aero_primary_link_start(struct aero_primary_link *link, struct aero_
     if (link == NULL) {
         return aero_ok();
     }
+    compare_names(link, aero_primary_manifest(primary)->node_name);
     AERO_TRY(start_thread(link));
     link->primary = primary;
     return aero_ok();
@@ -329,6 +344,7 @@ static void publish(void *self)
 {
     struct aero_primary_link *link = self;
     struct aero_shipping_view *view = aero_primary_shipping_view(link->primary);
+    aero_primary_note_certificates(link->primary, atomic_load(&link->certs.refused));
     struct aero_wal_place place = aero_primary_durable_place(link->primary);
     bool is_idle = !aero_primary_has_commits_in_flight(link->primary);
     if (aero_shipment_gather(&link->shipment, view, place, is_idle) &&

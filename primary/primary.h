@@ -87,6 +87,9 @@ aero_lsn aero_primary_acknowledged_by(const struct aero_primary *primary, const 
 void aero_primary_on_fleet_event(struct aero_primary *primary,
                                  const struct aero_fleet_event *event);
 
+/* Whether the newest certificates were refused and older ones are in use: for status alone. */
+void aero_primary_note_certificates(struct aero_primary *primary, bool refused);
+
 /* Clean stop: takes no more writes, lets those in flight finish, syncs the proof. True when all is
  * on disk. Depends on nothing: a kill at any moment is as good (FM-4.1). */
 void aero_primary_begin_stop(struct aero_primary *primary);

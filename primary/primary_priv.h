@@ -74,7 +74,8 @@ struct aero_primary {
     struct aero_shipping_view *view; /* what senders may ship; built anew when stale */
     bool view_is_stale;
     bool must_not_seed; /* the last audit failed (decision 20) */
-    aero_lsn audited;   /* the state that it looked at; 0: none so far */
+    bool certificates_refused;
+    aero_lsn audited; /* the state that it looked at; 0: none so far */
     struct aero_role_peer role_peers[AERO_FLEET_MAX];
     uint64_t commits;
     uint64_t failures;

@@ -38,7 +38,12 @@ static const char *next_action(const struct aero_primary *primary)
                "both nodes and mend it from a replica with 'aeroctl salvage --primary-dir DIR "
                "--replica-dir DIR'";
     }
-    return "none";
+    return primary->certificates_refused ? AERO_CERTIFICATES_ADVICE : "none";
+}
+
+void aero_primary_note_certificates(struct aero_primary *primary, bool refused)
+{
+    primary->certificates_refused = refused;
 }
 
 static void put_status(struct aero_primary *primary, struct aero_buffer *out)
@@ -81,6 +86,7 @@ static void put_status(struct aero_primary *primary, struct aero_buffer *out)
     aero_status_text(out, "audit", primary->must_not_seed ? "failed" : "passed");
     aero_status_u64(out, "replicas", aero_fleet_count(&primary->fleet));
     aero_status_text(out, "expiry", primary->expiry_suspended ? "suspended" : "running");
+    aero_status_text(out, "certificates", primary->certificates_refused ? "refused" : "ok");
 }
 
 static uint64_t lag_lsn(const struct aero_primary *primary, aero_lsn applied)

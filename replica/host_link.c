@@ -171,7 +171,9 @@ static bool has_work(void *self)
 
 static void publish(void *self)
 {
-    send_output(self);
+    struct aero_replica_link *link = self;
+    aero_replica_note_certificates(link->options.replica, atomic_load(&link->certs.refused));
+    send_output(link);
 }
 
 /* False: the list is too long, and the old one stays. Names are borrowed by the next dial. An

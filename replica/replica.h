@@ -95,6 +95,9 @@ bool aero_replica_wants_reopen(const struct aero_replica *replica);
  * data to the new (decision 24). */
 aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk disk);
 
+/* Whether the newest certificates were refused and older ones are in use: for status alone. */
+void aero_replica_note_certificates(struct aero_replica *replica, bool refused);
+
 enum aero_replica_state aero_replica_state(const struct aero_replica *replica);
 aero_lsn aero_replica_applied_lsn(const struct aero_replica *replica);
 const struct aero_tree *aero_replica_tree(const struct aero_replica *replica);

@@ -66,6 +66,7 @@ struct aero_replica {
     aero_mono_ns dial_at;
     uint32_t attempts;
     char link_text[AERO_MESSAGE_TEXT_MAX]; /* why the last link ended */
+    bool certificates_refused;
 
     bool disk_fault; /* the WAL stopped: serves at the last durable LSN, marked (decision 22) */
     bool stopping;

@@ -75,8 +75,16 @@ static const char *next_action(const struct aero_replica *replica)
         return "nothing is lost, but older WAL is damaged: 'aeroctl verify DIR' says where; if the "
                "primary is sound: " EMPTY_DIRECTORY;
     }
+    if (replica->certificates_refused) {
+        return AERO_CERTIFICATES_ADVICE;
+    }
     return replica->link == AERO_LINK_UP ? "none"
                                          : "none: it reconnects by itself; see link_reason";
+}
+
+void aero_replica_note_certificates(struct aero_replica *replica, bool refused)
+{
+    replica->certificates_refused = refused;
 }
 
 static void put_status(struct aero_replica *replica, struct aero_buffer *out)
@@ -124,6 +132,7 @@ static void put_status(struct aero_replica *replica, struct aero_buffer *out)
     aero_status_u64(out, "received_bytes", link.received_bytes);
     aero_status_u64(out, "damaged_segments", manifest->damaged_count);
     aero_status_text(out, "disk", replica->disk_fault ? "fault" : "ok");
+    aero_status_text(out, "certificates", replica->certificates_refused ? "refused" : "ok");
 }
 
 static void put_persistence(struct aero_replica *replica, struct aero_buffer *out)

@@ -24,7 +24,8 @@ static const struct aero_config_key keys[] = {
      .help =
          "The name under which a new directory is created. Empty: the name in node.crt, without "
          "certificates this machine's host name. An existing directory keeps the name that it "
-         "has. In replication it must be the name in the certificate."},
+         "has. In replication it must be the name in the certificate: a primary warns where it is "
+         "another, a replica is refused."},
 
     /* Clients. */
     {.name = "bind",

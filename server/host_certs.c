@@ -25,8 +25,9 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static aero_status refuse(const struct aero_host_certs *certs, aero_status status, const char *text)
+static aero_status refuse(struct aero_host_certs *certs, aero_status status, const char *text)
 {
+    atomic_store(&certs->refused, true);
     aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_refused",
                    AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
                    AERO_LOG_STR("in_use", certs->context == NULL ? "none" : "the old ones"));
@@ -51,6 +52,7 @@ static aero_status load(struct aero_host_certs *certs)
     }
     aero_tls_context_release(certs->context);
     certs->context = context;
+    atomic_store(&certs->refused, false);
     if (!is_valid) {
         aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_not_valid",
                        AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),

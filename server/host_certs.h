@@ -7,6 +7,7 @@
 #ifndef AERO_SERVER_HOST_CERTS_H
 #define AERO_SERVER_HOST_CERTS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
@@ -21,6 +22,7 @@ struct aero_host_certs {
     char directory[AERO_HOST_CERTS_PATH_MAX];
     struct aero_tls_context *context; /* never NULL after a good open */
     struct stat seen[AERO_HOST_CERTS_FILES];
+    atomic_bool refused; /* those that were tried last: for any thread to read */
 };
 
 /* Errors: INVALID: no directory given, or a path too long; else as aero_tls_context_load. Logged

@@ -25,8 +25,11 @@ struct load {
 
 static const char *last_error(void)
 {
-    unsigned long error = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(error);
+    unsigned long first = ERR_peek_error();
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    if (ERR_SYSTEM_ERROR(first)) { /* what is behind it says only that the system refused */
+        reason = strerrordesc_np(ERR_GET_REASON(first));
+    }
     return reason == NULL ? "no reason given" : reason;
 }
 

@@ -156,13 +156,25 @@ class Pair(DaemonCase):
                 out.write(b"no key\n")
             primary.process.send_signal(signal.SIGHUP)
             wait_for(lambda: "certificates_refused" in self.log_of(primary), "the refusal", 20)
+            wait_for(lambda: b"next_action:correct the files" in primary.ask("AERO.STATUS"),
+                     "the advice")
         finally:
             with open(key, "wb") as out:
                 out.write(good)
+        primary.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: b"correct the files" not in primary.ask("AERO.STATUS"), "the good ones")
         replica.stop(signal.SIGKILL)
         replica.start()
         self.cli(primary, "SET", "a", "1")
         self.expect_equal(primary, replica)
+
+    def test_a_primary_of_another_name_than_its_certificates_says_so(self):
+        primary = Primary(certs=self.certs, settings=["node_name=another"])
+        self.start(primary)
+        self.assertIn("node_name_differs", self.log_of(primary))
+        self.assertIn("node=another certificate=primary", self.log_of(primary))
+        primary = self.start(Primary(certs=self.certs))
+        self.assertNotIn("node_name_differs", self.log_of(primary))
 
     def openssl(self, *words, **arguments):
         subprocess.run(["openssl", *words], check=True, capture_output=True, **arguments)
