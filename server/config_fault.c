@@ -72,7 +72,8 @@ static bool ports_clash(const struct aero_config *config)
 static const char *find_link_fault(const struct aero_config *config)
 {
     struct aero_host_port primary;
-    if (!aero_config_host_port(aero_config_string(config, "primary"), &primary)) {
+    if (is_replica(config) &&
+        !aero_config_host_port(aero_config_string(config, "primary"), &primary)) {
         return "primary: HOST:PORT of the primary's replication port is required (--primary)";
     }
     if (aero_config_duration_ns(config, "heartbeat") >=
@@ -103,7 +104,7 @@ const char *aero_config_find_fault(const struct aero_config *config)
     if (fault == NULL && ports_clash(config)) {
         fault = "port, replication_port: one port of one address cannot serve both";
     }
-    if (fault == NULL && is_replica(config)) {
+    if (fault == NULL) {
         fault = find_link_fault(config);
     }
     if (fault == NULL) {

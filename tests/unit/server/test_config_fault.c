@@ -56,6 +56,7 @@ static void test_find_fault_names_the_keys(void **state)
         {false, {{"port", "7"}, {"replication_port", "7"}}, {NULL}},
         {false, {{"heartbeat", "2s"}, {"link_silence", "2s"}}, {"heartbeat", "link_silence"}},
         {false, {{"heartbeat", "2s"}, {"link_silence", "2001ms"}}, {NULL}},
+        {true, {{"heartbeat", "9s"}, {"link_silence", "3s"}}, {"heartbeat", "link_silence"}},
         {false, {{"primary", ""}}, {"primary"}},
         {false, {{"certs_dir", ""}}, {"certs_dir"}},
         {true, {{"certs_dir", ""}}, {NULL}},
