@@ -6,6 +6,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import unittest
 
 from daemon_case import (EXIT_DATA, EXIT_FAILURE, EXIT_LOCKED, EXIT_OK, EXIT_USAGE, ROOT,
@@ -210,23 +211,36 @@ class Signals(DaemonCase):
 
     def test_service_manager_is_told(self):
         path = self.path("notify")
+        heard = []
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(path)
-            manager.settimeout(20)
+            # All the while: a manager that does not listen stops whoever tells it something.
+            listener = threading.Thread(target=self.listen, args=(manager, heard))
+            listener.start()
             os.environ["NOTIFY_SOCKET"] = path
             os.environ["WATCHDOG_USEC"] = "200000"
             self.addCleanup(os.environ.pop, "NOTIFY_SOCKET", None)
             self.addCleanup(os.environ.pop, "WATCHDOG_USEC", None)
-            primary = self.primary()
-            heard = b""
-            while b"READY=1" not in heard or b"WATCHDOG=1" not in heard:
-                heard += manager.recv(4096) + b"\n"
-            primary.process.send_signal(signal.SIGHUP)
-            while b"RELOADING=1" not in heard:
-                heard += manager.recv(4096) + b"\n"
-            primary.stop()
-            while b"STOPPING=1" not in heard:
-                heard += manager.recv(4096) + b"\n"
+            try:
+                primary = self.primary()
+                self.wait_heard(heard, b"READY=1")
+                self.wait_heard(heard, b"WATCHDOG=1")
+                primary.process.send_signal(signal.SIGHUP)
+                self.wait_heard(heard, b"RELOADING=1")
+                primary.stop()
+                self.wait_heard(heard, b"STOPPING=1")
+            finally:
+                manager.shutdown(socket.SHUT_RD)
+                listener.join()
+
+    @staticmethod
+    def listen(manager, heard):
+        while message := manager.recv(4096):
+            heard.append(message)
+
+    @staticmethod
+    def wait_heard(heard, text):
+        wait_for(lambda: any(text in message for message in list(heard)), f"{text!r} to be told", 60)
 
 
 class Refusals(DaemonCase):
