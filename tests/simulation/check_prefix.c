@@ -30,12 +30,14 @@ void aero_check_prefix_deinit(struct aero_check_prefix *check)
     memset(check, 0, sizeof *check);
 }
 
-/* A failed or torn write may leave a header without its payload. */
+/* A failed or torn write may leave a header without its payload; rot may sit in the padding. */
 static bool is_whole(const uint8_t *record)
 {
     struct aero_slice payload =
         aero_slice_of(record + RECORD_HEADER_BYTES, aero_load_u32(record + 8));
-    return aero_checksum64(payload) == aero_load_u64(record + 48) &&
+    const uint8_t *padding = payload.data + payload.length;
+    return aero_slice_is_zero(aero_slice_of(padding, (0 - payload.length) & 7)) &&
+           aero_checksum64(payload) == aero_load_u64(record + 48) &&
            aero_checksum64(aero_slice_of(record, 56)) == aero_load_u64(record + 56);
 }
 

@@ -18,8 +18,10 @@ void aero_sim_resolve_refusal(struct aero_sim_node *node, aero_status status)
         aero_sim_node_return_disk(node, 1000000);
         return;
     }
+    bool is_too_old = status.code == AERO_NOT_FOUND && (node->harm & AERO_SIM_HARM_OLD_DISK) != 0;
     bool explicit_refusal = status.code == AERO_CORRUPT || status.code == AERO_MISMATCH ||
-                            status.code == AERO_IO /* a sector that cannot be read */;
+                            status.code == AERO_IO /* a sector that cannot be read */ ||
+                            is_too_old /* a copy from before there was anything */;
     if (node->harm == 0 || !explicit_refusal) {
         AERO_SIM_VIOLATION(world, "progress", "%s does not start without faults: %s", node->name,
                            aero_code_text(status.code));
