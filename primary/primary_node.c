@@ -125,9 +125,7 @@ static size_t node_pending_bytes(void *self)
 static aero_lsn node_commit(void *self)
 {
     struct aero_primary *primary = self;
-    aero_lsn lsn = aero_pipeline_commit(primary->pipeline);
-    primary->commits += lsn.value != 0;
-    return lsn;
+    return aero_pipeline_commit(primary->pipeline);
 }
 
 static void node_abort(void *self)

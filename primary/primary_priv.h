@@ -77,7 +77,6 @@ struct aero_primary {
     bool certificates_refused;
     aero_lsn audited; /* the state that it looked at; 0: none so far */
     struct aero_role_peer role_peers[AERO_FLEET_MAX];
-    uint64_t commits;
     uint64_t failures;
 };
 

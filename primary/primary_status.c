@@ -135,7 +135,6 @@ static void put_persistence(struct aero_primary *primary, struct aero_buffer *ou
     aero_status_text(out, "aof_last_write_status", healthy ? "ok" : "err");
     aero_status_u64(out, "aero_durable_lsn", aero_pipeline_durable(primary->pipeline).value);
     aero_status_text(out, "aero_writes", write_state(primary));
-    aero_status_u64(out, "aero_commits", primary->commits);
     aero_status_u64(out, "aero_wal_failures", primary->failures);
 }
 

@@ -231,18 +231,20 @@ static bool memory_is_full(const struct aero_server *server)
            aero_tree_memory_bytes(aero_tree_now(server)) > server->options.memory_bytes_max;
 }
 
-/* What the node says about commands with these flags; NULL: go on. */
-static const char *node_refusal(const struct aero_server *server, uint16_t flags)
+/* Why commands with these flags may not run now; NULL: go on. */
+static const char *refusal_of(struct aero_call *call, uint16_t flags)
 {
-    const struct aero_node_ops *ops = server->node.ops;
+    const struct aero_node *node = &call->server->node;
     const char *error;
-    if ((flags & AERO_COMMAND_ALWAYS) == 0 && !ops->can_read(server->node.self, &error)) {
+    if ((flags & AERO_COMMAND_ALWAYS) == 0 && !node->ops->can_read(node->self, &error)) {
         return error;
     }
-    if ((flags & AERO_COMMAND_WRITE) != 0 && !ops->can_write(server->node.self, &error)) {
+    if ((flags & AERO_COMMAND_WRITE) != 0 && !node->ops->can_write(node->self, &error)) {
         return error;
     }
-    if ((flags & AERO_COMMAND_DENYOOM) != 0 && memory_is_full(server)) {
+    if ((flags & AERO_COMMAND_DENYOOM) != 0 && memory_is_full(call->server)) {
+        /* Perhaps full of commits in flight (decision 10). */
+        call->depends = node->ops->evaluated(node->self).value;
         return "OOM command not allowed when used memory > 'maxmemory'.";
     }
     return NULL;
@@ -260,7 +262,7 @@ static bool admit(struct aero_call *call)
         return false;
     }
     if (is_exec(call)) {
-        const char *refusal = node_refusal(call->server, call->session->multi.flags);
+        const char *refusal = refusal_of(call, call->session->multi.flags);
         if (refusal != NULL && !call->session->multi.failed) {
             aero_call_error_f(call, "EXECABORT Transaction discarded because of: %s", refusal);
             call->ends_multi = true;
@@ -268,7 +270,7 @@ static bool admit(struct aero_call *call)
         }
         return true;
     }
-    const char *refusal = node_refusal(call->server, call->command->flags);
+    const char *refusal = refusal_of(call, call->command->flags);
     if (refusal != NULL) {
         aero_call_error(call, refusal);
         return false;

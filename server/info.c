@@ -48,7 +48,9 @@ static bool read_usage(const struct aero_server *server, struct aero_server_usag
 static void write_memory(const struct aero_server *server, struct aero_buffer *out)
 {
     struct aero_server_usage usage;
-    uint64_t memory = aero_tree_memory_bytes(aero_tree_now(server));
+    struct aero_sample sample;
+    aero_sample_durable(server, &sample);
+    uint64_t memory = sample.memory_bytes;
     uint64_t peak = memory > server->memory_peak_bytes ? memory : server->memory_peak_bytes;
     aero_buffer_printf(out,
                        "used_memory:%llu\r\nused_memory_peak:%llu\r\n"
@@ -63,7 +65,9 @@ static void write_memory(const struct aero_server *server, struct aero_buffer *o
 static void write_stats(const struct aero_server *server, struct aero_buffer *out)
 {
     struct aero_server_stats stats;
+    struct aero_sample sample;
     aero_server_stats(server, &stats);
+    aero_sample_durable(server, &sample);
     aero_buffer_printf(out,
                        "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n"
                        "instantaneous_ops_per_sec:%llu\r\ntotal_net_input_bytes:%llu\r\n"
@@ -75,8 +79,8 @@ static void write_stats(const struct aero_server *server, struct aero_buffer *ou
                        "expired_keys:%llu\r\nevicted_keys:0\r\nkeyspace_hits:%llu\r\n"
                        "keyspace_misses:%llu\r\ntotal_error_replies:%llu\r\ntotal_commits:%llu\r\n"
                        "held_replies:%llu\r\nreplaced_replies:%llu\r\n",
-                       (ull)stats.keys_expired, (ull)stats.keyspace_hits,
-                       (ull)stats.keyspace_misses, (ull)stats.command_errors, (ull)stats.commits,
+                       (ull)sample.keys_expired, (ull)sample.keyspace_hits,
+                       (ull)sample.keyspace_misses, (ull)sample.command_errors, (ull)sample.commits,
                        (ull)stats.replies_held, (ull)stats.replies_replaced);
 }
 
@@ -125,12 +129,12 @@ static void write_cluster(const struct aero_server *server, struct aero_buffer *
 
 static void write_keyspace(const struct aero_server *server, struct aero_buffer *out)
 {
-    struct aero_key_counts counts;
-    aero_key_counts_durable(server, &counts);
+    struct aero_sample sample;
+    aero_sample_durable(server, &sample);
     for (uint8_t database = 0; database < AERO_DATABASE_COUNT; database++) {
-        if (counts.keys[database] != 0) {
+        if (sample.keys[database] != 0) {
             aero_buffer_printf(out, "db%u:keys=%llu,expires=%llu,avg_ttl=0\r\n", database,
-                               (ull)counts.keys[database], (ull)counts.expiring[database]);
+                               (ull)sample.keys[database], (ull)sample.expiring[database]);
         }
     }
 }

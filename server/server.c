@@ -207,34 +207,42 @@ static void trim(struct aero_buffer *buffer)
     }
 }
 
-static void count_keys(const struct aero_server *server, struct aero_key_counts *out_counts)
+static void take_sample(const struct aero_server *server, struct aero_sample *out_sample)
 {
-    out_counts->lsn = server->node.ops->evaluated(server->node.self);
+    *out_sample = (struct aero_sample){
+        .lsn = server->node.ops->evaluated(server->node.self),
+        .memory_bytes = aero_tree_memory_bytes(aero_tree_now(server)),
+        .keys_expired = server->stats.keys_expired,
+        .keyspace_hits = server->stats.keyspace_hits,
+        .keyspace_misses = server->stats.keyspace_misses,
+        .command_errors = server->stats.command_errors,
+        .commits = server->stats.commits,
+    };
     for (uint8_t database = 0; database < AERO_DATABASE_COUNT; database++) {
-        out_counts->keys[database] = aero_key_count(server, database);
-        out_counts->expiring[database] = aero_expiring_key_count(server, database);
+        out_sample->keys[database] = aero_key_count(server, database);
+        out_sample->expiring[database] = aero_expiring_key_count(server, database);
     }
 }
 
 /* A sample is taken of the evaluated state and shown once that is durable; a failure drops it. */
-static void sample_counts(struct aero_server *server)
+static void renew_sample(struct aero_server *server)
 {
     aero_lsn durable = server->node.ops->durable(server->node.self);
-    if (server->counts_sampled.lsn.value <= durable.value) {
-        server->counts = server->counts_sampled;
-        count_keys(server, &server->counts_sampled);
+    if (server->sample_next.lsn.value <= durable.value) {
+        server->sample = server->sample_next;
+        take_sample(server, &server->sample_next);
     }
 }
 
-void aero_key_counts_durable(const struct aero_server *server, struct aero_key_counts *out_counts)
+void aero_sample_durable(const struct aero_server *server, struct aero_sample *out_sample)
 {
     aero_lsn durable = server->node.ops->durable(server->node.self);
     if (server->node.ops->evaluated(server->node.self).value == durable.value) {
-        count_keys(server, out_counts);
-    } else if (server->counts_sampled.lsn.value <= durable.value) {
-        *out_counts = server->counts_sampled;
+        take_sample(server, out_sample);
+    } else if (server->sample_next.lsn.value <= durable.value) {
+        *out_sample = server->sample_next;
     } else {
-        *out_counts = server->counts;
+        *out_sample = server->sample;
     }
 }
 
@@ -245,11 +253,10 @@ static void each_second(struct aero_server *server)
     server->commands_per_second = commands * 1000 / (elapsed_ns / NS_PER_MS);
     server->rate_commands = server->stats.commands_processed;
     server->rate_sampled = server->now;
-    uint64_t memory = aero_tree_memory_bytes(server->node.ops->tree(server->node.self));
-    if (memory > server->memory_peak_bytes) {
-        server->memory_peak_bytes = memory;
+    renew_sample(server);
+    if (server->sample.memory_bytes > server->memory_peak_bytes) {
+        server->memory_peak_bytes = server->sample.memory_bytes;
     }
-    sample_counts(server);
     trim(&server->value);
     trim(&server->text);
     trim(&server->replace);
@@ -341,8 +348,8 @@ void aero_server_on_failure(struct aero_server *server, aero_lsn durable, aero_l
 {
     AERO_ASSERT(unknown_through.value <= last.value);
     aero_server_on_durable(server, durable);
-    if (server->counts_sampled.lsn.value > durable.value) {
-        count_keys(server, &server->counts_sampled);
+    if (server->sample_next.lsn.value > durable.value) {
+        take_sample(server, &server->sample_next);
     }
     for (struct aero_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {

@@ -28,11 +28,17 @@ struct aero_user_record {
     uint32_t denied;
 };
 
-/* How many keys there are, as of an LSN. */
-struct aero_key_counts {
+/* What INFO shows of the state, and of what was answered and done by it, as of an LSN. */
+struct aero_sample {
     aero_lsn lsn;
     uint64_t keys[AERO_DATABASE_COUNT];
     uint64_t expiring[AERO_DATABASE_COUNT];
+    uint64_t memory_bytes;
+    uint64_t keys_expired;
+    uint64_t keyspace_hits;
+    uint64_t keyspace_misses;
+    uint64_t command_errors;
+    uint64_t commits;
 };
 
 struct aero_server {
@@ -60,8 +66,8 @@ struct aero_server {
     uint64_t next_session_id;
     uint64_t session_count; /* without those that were turned away */
     uint64_t memory_peak_bytes;
-    struct aero_key_counts counts;         /* durable */
-    struct aero_key_counts counts_sampled; /* durable once their LSN is */
+    struct aero_sample sample;      /* durable */
+    struct aero_sample sample_next; /* durable once its LSN is */
 
     struct aero_hold hold;
     struct aero_watch_registry watches;
@@ -240,7 +246,7 @@ bool aero_users_default_is_open(const struct aero_server *server);
 
 /* server.c */
 /* What INFO shows: exact when nothing is in flight, otherwise a second or two old. */
-void aero_key_counts_durable(const struct aero_server *server, struct aero_key_counts *out_counts);
+void aero_sample_durable(const struct aero_server *server, struct aero_sample *out_sample);
 const struct aero_command *aero_server_find_command(const struct aero_server *server,
                                                     struct aero_slice name);
 

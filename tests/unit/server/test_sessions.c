@@ -394,6 +394,23 @@ static void test_reads_are_refused_while_the_node_cannot_serve(void **state)
     conversation_ask(&talk, a, "INFO persistence", "$26 # Persistence loading:0 ");
 }
 
+static void expect_info(struct aero_session *session, const char *section, const char *first,
+                        const char *second)
+{
+    char command[32];
+    char text[4096] = "";
+    snprintf(command, sizeof command, "INFO %s", section);
+    conversation_send(session, command);
+    struct aero_slice output = aero_session_output(session);
+    assert_true(output.length < sizeof text);
+    for (size_t i = 0; i < output.length; i++) {
+        text[i] = (char)(output.data[i] == '\r' ? ' ' : output.data[i]);
+    }
+    assert_non_null(strstr(text, first));
+    assert_non_null(strstr(text, second));
+    aero_session_sent(session, output.length);
+}
+
 static void test_memory_limit_refuses_what_may_add(void **state)
 {
     (void)state;
@@ -409,6 +426,27 @@ static void test_memory_limit_refuses_what_may_add(void **state)
                      "-OOM command not allowed when used memory > 'maxmemory'.");
     conversation_ask(&talk, a, "GET k", "$1 v");
     conversation_ask(&talk, a, "DEL k", ":1");
+}
+
+/* Decision 10: what tells of commits in flight waits for them, or speaks of before. */
+static void test_memory_and_counts_in_flight_are_not_shown(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    struct aero_session *b = conversation_open(&talk);
+    conversation_tick_ms(&talk, 1000);
+    conversation_tick_ms(&talk, 1000);
+    conversation_send(a, "SET k v");
+    conversation_send(a, "GET k");
+    talk.options.memory_bytes_max = 1;
+    aero_server_configure(talk.server, &talk.options);
+    conversation_send(a, "SET k w");
+    conversation_expect(a, "");
+    expect_info(b, "stats", "keyspace_hits:0 ", "total_commits:0 ");
+    expect_info(b, "memory", "used_memory:512 ", "used_memory_peak:512 ");
+    conversation_sync(&talk);
+    conversation_expect(a, "+OK $1 v -OOM command not allowed when used memory > 'maxmemory'.");
+    expect_info(b, "stats", "keyspace_hits:1 ", "total_commits:1 ");
 }
 
 static void test_configure_with_its_own_options_keeps_them(void **state)
@@ -537,6 +575,7 @@ int main(void)
         TEST(test_client_kill_and_list),
         TEST(test_reads_are_refused_while_the_node_cannot_serve),
         TEST(test_memory_limit_refuses_what_may_add),
+        TEST(test_memory_and_counts_in_flight_are_not_shown),
         TEST(test_configure_with_its_own_options_keeps_them),
         TEST(test_scan_returns_what_stayed_under_changes),
         TEST(test_scan_in_steps_of_one),
