@@ -139,10 +139,6 @@ aero_status aero_disk_read_file(struct aero_disk disk, const char *name, size_t 
     struct aero_buffer bytes = {0};
     AERO_TRY(disk.ops->open(disk.self, name, AERO_DISK_READ, &file));
     aero_status status = read_whole(disk, file, limit_bytes, &bytes);
-    if (status.code == AERO_CRASHED) {
-        aero_buffer_deinit(&bytes);
-        return status;
-    }
     disk.ops->close(disk.self, file);
     if (aero_is_ok(status)) {
         aero_buffer_deinit(out_bytes);
@@ -162,9 +158,7 @@ static aero_status write_and_sync(struct aero_disk disk, const char *name, struc
     if (aero_is_ok(status)) {
         status = disk.ops->sync(disk.self, file);
     }
-    if (status.code != AERO_CRASHED) {
-        disk.ops->close(disk.self, file);
-    }
+    disk.ops->close(disk.self, file);
     return status;
 }
 
