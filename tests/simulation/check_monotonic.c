@@ -52,5 +52,7 @@ bool aero_check_monotonic_seen(struct aero_sim_world *world, uint32_t node_index
 void aero_check_monotonic_forget(struct aero_sim_world *world, uint32_t node_index)
 {
     struct aero_check_monotonic *check = &world->monotonic;
-    memset(check->seen[node_index], 0, check->capacity[node_index] * sizeof(uint32_t));
+    if (check->capacity[node_index] != 0) {
+        memset(check->seen[node_index], 0, check->capacity[node_index] * sizeof(uint32_t));
+    }
 }
