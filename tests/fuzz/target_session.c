@@ -6,7 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/server/fake_node.c"
 
-#define DEPTH_MAX 8
+#define DEPTH_MAX 12 /* COMMAND: subcommands with their key specifications */
 #define START_MS 1750000000000U
 #define BULK_MAX \
     ((size_t)1 << 20) /* of the server in this target: more costs time and finds nothing */
