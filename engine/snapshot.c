@@ -20,6 +20,7 @@
 
 #include "base/assert.h"
 #include "engine/snapshot_block_priv.h"
+#include "engine/summary.h"
 
 #define PIECE_BYTES ((size_t)256 << 10) /* of one request, unless one entry is larger */
 #define TEMPORARY_SUFFIX ".tmp"
@@ -227,8 +228,7 @@ static void on_piece(struct aero_snapshot_writer *writer)
     if (!writer->ended) {
         return;
     }
-    if (writer->summary.count != total ||
-        !aero_u128_equal(writer->summary.digest, writer->header.summary.digest)) {
+    if (!aero_summary_equal(writer->summary, writer->header.summary)) {
         fail(writer, aero_error(AERO_CORRUPT)); /* decision 19: such a snapshot gets no name */
         return;
     }

@@ -4,6 +4,7 @@
 #include "engine/snapshot_block_priv.h"
 
 #include "base/assert.h"
+#include "engine/summary.h"
 
 #define BLOCK_MAGIC 0x4B425341U /* "ASBK" */
 #define HEADER_FIXED_BYTES ((size_t)120)
@@ -151,11 +152,6 @@ void aero_snapshot_walk_deinit(struct aero_snapshot_walk *walk)
     aero_buffer_deinit(&walk->last_key);
 }
 
-static bool same_summary(struct aero_summary a, struct aero_summary b)
-{
-    return a.count == b.count && aero_u128_equal(a.digest, b.digest);
-}
-
 static void count_entry(struct aero_snapshot_walk *walk, struct aero_slice key,
                         struct aero_slice value)
 {
@@ -221,8 +217,8 @@ static aero_status take_trailer(struct aero_snapshot_walk *walk, struct aero_sli
         walk->summary = aero_tree_summary(walk->tree);
     }
     bool sound = !take.failed && take.rest.length == 0 && entry_blocks == walk->block_count - 1 &&
-                 same_summary(told, walk->summary) &&
-                 same_summary(told, walk->header.summary); /* decision 19 */
+                 aero_summary_equal(told, walk->summary) &&
+                 aero_summary_equal(told, walk->header.summary); /* decision 19 */
     walk->done = sound;
     return sound ? aero_ok() : aero_error(AERO_CORRUPT);
 }

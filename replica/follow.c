@@ -9,6 +9,7 @@
 #include "engine/look_ahead.h"
 #include "engine/operation.h"
 #include "engine/record.h"
+#include "engine/summary.h"
 #include "replica/replica_priv.h"
 #include "server/keyspace_codec.h"
 
@@ -233,7 +234,7 @@ static bool digest_agrees(struct aero_replica *replica, const struct aero_record
     struct aero_summary mine = aero_tree_summary(replica->tree);
     replica->expiry_clock = told.expiry_clock;
     replica->digests_compared++;
-    if (aero_u128_equal(mine.digest, told.summary.digest) && mine.count == told.summary.count) {
+    if (aero_summary_equal(mine, told.summary)) {
         return true;
     }
     const struct aero_message_digest_mismatch mismatch = {

@@ -6,14 +6,10 @@
 #include <inttypes.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/record.h"
 #include "engine/segment.h"
 #include "shipping/receiver_priv.h"
-
-static bool positions_equal(struct aero_position a, struct aero_position b)
-{
-    return a.lsn.value == b.lsn.value && a.chain == b.chain;
-}
 
 /* ---- Segments ---- */
 
@@ -31,7 +27,7 @@ static bool follows_log(struct aero_receiver *receiver, const struct aero_segmen
         const struct aero_position state = receiver->hello.end;
         bool begins_before = header->prev_end.lsn.value <= state.lsn.value;
         bool agrees = header->prev_end.lsn.value != state.lsn.value ||
-                      positions_equal(header->prev_end, state);
+                      aero_position_equal(header->prev_end, state);
         if (header->sequence != receiver->verdict.as.verdict.resume_sequence || !begins_before) {
             aero_receiver_doubt(receiver, AERO_HALT_GAP,
                                 "segment %" PRIu64 " begins at LSN %" PRIu64 ", behind LSN %" PRIu64
@@ -59,7 +55,7 @@ static bool follows_log(struct aero_receiver *receiver, const struct aero_segmen
                             log->end.position.lsn.value);
         return false;
     }
-    if (!positions_equal(header->prev_end, log->end.position)) {
+    if (!aero_position_equal(header->prev_end, log->end.position)) {
         aero_receiver_doubt(receiver, AERO_HALT_DIVERGED,
                             "segment %" PRIu64 " continues another LSN %" PRIu64
                             " than the one here",
@@ -118,7 +114,7 @@ void aero_receiver_take_seal(struct aero_receiver *receiver, struct aero_slice r
     bool sound = aero_is_ok(aero_segment_footer_decode(raw, &footer));
     bool belongs = sound && receiver->partial.length == 0 && !log->sealed &&
                    footer.sequence == log->end.sequence && footer.end_offset == log->end.offset &&
-                   positions_equal(footer.end, log->end.position) &&
+                   aero_position_equal(footer.end, log->end.position) &&
                    footer.segment_nonce == log->nonce64 &&
                    (!log->counts || footer.record_count == log->record_count);
     if (!belongs) {

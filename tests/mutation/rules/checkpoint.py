@@ -24,9 +24,7 @@ MUTANTS = [
         "a snapshot is named whose bytes are another state",
         ("decision 19",),
         "engine/snapshot.c",
-        before=(
-            "    if (writer->summary.count != total ||\n"
-            "        !aero_u128_equal(writer->summary.digest, writer->header.summary.digest)) {"),
+        before="    if (!aero_summary_equal(writer->summary, writer->header.summary)) {",
         after="    if (false) {",
         judges=("unit engine.snapshot", "unit engine.checkpoint")),
     Mutant(
@@ -35,8 +33,8 @@ MUTANTS = [
         ("decision 19",),
         "engine/snapshot_block.c",
         before=(
-            "                 same_summary(told, walk->summary) &&\n"
-            "                 same_summary(told, walk->header.summary); /* decision 19 */"),
+            "                 aero_summary_equal(told, walk->summary) &&\n"
+            "                 aero_summary_equal(told, walk->header.summary); /* decision 19 */"),
         after="                 true;",
         judges=("flip", "unit engine.snapshot", "unit engine.forged")),
     Mutant(

@@ -51,8 +51,7 @@ MUTANTS = [
         ("decision 20", "REP-4"),
         "replica/follow.c",
         before=(
-            "    if (aero_u128_equal(mine.digest, told.summary.digest) && mine.count == "
-            "told.summary.count) {\n"
+            "    if (aero_summary_equal(mine, told.summary)) {\n"
             "        return true;"),
         after=(
             "    if (true) {\n"

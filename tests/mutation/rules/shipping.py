@@ -75,7 +75,7 @@ MUTANTS = [
         "a replica takes a segment that continues another LSN",
         ("REP-4", "decision 8"),
         "shipping/receiver_take.c",
-        before="    if (!positions_equal(header->prev_end, log->end.position)) {",
+        before="    if (!aero_position_equal(header->prev_end, log->end.position)) {",
         after="    if (false) {",
         judges=("sim", "unit shipping.liar", "unit shipping.link")),
     Mutant(
@@ -86,7 +86,7 @@ MUTANTS = [
         before=(
             "                   footer.sequence == log->end.sequence && footer.end_offset == "
             "log->end.offset &&\n"
-            "                   positions_equal(footer.end, log->end.position) &&"),
+            "                   aero_position_equal(footer.end, log->end.position) &&"),
         after="                   footer.sequence == log->end.sequence &&",
         judges=("sim", "unit shipping.liar", "unit shipping.link")),
     Mutant(
