@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import weakref
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("AERO_BUILD", os.path.join(ROOT, "build", "dev"))
@@ -18,17 +19,21 @@ def binary(name):
     return os.path.join(BUILD, "bin", name)
 
 
-def free_port():
-    """Below the range from which the kernel takes ports for outgoing connections: one of those could take it again
-    before the daemon does, or while it is restarted."""
+def free_port(owner):
+    """A port that no other test takes as long as `owner` lives, also while its daemon is down: an abstract socket
+    named after it is held. Below the range from which the kernel takes ports for outgoing connections: one of those
+    could take it again before the daemon does, or while it is restarted."""
     while True:
         port = random.SystemRandom().randrange(10000, 32000)
+        reservation = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                reservation.bind(f"\0aerodb-test-port-{port}")
                 probe.bind(("127.0.0.1", port))
+                weakref.finalize(owner, reservation.close)
                 return port
             except OSError:
-                pass
+                reservation.close()
 
 
 class Server:
@@ -38,7 +43,7 @@ class Server:
 
     def __init__(self, directory=None):
         self.directory = directory or tempfile.mkdtemp(prefix="aerodb-")
-        self.port = free_port()
+        self.port = free_port(self)
         self.process = None
         self.log = None
         self.environment = {}  # beside the test's own
@@ -102,7 +107,7 @@ class Primary(Server):
 
     def __init__(self, certs=None, settings=(), directory=None):
         super().__init__(directory)
-        self.replication_port = free_port() if certs else 0
+        self.replication_port = free_port(self) if certs else 0
         self.certs = certs
         self.settings = settings
         self.init = False  # also where its directory exists
