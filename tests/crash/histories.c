@@ -85,6 +85,15 @@ static void explore_ends(struct crash_explorer *explorer, struct crash_pair *pai
     }
 }
 
+/* What a death or a lack of room excused is over: the pair is whole, and takes writes again. */
+static void expect_recovered(struct crash_pair *pair)
+{
+    crash_pair_expect_whole(pair);
+    pair->may_refuse = false;
+    crash_step_run(pair, CRASH_STEP_BATCH);
+    crash_pair_expect_whole(pair);
+}
+
 static struct crash_pair *new_pair(struct crash_explorer *explorer)
 {
     struct crash_pair *pair = aero_calloc(1, sizeof *pair);
@@ -116,7 +125,7 @@ void crash_history_explore(const struct crash_history *history, struct crash_exp
     crash_pair_settle(pair);
     explore_ends(explorer, pair);
     pair->on_point = NULL;
-    crash_pair_expect_whole(pair);
+    expect_recovered(pair);
     fail_with_pair(explorer, pair);
     free_pair(pair);
 }
@@ -170,9 +179,7 @@ static bool survive_once(const struct crash_history *history, struct crash_explo
     bool reached = killer.countdown == 0;
     explorer->totals.lives += reached;
     pair->on_point = NULL;
-    crash_pair_expect_whole(pair);
-    crash_step_run(pair, CRASH_STEP_BATCH);
-    crash_pair_expect_whole(pair);
+    expect_recovered(pair);
     if (pair->broken[0] != '\0') {
         crash_explorer_fail(explorer, "survivors", "%s died %s at point %u: %s", names[death],
                             how == AERO_SIM_KILL ? "by kill" : "by power", point, pair->broken);

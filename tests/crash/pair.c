@@ -50,6 +50,7 @@ static enum crash_act decide_change(void *self, const struct crash_change *chang
     if (pair->no_space > 0 && node->is_primary && change->kind == CRASH_WRITE &&
         strncmp(change->name, "wal/", 4) == 0) {
         pair->no_space--;
+        pair->may_refuse = true;
         return CRASH_NO_SPACE;
     }
     return pair->mutate == NULL ? CRASH_DO : pair->mutate(pair->mutate_self, node, change);
@@ -84,6 +85,11 @@ static void expect_reply(struct crash_client *client, uint64_t lsn)
     client->expected[client->expected_count++] = lsn;
 }
 
+static bool is_refusal(struct aero_slice reply)
+{
+    return aero_sim_resp_is_error(reply, "MISCONF") || aero_sim_resp_is_error(reply, "EXECABORT");
+}
+
 static void hear_reply(struct crash_pair *pair, struct aero_slice reply, uint64_t lsn)
 {
     if (aero_sim_resp_is_error(reply, "NOTWRITTEN")) {
@@ -93,9 +99,9 @@ static void hear_reply(struct crash_pair *pair, struct aero_slice reply, uint64_
         } else if (lsn != 0) {
             crash_truth_cut(&pair->truth, lsn - 1);
         }
-    } else if (reply.data[0] == '-' && pair->is_bereaved && lsn == 0) {
-        return; /* a checkpoint, of a replica that does not follow yet */
-    } else if (aero_sim_resp_is_error(reply, "MISCONF") && pair->is_bereaved) {
+    } else if (reply.data[0] == '-' && pair->may_refuse && lsn == 0) {
+        return; /* a checkpoint, of a replica that does not follow yet, or what would come into a transaction */
+    } else if (is_refusal(reply) && pair->may_refuse) {
         crash_truth_cut(&pair->truth, lsn - 1);
     } else if (reply.data[0] == '-') {
         crash_pair_break(pair, "a command failed: %.*s", (int)reply.length - 2,
@@ -297,7 +303,7 @@ static void end_node(struct crash_pair *pair, struct crash_node *node)
 
 void crash_pair_kill(struct crash_pair *pair, struct crash_node *node, enum aero_sim_crash how)
 {
-    pair->is_bereaved = true;
+    pair->may_refuse = true;
     aero_sim_disk_crash(node->machine.disk, how);
 }
 

@@ -73,8 +73,9 @@ struct crash_pair {
     enum crash_act (*mutate)(void *self, const struct crash_node *node,
                              const struct crash_change *change);
     void *mutate_self;
-    /* A node died and came back: writes may be refused until the replica was heard (decision 7), checkpoints too. */
-    bool is_bereaved;
+    /* A node died and came back, or room was lacking: writes may be refused until the replica was heard (decision 7) and
+     * there is room, checkpoints too. */
+    bool may_refuse;
     char broken[256]; /* the first thing that cannot be; empty: none */
 };
 
