@@ -126,7 +126,7 @@ static bool check_name(struct aero_call *call, size_t i)
     return !is_repeated(call, i, name) || refuse_set(call, name, "duplicate parameter");
 }
 
-static bool set_one(struct aero_call *call, size_t i)
+static bool stage_one(struct aero_call *call, size_t i)
 {
     struct aero_server *server = call->server;
     char name[NAME_MAX_BYTES];
@@ -141,27 +141,40 @@ static bool set_one(struct aero_call *call, size_t i)
     if (value.length != strnlen((const char *)value.data, value.length)) {
         return refuse_set(call, name, "the value holds a zero byte");
     }
-    return server->config.set(server->config.self, name, value_text(server, value), &error) ||
+    return server->config.stage(server->config.self, name, value_text(server, value), &error) ||
            refuse_set(call, name, error);
+}
+
+static bool stage_all(struct aero_call *call)
+{
+    for (size_t i = 2; i < call->argument_count; i += 2) {
+        if (!check_name(call, i)) {
+            return false;
+        }
+    }
+    for (size_t i = 2; i < call->argument_count; i += 2) {
+        if (!stage_one(call, i)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void aero_command_config_set(struct aero_call *call)
 {
+    const struct aero_server_config *config = &call->server->config;
     if (call->argument_count % 2 != 0) {
         aero_call_syntax_error(call);
         return;
     }
-    for (size_t i = 2; i < call->argument_count; i += 2) {
-        if (!check_name(call, i)) {
-            return;
-        }
+    bool good = stage_all(call);
+    void (*end)(void *self) = good ? config->take : config->drop;
+    if (end != NULL) {
+        end(config->self);
     }
-    for (size_t i = 2; i < call->argument_count; i += 2) {
-        if (!set_one(call, i)) {
-            return;
-        }
+    if (good) {
+        aero_call_ok(call);
     }
-    aero_call_ok(call);
 }
 
 void aero_command_config_resetstat(struct aero_call *call)

@@ -16,6 +16,7 @@
 
 struct aero_host_config {
     struct aero_config *config;
+    struct aero_config *staged; /* what CONFIG SET is about to change; NULL: nothing */
     const char *config_file;
     aero_id run_id;
     struct aero_logger *logger;
@@ -50,6 +51,7 @@ struct aero_host_config *aero_host_config_new(struct aero_config *config, const 
 void aero_host_config_free(struct aero_host_config *host_config)
 {
     if (host_config != NULL) {
+        aero_config_free(host_config->staged);
         free(host_config->names);
         free(host_config);
     }
@@ -119,7 +121,7 @@ static bool has_key(void *self, const char *name)
     return find_key(host_config, name) < aero_config_table(host_config->config)->count;
 }
 
-static bool set_key(void *self, const char *name, const char *value, const char **out_error)
+static bool stage_key(void *self, const char *name, const char *value, const char **out_error)
 {
     struct aero_host_config *host_config = self;
     const struct aero_config_table *table = aero_config_table(host_config->config);
@@ -135,17 +137,52 @@ static bool set_key(void *self, const char *name, const char *value, const char 
         snprintf(seconds, sizeof seconds, "%ss", value);
         value = seconds;
     }
-    if (!aero_is_ok(aero_config_set_running(host_config->config, "CONFIG SET", key->name, value,
+    if (host_config->staged == NULL) {
+        host_config->staged = aero_config_new(table);
+        aero_config_adopt(host_config->staged, host_config->config);
+    }
+    if (!aero_is_ok(aero_config_set_running(host_config->staged, "CONFIG SET", key->name, value,
                                             &host_config->error))) {
         *out_error = host_config->error.text;
         return false;
     }
-    aero_log_event(host_config->logger, AERO_LOG_INFO, "config_changed",
-                   AERO_LOG_STR("key", key->name),
-                   AERO_LOG_STR("value", aero_config_shown(host_config->config, index)),
-                   AERO_LOG_STR("by", "CONFIG SET"));
-    aero_host_config_apply(host_config);
     return true;
+}
+
+static void drop_staged(void *self)
+{
+    struct aero_host_config *host_config = self;
+    aero_config_free(host_config->staged);
+    host_config->staged = NULL;
+}
+
+static void log_staged(const struct aero_host_config *host_config)
+{
+    const struct aero_config_table *table = aero_config_table(host_config->config);
+    size_t *changed = aero_calloc(table->count, sizeof *changed);
+    size_t count = aero_config_diff(host_config->config, host_config->staged, changed);
+    for (size_t i = 0; i < count; i++) {
+        const struct aero_config_key *key = &table->keys[changed[i]];
+        if ((key->flags & AERO_CONFIG_RELOADABLE) != 0) { /* the others were never staged */
+            aero_log_event(
+                host_config->logger, AERO_LOG_INFO, "config_changed",
+                AERO_LOG_STR("key", key->name),
+                AERO_LOG_STR("value", aero_config_shown(host_config->staged, changed[i])),
+                AERO_LOG_STR("by", "CONFIG SET"));
+        }
+    }
+    free(changed);
+}
+
+static void take_staged(void *self)
+{
+    struct aero_host_config *host_config = self;
+    if (host_config->staged != NULL) {
+        log_staged(host_config);
+        aero_config_adopt(host_config->config, host_config->staged);
+        drop_staged(host_config);
+        aero_host_config_apply(host_config);
+    }
 }
 
 static uint64_t microseconds(struct timeval time)
@@ -181,7 +218,14 @@ static void read_usage(void *self, struct aero_server_usage *out_usage)
 struct aero_server_config aero_host_config_port(struct aero_host_config *host_config)
 {
     return (struct aero_server_config){
-        .self = host_config, .get = get_key, .set = set_key, .has = has_key, .usage = read_usage};
+        .self = host_config,
+        .get = get_key,
+        .stage = stage_key,
+        .take = take_staged,
+        .drop = drop_staged,
+        .has = has_key,
+        .usage = read_usage,
+    };
 }
 
 void aero_host_config_attach(struct aero_host_config *host_config, struct aero_server *server)

@@ -108,9 +108,12 @@ struct aero_server_config {
     void *self;
     /* Entry `index`, counted from 0; false behind the last. *out_value gets the value, appended. */
     bool (*get)(void *self, size_t index, const char **out_name, struct aero_buffer *out_value);
-    /* False: refused, *out_error says why (a sentence, static or owned by self). The host applies what it
-     * accepted, with aero_server_configure where it is this server's. */
-    bool (*set)(void *self, const char *name, const char *value, const char **out_error);
+    /* CONFIG SET is all or nothing: values are staged one by one, then taken together, or dropped as soon as one was
+     * refused. False: refused, *out_error says why (a sentence, static or owned by self). The host applies what it
+     * takes, with aero_server_configure where it is this server's. */
+    bool (*stage)(void *self, const char *name, const char *value, const char **out_error);
+    void (*take)(void *self);
+    void (*drop)(void *self);
     /* CONFIG SET tries here first whether a name exists at all. */
     bool (*has)(void *self, const char *name);
     /* Beside the configuration, what INFO alone asks the host for. NULL: nobody knows, and INFO says nothing of it. */

@@ -56,7 +56,9 @@ static void expect_answer(struct fixture *fixture, const char *name, const char 
 
 static bool set(struct fixture *fixture, const char *name, const char *value, const char **out_why)
 {
-    return fixture->port.set(fixture->port.self, name, value, out_why);
+    bool good = fixture->port.stage(fixture->port.self, name, value, out_why);
+    (good ? fixture->port.take : fixture->port.drop)(fixture->port.self);
+    return good;
 }
 
 /* Tools read sizes and times as plain numbers. */
@@ -107,6 +109,27 @@ static void test_set_refuses_with_a_reason(void **state)
     tear_down(&fixture);
 }
 
+static void test_set_takes_all_values_or_none(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const char *why = NULL;
+    set_up(&fixture);
+    const struct aero_server_config *port = &fixture.port;
+    assert_true(port->stage(port->self, "timeout", "30", &why));
+    expect_answer(&fixture, "timeout", "0");
+    assert_false(port->stage(port->self, "maxmemory", "much", &why));
+    port->drop(port->self);
+    assert_true(set(&fixture, "maxmemory", "1gb", &why));
+    expect_answer(&fixture, "timeout", "0");
+    assert_true(port->stage(port->self, "timeout", "30", &why));
+    assert_true(port->stage(port->self, "maxmemory", "2gb", &why));
+    port->take(port->self);
+    expect_answer(&fixture, "timeout", "30");
+    expect_answer(&fixture, "maxmemory", "2147483648");
+    tear_down(&fixture);
+}
+
 /* OBS: a password shows nowhere. */
 static void test_get_hides_the_password(void **state)
 {
@@ -128,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_get_speaks_as_redis_does),
         cmocka_unit_test(test_set_changes_what_may_change),
         cmocka_unit_test(test_set_refuses_with_a_reason),
+        cmocka_unit_test(test_set_takes_all_values_or_none),
         cmocka_unit_test(test_get_hides_the_password),
     };
     return cmocka_run_group_tests_name("server.host_config", tests, NULL, NULL);
