@@ -79,8 +79,8 @@ struct aero_options {
     const struct aero_program *program;
     struct aero_options_setting settings[AERO_OPTIONS_SETTINGS_MAX]; /* in the order given */
     size_t setting_count;
-    const char
-        *values[AERO_OPTIONS_COUNT_MAX]; /* one an option, NULL if not given, "" for a flag */
+    /* One an option, NULL if not given, "" for a flag. */
+    const char *values[AERO_OPTIONS_COUNT_MAX];
     char **operands;
     size_t operand_count;
 };

@@ -4,8 +4,7 @@
  *
  * A sans-I/O core over one manifest. States:
  *
- *     IDLE -> SNAPSHOT --file durable--> NAMING --named, floor raised, in both slots--> TRUNCATING
- * -> IDLE
+ *     IDLE --begin--> SNAPSHOT --file durable--> NAMING --named, floor raised, in both slots--> TRUNCATING --> IDLE
  *
  * Naming the snapshot and raising the floor is one change of the manifest: a slot shows both or
  * neither, and nothing goes before both slots show it.
@@ -63,8 +62,7 @@ bool aero_checkpointer_due(const struct aero_checkpointer *checkpointer);
 bool aero_checkpointer_busy(const struct aero_checkpointer *checkpointer);
 /* A checkpoint was begun and has not ended. */
 bool aero_checkpointer_is_running(const struct aero_checkpointer *checkpointer);
-/* Begins one from the durable state: `position` must be exactly what `view` shows. Takes the view.
- * */
+/* Begins one from the durable state: `position` must be exactly what `view` shows. Takes the view. */
 void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
                              struct aero_view *view, struct aero_position position,
                              uint64_t sequence, aero_wall_ms expiry_clock);

@@ -37,8 +37,8 @@ enum aero_disk_open {
 struct aero_disk_entry {
     char name[AERO_DISK_NAME_MAX]; /* without the directory */
     uint64_t size_bytes;
-    bool
-        is_other; /* a directory, a link, a device, a name too long for `name`, where it is cut off */
+    /* A directory, a link, a device, a name too long for `name`, where it is cut off. */
+    bool is_other;
 };
 
 struct aero_disk_ops {

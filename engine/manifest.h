@@ -42,8 +42,8 @@ struct aero_snapshot_entry {
 struct aero_pin {
     char node_name[AERO_NODE_NAME_MAX];
     uint64_t sequence;
-    aero_lsn
-        durable; /* the highest that this replica ever acknowledged: less later is reported (decision 5) */
+    /* The highest that this replica ever acknowledged: less later is reported (decision 5). */
+    aero_lsn durable;
 };
 
 /* Doubt that outlives a restart. Zero is "none". */

@@ -25,8 +25,8 @@ struct aero_recovery {
     struct aero_manifest manifest;
     struct aero_manifest_found found;
     struct aero_proof proof; /* generation 0: none */
-    aero_status
-        proof_read; /* a file that is there and cannot be read may prove what this start does not see */
+    /* A file that is there and cannot be read may prove what this start does not see. */
+    aero_status proof_read;
 
     struct aero_recovery_segment *segments; /* by sequence, none below the floor */
     size_t count;

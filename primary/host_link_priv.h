@@ -4,9 +4,9 @@
  *
  * A connection lives in a slot:
  *
- *     FREE --on_open--> ASKED --the loop answered--> SHIPPING --CLOSED, or the connection went-->
- *     FREE
- *                                                                 (once the loop was told)
+ *     FREE --on_open--> ASKED --the loop answered--> SHIPPING
+ *      ^                  |                             |
+ *      +--the connection went, or CLOSED was heard, and the loop was told--+
  *
  * Bytes that arrive while ASKED (a Hello) wait in `early`, which is bounded. */
 #ifndef AERO_PRIMARY_HOST_LINK_PRIV_H

@@ -13,8 +13,8 @@
 #include "shipping/view.h"
 
 #define RETRY_INTERVAL_NS 1000000000U /* between attempts to begin a segment after ENOSPC */
-#define IDLE_BEFORE_PROOF_SYNC_NS \
-    200000000U /* losing the proof is harmless: its sync never competes with commits */
+/* Losing the proof is harmless: its sync never competes with commits. */
+#define IDLE_BEFORE_PROOF_SYNC_NS 200000000U
 /* Acknowledgements since are forgotten by a crash: the bound of that, in time. */
 #define NOTES_INTERVAL_NS 5000000000U
 #define RECLAIM_NODES_PER_TURN 256U

@@ -36,8 +36,7 @@ struct aero_primary_options {
     struct aero_checkpoint_options checkpoint;
     struct aero_server_options server;
     struct aero_server_config server_config;
-    bool
-        read_fast_path; /* a read waits for the commits that touched its key, not for all in flight */
+    bool read_fast_path; /* a read waits for commits that touched its key, not for all in flight */
     uint64_t expiry_jump_max_ms; /* a clock further ahead at start suspends expiry; 0: never */
     bool open_writes_after_cut;  /* false: wait for a replica or for the operator */
 };
@@ -82,8 +81,7 @@ bool aero_primary_has_commits_in_flight(const struct aero_primary *primary);
 /* What this replica (by its certificate's name) ever acknowledged durable, 0 when unknown: for its
  * sender (decision 5). */
 aero_lsn aero_primary_acknowledged_by(const struct aero_primary *primary, const char *name);
-/* What a sender learnt from its replica, in order; AERO_SENDER_CLOSED is the last of a connection.
- * */
+/* What a sender learnt from its replica, in order; AERO_SENDER_CLOSED is the last of a connection. */
 void aero_primary_on_fleet_event(struct aero_primary *primary,
                                  const struct aero_fleet_event *event);
 

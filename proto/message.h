@@ -81,8 +81,7 @@ struct aero_message_verdict {
     char node_name[AERO_MESSAGE_NAME_MAX];
     aero_epoch epoch;
     struct aero_slice history; /* the primary's incarnations */
-    aero_id
-        link_nonce; /* acknowledgements repeat it: they belong to this connection (decision 23) */
+    aero_id link_nonce;        /* repeated by acknowledgements, which belong to it (decision 23) */
     aero_lsn durable;
     uint64_t resume_sequence;
     uint64_t resume_offset; /* 0: the segment's header comes first */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*     DOWN --core wants a link--> RESOLVING --address--> DIALLING --on_open--> UP --on_close-->
- *     DOWN
- *                                     +--------no address----+-----------on_close-------------^
+/*     DOWN --core wants a link--> RESOLVING --address--> DIALLING --on_open--> UP
+ *      ^                              |                      |                 |
+ *      +-----no address---------------+-----on_close---------+----on_close-----+
  *
  * The core decides when to dial again; certificates that changed are used from the next dial on. */
 #include "replica/host_link.h"

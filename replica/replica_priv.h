@@ -31,10 +31,9 @@ struct aero_replica {
     char served_reason[544];
 
     struct aero_tree *tree;
-    struct aero_position applied; /* the state that the tree shows */
-    aero_wall_ms expiry_clock;    /* from the log (decision 21) */
-    struct aero_position
-        snapshot;         /* what the tree began with: the WAL must agree where it passes it */
+    struct aero_position applied;  /* the state that the tree shows */
+    aero_wall_ms expiry_clock;     /* from the log (decision 21) */
+    struct aero_position snapshot; /* what the tree began with: the WAL has to agree with it */
     bool behind_snapshot; /* the WAL has yet to reach it: nothing is served (decision 18) */
     struct aero_wal_follower *follower;
     struct aero_segment_header segment; /* of the segment that the WAL ends in */
@@ -71,9 +70,8 @@ struct aero_replica {
     bool disk_fault; /* the WAL stopped: serves at the last durable LSN, marked (decision 22) */
     bool stopping;
     bool tree_has_garbage;
-    bool wants_reopen; /* a snapshot is whole: swap to it */
-    bool
-        wants_reopen_after_halt; /* an operator resolved a halt: begin again from what is on disk */
+    bool wants_reopen;            /* a snapshot is whole: swap to it */
+    bool wants_reopen_after_halt; /* an operator resolved a halt: begin again from the disk */
     aero_mono_ns busy_at;
     aero_mono_ns applied_at; /* of the last durable apply */
 

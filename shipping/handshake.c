@@ -301,8 +301,7 @@ static bool decide_suffix(const struct aero_handshake_input *input,
     if (!past_limit && !branched) {
         return false;
     }
-    /* Who wrote the first record that I do not have: the shared incarnation went on, or the branch.
-     * */
+    /* Who wrote the first record that I do not have: the shared incarnation went on, or the branch. */
     bool shared_went_on =
         past_limit && (branch == NULL || branch->start.lsn.value > limit.lsn.value);
     bool branch_at_limit = branch != NULL && aero_position_equal(branch->start, limit);

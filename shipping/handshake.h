@@ -59,8 +59,7 @@ struct aero_handshake_input {
 };
 
 struct aero_handshake_verdict {
-    /* Set: nothing is decided yet; read AERO_RECORD_HEADER_BYTES at this place, decode, ask again.
-     * */
+    /* Set: nothing is decided yet; read AERO_RECORD_HEADER_BYTES at this place, decode, ask again. */
     bool needs_probe;
     char probe_name[AERO_DISK_NAME_MAX];
     uint64_t probe_offset;
@@ -75,9 +74,8 @@ struct aero_handshake_verdict {
     struct aero_position fork;
     uint64_t commits_mine;
     uint64_t commits_yours;
-    struct aero_incarnation
-        incarnation;   /* 9, 10: the other side's; 12: the one I lost records of */
-    bool damaged_here; /* 19 */
+    struct aero_incarnation incarnation; /* 9, 10: the other side's; 12: of the records I lost */
+    bool damaged_here;                   /* 19 */
     char text[AERO_MESSAGE_TEXT_MAX];
 };
 

@@ -128,7 +128,8 @@ void aero_receiver_report_mismatch(struct aero_receiver *receiver,
 void aero_receiver_close(struct aero_receiver *receiver, enum aero_bye_code code, const char *text);
 
 struct aero_receiver_status {
-    const char *state; /* "offline", "greeting", "snapshot", "installing", "streaming", "halted" */
+    /* "offline", "greeting", "streaming", "snapshot", "installing", "claimed", "ending", "halted" */
+    const char *state;
     bool connected;
     struct aero_wal_place received;
     aero_lsn primary_durable; /* newest that the primary told: lag = this - applied */

@@ -74,8 +74,7 @@ struct aero_receiver {
     uint64_t held_bytes;    /* handed over, not released */
     uint64_t granted_bytes; /* told, on this connection */
     struct aero_message_ack acked;
-    bool
-        tells_received; /* a heartbeat is due: what was received is said although nothing came of it yet */
+    bool tells_received; /* a heartbeat is due: says what came, although nothing came of it yet */
     aero_lsn durable;
     uint64_t durable_sequence;
     aero_lsn applied;

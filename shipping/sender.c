@@ -69,9 +69,7 @@ static bool is_greeted(const struct aero_sender *sender)
     return sender->hello.type == AERO_FRAME_HELLO;
 }
 
-/* ---- Saying
- * -----------------------------------------------------------------------------------------------
- * */
+/* ---- Saying ---- */
 
 void aero_sender_say(struct aero_sender *sender, const struct aero_message *message)
 {
@@ -547,9 +545,7 @@ bool aero_sender_next_read(struct aero_sender *sender, struct aero_sender_read *
     return true;
 }
 
-/* ---- Time
- * -------------------------------------------------------------------------------------------------
- * */
+/* ---- Time ---- */
 
 void aero_sender_tick(struct aero_sender *sender, aero_mono_ns now)
 {

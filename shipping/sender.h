@@ -114,9 +114,9 @@ bool aero_sender_next_event(struct aero_sender *sender, struct aero_sender_event
 
 /* What operators see of the link. */
 struct aero_sender_status {
-    const char
-        *state;     /* "hello", "probing", "snapshot", "streaming", "claim", "fencing", "closed" */
-    bool following; /* RESUME was the verdict: its acknowledgements count for WAIT (23) */
+    /* "hello", "probing", "snapshot", "streaming", "claim", "fencing", "closed" */
+    const char *state;
+    bool following;    /* RESUME was the verdict: its acknowledgements count for WAIT (23) */
     uint64_t sequence; /* next byte to ship */
     uint64_t offset;
     aero_lsn sent;

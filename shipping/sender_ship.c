@@ -288,9 +288,7 @@ static void take_snapshot(struct aero_sender *sender, aero_status status, struct
     sender->snapshot_offset += bytes.length;
 }
 
-/* ---- Both
- * -------------------------------------------------------------------------------------------------
- * */
+/* ---- Both ---- */
 
 void aero_sender_take_read(struct aero_sender *sender, aero_status status, size_t read_bytes)
 {

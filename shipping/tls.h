@@ -26,8 +26,7 @@ aero_status aero_tls_context_load(const char *directory, struct aero_tls_context
                                   char out_text[AERO_TLS_TEXT_MAX]);
 struct aero_tls_context *aero_tls_context_retain(struct aero_tls_context *context);
 void aero_tls_context_release(struct aero_tls_context *context); /* NULL is fine */
-/* Of node.crt: its name, and its end of validity in seconds since 1970, for warnings and metrics.
- * */
+/* Of node.crt: its name, and its end of validity in seconds since 1970, for warnings and metrics. */
 const char *aero_tls_context_name(const struct aero_tls_context *context);
 /* When it was loaded. */
 bool aero_tls_context_was_valid(const struct aero_tls_context *context);
@@ -62,8 +61,7 @@ enum aero_tls_state aero_tls_state(const struct aero_tls *tls);
 const char *aero_tls_peer_name(const struct aero_tls *tls);
 const char *aero_tls_text(const struct aero_tls *tls);
 
-/* Takes ciphertext from the socket, appends plaintext (none during the handshake) to out_plaintext.
- * */
+/* Takes ciphertext from the socket, appends plaintext (none during the handshake) to out_plaintext. */
 enum aero_tls_state aero_tls_receive(struct aero_tls *tls, struct aero_slice ciphertext,
                                      struct aero_buffer *out_plaintext);
 /* Encrypts all of it, in records of 16 KiB. Only when OPEN. */
