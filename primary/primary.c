@@ -126,14 +126,12 @@ static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_f
                  (unsigned long long)failure->durable.value + 1);
         aero_primary_close_for(primary, reason, advice);
     }
-    aero_log_event(primary->logger, AERO_LOG_ERROR, "wal_failed",
-                   AERO_LOG_STR("call", failure->call), AERO_LOG_STR("file", failure->file),
-                   AERO_LOG_STR("error", aero_code_text(failure->status.code)),
-                   AERO_LOG_I64("errno", failure->status.sys_errno),
-                   AERO_LOG_U64("durable_lsn", failure->durable.value),
-                   AERO_LOG_U64("unknown_through", failure->unknown_through.value),
-                   AERO_LOG_U64("failed_through", failure->last.value),
-                   AERO_LOG_STR("advice", advice));
+    aero_log_event(
+        primary->logger, AERO_LOG_ERROR, "wal_failed", AERO_LOG_STR("call", failure->call),
+        AERO_LOG_STR("file", failure->file), AERO_LOG_STATUS("error", failure->status),
+        AERO_LOG_LSN("durable_lsn", failure->durable),
+        AERO_LOG_LSN("unknown_through_lsn", failure->unknown_through),
+        AERO_LOG_LSN("failed_through_lsn", failure->last), AERO_LOG_STR("advice", advice));
     aero_server_on_failure(primary->server, failure->durable, failure->unknown_through,
                            failure->last);
 }
@@ -213,8 +211,8 @@ static void drive_checkpoint(struct aero_primary *primary)
     struct aero_snapshot_entry entry;
     if (aero_checkpointer_take_result(primary->checkpointer, &status, &entry)) {
         aero_log_event(primary->logger, aero_is_ok(status) ? AERO_LOG_INFO : AERO_LOG_ERROR,
-                       "checkpoint", AERO_LOG_STR("status", aero_code_text(status.code)),
-                       AERO_LOG_U64("lsn", entry.position.lsn.value),
+                       "checkpoint", AERO_LOG_STATUS("status", status),
+                       AERO_LOG_LSN("lsn", entry.position.lsn),
                        AERO_LOG_U64("bytes", entry.size_bytes));
         primary->view_is_stale = true;
         end_wish(primary, status);

@@ -13,7 +13,7 @@
 
 /* ---- What senders may ship ---- */
 
-void aero_primary_refresh_view(struct aero_primary *primary)
+static void refresh_view(struct aero_primary *primary)
 {
     const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
     struct aero_shipping_source source = {
@@ -36,7 +36,7 @@ struct aero_shipping_view *aero_primary_shipping_view(struct aero_primary *prima
 {
     if (primary->view_is_stale) {
         primary->view_is_stale = false;
-        aero_primary_refresh_view(primary);
+        refresh_view(primary);
     }
     return primary->view;
 }
@@ -60,8 +60,7 @@ static void pin(struct aero_primary *primary, const struct aero_fleet_event *eve
         aero_checkpointer_pin(primary->checkpointer, event->name, sequence, event->durable);
     if (!aero_is_ok(status)) {
         aero_log_event(primary->logger, AERO_LOG_WARN, "pin_refused",
-                       AERO_LOG_STR("replica", event->name),
-                       AERO_LOG_STR("error", aero_code_text(status.code)),
+                       AERO_LOG_STR("replica", event->name), AERO_LOG_STATUS("error", status),
                        AERO_LOG_STR("advice", "WAL may be truncated before this replica has it"));
     }
 }
@@ -83,9 +82,9 @@ static void log_doubt(struct aero_primary *primary, const char *name,
 {
     aero_log_event(primary->logger, AERO_LOG_ERROR, name, AERO_LOG_STR("replica", event->name),
                    AERO_LOG_STR("text", event->text), AERO_LOG_STR("file", event->file),
-                   AERO_LOG_U64("offset", event->offset),
-                   AERO_LOG_U64("durable_lsn", event->durable.value),
-                   AERO_LOG_U64("acknowledged_lsn", event->acknowledged.value));
+                   AERO_LOG_U64("offset_bytes", event->offset),
+                   AERO_LOG_LSN("durable_lsn", event->durable),
+                   AERO_LOG_LSN("acknowledged_lsn", event->acknowledged));
 }
 
 static void close_authority(struct aero_primary *primary, enum aero_write_gate gate,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the primary's core share: primary.c turns, primary_node.c answers sessions,
- * primary_status.c tells. */
+/* What the files of the primary's core share: primary.c turns, primary_fleet.c hears replicas, primary_gate.c closes
+ * writes and opens them again, primary_node.c answers sessions, primary_status.c tells. */
 #ifndef AERO_PRIMARY_PRIMARY_PRIV_H
 #define AERO_PRIMARY_PRIMARY_PRIV_H
 
@@ -90,14 +90,14 @@ void aero_primary_info(struct aero_primary *primary, const char *section, struct
 bool aero_primary_admin(struct aero_primary *primary, const char *name,
                         const struct aero_slice *arguments, size_t argument_count,
                         struct aero_buffer *out_reply, const char **out_error);
-/* primary.c: without checkpoint_pipelining a checkpoint is an act of its own: from the wish to the end of truncation no
- * commit is begun, and whoever wants one waits for room. */
+/* primary.c */
+/* Without checkpoint_pipelining a checkpoint is an act of its own: from the wish to the end of truncation no commit is
+ * begun, and whoever wants one waits for room. */
 bool aero_primary_checkpoint_is_alone(const struct aero_primary *primary);
-/* primary.c: moves what the WAL says to those who wait for it. */
+/* Moves what the WAL says to those who wait for it. */
 void aero_primary_follow_wal(struct aero_primary *primary);
-/* primary_fleet.c */
-void aero_primary_refresh_view(struct aero_primary *primary);
-/* primary_gate.c: refuses writes from now on and says why; replies in flight get UNKNOWN. */
+/* primary_gate.c */
+/* Refuses writes from now on and says why; replies in flight get UNKNOWN. */
 void aero_primary_raise_gate(struct aero_primary *primary, enum aero_write_gate gate,
                              const char *reason, uint32_t lost_count);
 void aero_primary_lower_gate(struct aero_primary *primary);

@@ -26,7 +26,7 @@ static void take_verdict(struct aero_replica *replica, const struct aero_receive
     replica->primary_cluster = action->verdict->cluster_id;
     aero_log_event(replica->logger, AERO_LOG_INFO, "primary_answered",
                    AERO_LOG_STR("verdict", aero_handshake_text(action->verdict->kind)),
-                   AERO_LOG_U64("primary_durable_lsn", action->verdict->durable.value),
+                   AERO_LOG_LSN("primary_durable_lsn", action->verdict->durable),
                    AERO_LOG_STR("text", action->verdict->text));
 }
 
@@ -107,7 +107,7 @@ static void take_snapshot_begin(struct aero_replica *replica,
     };
     aero_bootstrap_begin(replica->bootstrap, &entry);
     aero_log_event(replica->logger, AERO_LOG_INFO, "bootstrap_begins",
-                   AERO_LOG_U64("lsn", entry.position.lsn.value),
+                   AERO_LOG_LSN("lsn", entry.position.lsn),
                    AERO_LOG_U64("bytes", entry.size_bytes));
 }
 
@@ -380,7 +380,7 @@ static void on_failure(struct aero_replica *replica, const struct aero_wal_failu
              failure->status.sys_errno);
     aero_log_event(replica->logger, AERO_LOG_ERROR, "wal_failed",
                    AERO_LOG_STR("reason", replica->reason),
-                   AERO_LOG_U64("durable_lsn", failure->durable.value));
+                   AERO_LOG_LSN("durable_lsn", failure->durable));
     aero_replica_close_link(replica, replica->reason);
 }
 

@@ -178,7 +178,7 @@ static void test_a_fence_is_told_only_once_it_is_durable(void **state)
     struct bench *bench = bench_new(0);
     start(bench);
     tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_SUPERSEDED});
-    aero_primary_refresh_view(bench->primary);
+    bench->primary->view_is_stale = true;
     assert_false(aero_shipping_view_source(aero_primary_shipping_view(bench->primary))->fenced);
     struct aero_core_request request;
     while (aero_primary_next_request(bench->primary, &request)) {
