@@ -5,13 +5,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/assert.h"
-#include "engine/wal_reader.h"
 #include "replica/replica_priv.h"
-#include "shipping/backoff.h"
-#include "shipping/handshake.h"
 
 #define IDLE_BEFORE_PROOF_SYNC_NS 200000000U
 #define RECLAIM_NODES_PER_TURN 256U
@@ -33,9 +29,8 @@ static struct aero_wal_follower_start follower_start(const struct aero_recovered
     return start;
 }
 
-/* The start of the segment that holds what follows the newest snapshot: proof of where a node stands that has no WAL yet,
- * when its primary may have dropped that snapshot since. NULL: that segment was not begun when it was taken. */
-static const struct aero_segment_start *start_of_snapshot(const struct aero_manifest *manifest)
+const struct aero_segment_start *
+aero_replica_start_of_snapshot(const struct aero_manifest *manifest)
 {
     return manifest->snapshot_count == 0
                ? NULL
@@ -52,7 +47,7 @@ static bool is_behind_snapshot(const struct aero_recovered *recovered,
     if (recovered->file_count > 0) {
         return start->end.position.lsn.value < snapshot.value;
     }
-    const struct aero_segment_start *first = start_of_snapshot(&recovered->manifest);
+    const struct aero_segment_start *first = aero_replica_start_of_snapshot(&recovered->manifest);
     return first != NULL && first->before.lsn.value < snapshot.value;
 }
 
@@ -127,14 +122,6 @@ struct aero_server *aero_replica_server(struct aero_replica *replica)
 
 /* ---- Doubt ---- */
 
-void aero_replica_close_link(struct aero_replica *replica, const char *text)
-{
-    if (replica->link == AERO_LINK_UP) {
-        replica->link = AERO_LINK_CLOSING;
-    }
-    snprintf(replica->link_text, sizeof replica->link_text, "%s", text);
-}
-
 /* REP-4: says why, serves nothing, and remembers it over restarts until an operator resolves it. */
 void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text)
 {
@@ -148,248 +135,9 @@ void aero_replica_halt(struct aero_replica *replica, const char *kind, const cha
     replica->state = AERO_REPLICA_HALTED;
     aero_log_event(replica->logger, AERO_LOG_ERROR, "halted",
                    AERO_LOG_STR("reason", replica->reason),
-                   AERO_LOG_U64("applied_lsn", replica->applied.lsn.value));
+                   AERO_LOG_LSN("applied_lsn", replica->applied.lsn));
     aero_receiver_close(replica->receiver, AERO_BYE_HALTED, replica->reason);
     aero_replica_close_link(replica, replica->reason);
-}
-
-/* ---- The link ---- */
-
-bool aero_replica_wants_link(const struct aero_replica *replica)
-{
-    return replica->link == AERO_LINK_DOWN && replica->state != AERO_REPLICA_HALTED &&
-           !replica->disk_fault && !replica->stopping && !replica->wants_reopen &&
-           !replica->wants_reopen_after_halt && aero_wal_follower_is_idle(replica->follower) &&
-           !aero_replica_has_unapplied(replica) && replica->now.value >= replica->dial_at.value;
-}
-
-bool aero_replica_wants_close(const struct aero_replica *replica)
-{
-    return replica->link == AERO_LINK_CLOSING &&
-           aero_receiver_output(replica->receiver).length == 0;
-}
-
-/* What this node holds, as decision 18 wants it told: the end of its own durable WAL, nothing that
- * waits to be synced. */
-static void build_hello(struct aero_replica *replica, struct aero_buffer *history,
-                        struct aero_message_hello *out_hello)
-{
-    const struct aero_manifest *manifest = aero_checkpointer_manifest(replica->checkpointer);
-    struct aero_wal_place end = aero_wal_follower_durable(replica->follower);
-    aero_handshake_encode_history(&manifest->history, history);
-    *out_hello = (struct aero_message_hello){
-        .protocol_version = AERO_PROTOCOL_VERSION,
-        .node_id = manifest->node_id,
-        .epoch = manifest->epoch,
-        .history = aero_buffer_slice(history),
-        /* A snapshot of the empty state at LSN 0 is something: asking for it again would get it again. */
-        .holds_nothing =
-            replica->applied.lsn.value == 0 && end.sequence == 0 && manifest->snapshot_count == 0,
-        .tail_streaming = replica->options.tail_streaming,
-    };
-    snprintf(out_hello->node_name, sizeof out_hello->node_name, "%s", manifest->node_name);
-    if (aero_bootstrap_is_active(replica->bootstrap)) {
-        out_hello->snapshot_id = aero_bootstrap_entry(replica->bootstrap)->id;
-        out_hello->snapshot_verified = aero_bootstrap_resume_offset(replica->bootstrap);
-    }
-    if (out_hello->holds_nothing) {
-        out_hello->history.length = 0;
-        return;
-    }
-    out_hello->cluster_id = manifest->cluster_id;
-    out_hello->end = replica->applied;
-    const struct aero_segment_start *start = start_of_snapshot(manifest);
-    if (end.sequence == 0 && start != NULL) {
-        out_hello->segment_sequence = start->sequence;
-        out_hello->segment_before = start->before;
-        out_hello->segment_nonce = start->nonce;
-        out_hello->segment_incarnation = start->incarnation;
-    }
-    if (end.sequence != 0) {
-        out_hello->end_sequence = end.sequence;
-        out_hello->end_offset = end.offset;
-        out_hello->end = end.position;
-        out_hello->end_sealed = replica->segment_sealed;
-        out_hello->segment_sequence = end.sequence;
-        out_hello->segment_before = replica->segment.prev_end;
-        out_hello->segment_nonce = replica->segment.nonce;
-        out_hello->segment_incarnation = replica->segment.incarnation;
-    }
-}
-
-void aero_replica_on_link_open(struct aero_replica *replica, const char *peer_name)
-{
-    /* wants_link waited for what was on its way to the disk: the durable end is all that was ever
-     * handed over (18). */
-    AERO_ASSERT(replica->link != AERO_LINK_UP);
-    struct aero_buffer history = {0};
-    struct aero_message_hello hello;
-    build_hello(replica, &history, &hello);
-    replica->link = AERO_LINK_UP;
-    replica->has_waiting = false;
-    aero_log_event(replica->logger, AERO_LOG_INFO, "link_open", AERO_LOG_STR("peer", peer_name),
-                   AERO_LOG_U64("end_lsn", hello.end.lsn.value));
-    aero_receiver_on_connected(replica->receiver, &hello,
-                               hello.end_sequence != 0 ? &replica->segment : NULL, replica->now);
-    aero_buffer_deinit(&history);
-}
-
-void aero_replica_on_link_closed(struct aero_replica *replica, const char *reason)
-{
-    static const struct aero_backoff_options backoff = {0};
-    uint64_t delay_ns = aero_backoff_delay_ns(&backoff, replica->attempts, &replica->prng);
-    if (replica->link != AERO_LINK_CLOSING) { /* else it was said when we decided to close */
-        snprintf(replica->link_text, sizeof replica->link_text, "%s", reason);
-    }
-    aero_log_event(replica->logger, AERO_LOG_WARN, "link_closed",
-                   AERO_LOG_STR("reason", replica->link_text),
-                   AERO_LOG_U64("retry_ms", delay_ns / 1000000));
-    replica->link = AERO_LINK_DOWN;
-    replica->wants_evidence = false;
-    replica->attempts++;
-    replica->dial_at.value = replica->now.value + delay_ns;
-    /* What was verified before stays in order, the action that waits for room first of all. */
-    aero_receiver_on_closed(replica->receiver);
-}
-
-bool aero_replica_on_link_bytes(struct aero_replica *replica, struct aero_slice bytes)
-{
-    if (replica->link != AERO_LINK_UP) {
-        return true; /* being closed: what still comes is nobody's */
-    }
-    aero_replica_take_actions(replica);
-    if (replica->has_waiting) {
-        return false;
-    }
-    aero_receiver_on_bytes(replica->receiver, bytes, replica->now);
-    aero_replica_take_actions(replica);
-    return true;
-}
-
-struct aero_slice aero_replica_link_output(const struct aero_replica *replica)
-{
-    return aero_receiver_output(replica->receiver);
-}
-
-void aero_replica_link_sent(struct aero_replica *replica, size_t count)
-{
-    aero_receiver_sent(replica->receiver, count);
-}
-
-bool aero_replica_wants_evidence(const struct aero_replica *replica)
-{
-    return replica->wants_evidence;
-}
-
-static void read_evidence(struct aero_disk disk, const struct aero_wal_file *file, aero_lsn after,
-                          struct aero_buffer *out_header, struct aero_buffer *out_record)
-{
-    struct aero_wal_reader *reader;
-    struct aero_wal_record record;
-    uint64_t bound = file->sealed ? 0 : file->end_offset;
-    if (!aero_is_ok(aero_wal_reader_open(disk, file->name, bound, &reader))) {
-        return;
-    }
-    while (aero_is_ok(aero_wal_reader_next(reader, &record))) {
-        if (record.header.lsn.value == after.value + 1) {
-            uint8_t *raw = aero_buffer_reserve(out_header, AERO_SEGMENT_HEADER_BYTES);
-            struct aero_segment_header header = *aero_wal_reader_header(reader);
-            aero_segment_header_encode(&header, raw);
-            out_header->length = AERO_SEGMENT_HEADER_BYTES;
-            aero_buffer_append(out_record, record.raw.data, AERO_RECORD_HEADER_BYTES);
-            break;
-        }
-    }
-    aero_wal_reader_close(reader);
-}
-
-void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk disk)
-{
-    struct aero_buffer header = {0};
-    struct aero_buffer record = {0};
-    size_t count;
-    const struct aero_wal_file *files = aero_checkpointer_files(replica->checkpointer, &count);
-    for (size_t i = count; i > 0 && record.length == 0; i--) {
-        if (files[i - 1].header.first_lsn.value <= replica->evidence_after.value + 1) {
-            read_evidence(disk, &files[i - 1], replica->evidence_after, &header, &record);
-        }
-    }
-    replica->wants_evidence = false;
-    aero_receiver_give_record(replica->receiver, aero_buffer_slice(&header),
-                              aero_buffer_slice(&record));
-    aero_buffer_deinit(&header);
-    aero_buffer_deinit(&record);
-}
-
-/* ---- Bootstrap's last step ---- */
-
-bool aero_replica_wants_reopen(const struct aero_replica *replica)
-{
-    return (replica->wants_reopen || replica->wants_reopen_after_halt) &&
-           !aero_checkpointer_busy(replica->checkpointer) &&
-           aero_wal_follower_is_idle(replica->follower);
-}
-
-/* The snapshot's own words about where it comes from: an empty replica knows of no cluster and no
- * history yet, and its next Hello must name both (decision 8). */
-static aero_status adopt_snapshot(struct aero_disk disk, const struct aero_snapshot_entry *entry,
-                                  struct aero_manifest *manifest)
-{
-    char name[AERO_DISK_NAME_MAX];
-    struct aero_snapshot_header header;
-    aero_snapshot_name(entry, name);
-    AERO_TRY(aero_snapshot_read_header(disk, name, &header));
-    aero_status status = aero_ok();
-    for (size_t i = 0; i < header.history.incarnation_count && aero_is_ok(status); i++) {
-        const struct aero_incarnation *incarnation = &header.history.incarnations[i];
-        if (aero_history_find(&manifest->history, incarnation->nonce) == NULL) {
-            status = aero_history_add_incarnation(&manifest->history, incarnation);
-        }
-    }
-    uint64_t known = 0;
-    if (manifest->history.segment_count > 0) {
-        known = manifest->history.segments[manifest->history.segment_count - 1].sequence;
-    }
-    for (size_t i = 0; i < header.history.segment_count && aero_is_ok(status); i++) {
-        if (header.history.segments[i].sequence > known) {
-            aero_history_add_segment(&manifest->history, &header.history.segments[i]);
-        }
-    }
-    if (aero_id_is_none(manifest->cluster_id)) {
-        manifest->cluster_id = header.cluster_id;
-    }
-    if (header.epoch.value > manifest->epoch.value) {
-        manifest->epoch = header.epoch;
-    }
-    aero_snapshot_header_deinit(&header);
-    return status;
-}
-
-aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk disk)
-{
-    /* With the edits that no request carries yet: the cluster and the history may have come in the
-     * same breath as the snapshot. */
-    uint64_t edit;
-    struct aero_manifest manifest;
-    aero_manifest_copy(&manifest, aero_checkpointer_edit(replica->checkpointer, &edit));
-    if (!replica->wants_reopen) {
-        manifest.halt_reason[0] = '\0';
-        aero_status written = aero_manifest_write(disk, &manifest);
-        aero_manifest_deinit(&manifest);
-        return written;
-    }
-    /* One entry, so that recovery cannot prefer the old data; its files go once the new ones are
-     * in force. */
-    manifest.snapshots[0] = *aero_bootstrap_entry(replica->bootstrap);
-    manifest.snapshot_count = 1;
-    manifest.wal_floor_sequence = manifest.snapshots[0].sequence;
-    manifest.damaged_count = 0;
-    aero_status status = adopt_snapshot(disk, &manifest.snapshots[0], &manifest);
-    if (aero_is_ok(status)) {
-        status = aero_manifest_write(disk, &manifest);
-    }
-    aero_manifest_deinit(&manifest);
-    return status;
 }
 
 /* ---- Checkpoints: of the applied state, which is durable here ---- */
@@ -433,8 +181,8 @@ static void drive_checkpoint(struct aero_replica *replica)
     struct aero_snapshot_entry entry;
     if (aero_checkpointer_take_result(replica->checkpointer, &status, &entry)) {
         aero_log_event(replica->logger, aero_is_ok(status) ? AERO_LOG_INFO : AERO_LOG_ERROR,
-                       "checkpoint", AERO_LOG_STR("status", aero_code_text(status.code)),
-                       AERO_LOG_U64("lsn", entry.position.lsn.value),
+                       "checkpoint", AERO_LOG_STATUS("status", status),
+                       AERO_LOG_LSN("lsn", entry.position.lsn),
                        AERO_LOG_U64("bytes", entry.size_bytes));
         replica->ticket_done = replica->ticket_running;
         replica->ticket_failed = !aero_is_ok(status);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the replica's core share: replica.c turns, follow.c takes what the receiver
- * hands over and applies it, replica_node.c answers sessions, replica_status.c tells. */
+/* What the files of the replica's core share: replica.c turns, replica_link.c dials and greets, follow.c takes what the
+ * receiver hands over and applies it, replica_install.c swaps data, replica_node.c answers sessions, replica_status.c
+ * tells. */
 #ifndef AERO_REPLICA_REPLICA_PRIV_H
 #define AERO_REPLICA_REPLICA_PRIV_H
 
@@ -97,6 +98,10 @@ bool aero_replica_has_unapplied(const struct aero_replica *replica);
 /* Without checkpoint_pipelining a checkpoint is an act of its own: nothing of the log is taken from the link from the wish
  * to its end. */
 bool aero_replica_checkpoint_is_alone(const struct aero_replica *replica);
+/* The start of the segment that holds what follows the newest snapshot: proof of where a node stands that has no WAL yet,
+ * when its primary may have dropped that snapshot since. NULL: that segment was not begun when it was taken. */
+const struct aero_segment_start *
+aero_replica_start_of_snapshot(const struct aero_manifest *manifest);
 void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text);
 /* How far a restart would come: the state's position once the WAL holds it (decision 18). */
 struct aero_position aero_replica_shown(const struct aero_replica *replica);

@@ -37,7 +37,7 @@ MUTANTS = [
         "replica/resumes-where-it-received",
         "a replica resumes behind bytes that it may not have",
         ("decision 18", "FM-11.1"),
-        "replica/replica.c",
+        "replica/replica_link.c",
         before=(
             "    struct aero_wal_place end = aero_wal_follower_durable(replica->follower);\n"
             "    aero_handshake_encode_history"),
@@ -150,7 +150,7 @@ MUTANTS = [
         "replica/old-log-kept-over-a-new-snapshot",
         "a new snapshot is read on with the old log",
         ("decision 8", "decision 24"),
-        "replica/replica.c",
+        "replica/replica_install.c",
         before="    manifest.wal_floor_sequence = manifest.snapshots[0].sequence;\n",
         after=""),
     Mutant(
