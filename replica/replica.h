@@ -69,8 +69,8 @@ void aero_replica_on_completion(struct aero_replica *replica, enum aero_core_own
 /* The link. `wants_link` is true when the runner should dial now; it then calls connected or
  * closed. */
 bool aero_replica_wants_link(const struct aero_replica *replica);
-bool aero_replica_wants_close(
-    const struct aero_replica *replica); /* the runner drops the link, then calls on_link_closed */
+/* The runner drops the link, then calls on_link_closed. */
+bool aero_replica_wants_close(const struct aero_replica *replica);
 /* What is said of the link's end is `text`, whatever the runner gives on_link_closed then. */
 void aero_replica_close_link(struct aero_replica *replica, const char *text);
 void aero_replica_on_link_open(struct aero_replica *replica, const char *peer_name);
@@ -92,7 +92,7 @@ void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk d
  * restart would find is what the new core starts from. */
 bool aero_replica_wants_reopen(const struct aero_replica *replica);
 /* Names the snapshot (or takes back the halt) in the manifest, both slots: the swap from the old
- * data to the new (decision 24). */
+ * data to the new (decision 24). Closes what this core's requests had opened: none may follow. */
 aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk disk);
 
 /* Whether the newest certificates were refused and older ones are in use: for status alone. */

@@ -45,8 +45,16 @@ static aero_status adopt_snapshot(struct aero_disk disk, const struct aero_snaps
     return status;
 }
 
+static void close_files(struct aero_replica *replica, struct aero_disk disk)
+{
+    for (unsigned owner = 0; owner < AERO_OWNER_COUNT; owner++) {
+        aero_disk_handles_close(disk, &replica->handles[owner]);
+    }
+}
+
 aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk disk)
 {
+    close_files(replica, disk); /* the process goes on, nothing of this core does */
     /* With the edits that no request carries yet: the cluster and the history may have come in the
      * same breath as the snapshot. */
     uint64_t edit;

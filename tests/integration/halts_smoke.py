@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The states of docs/operations.md that wait for an operator, provoked on real daemons, and left again as it advises."""
+import collections
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ from daemon_case import EXIT_DATA, Primary, wait_for
 from support import forge
 
 KB = 1 << 10
+GROUP_LANES = 2  # each syncs a segment through an open file of its own
 
 
 class Halts(CtlCase):
@@ -149,6 +151,29 @@ class Halts(CtlCase):
         self.turn_to(replica, primary)
         self.ctl(OK, "reconnect", "--port", replica.port)
         self.expect_whole(primary, replica)
+
+    def open_files(self, server):
+        """Of its data directory: how often each is open."""
+        descriptors = f"/proc/{server.process.pid}/fd"
+        found = []
+        for descriptor in os.listdir(descriptors):
+            try:
+                found.append(os.readlink(os.path.join(descriptors, descriptor)))
+            except FileNotFoundError:  # closed meanwhile
+                pass
+        return collections.Counter(name for name in found if name.startswith(self.data(server)))
+
+    def test_a_replica_that_begins_again_keeps_no_file_of_before_open(self):
+        """Each reconnect of a halted replica recovers in place; here it meets a primary of another cluster each time."""
+        primary, replica = self.filled_pair()
+        self.turn_to(replica, self.start(Primary(certs=self.certs)))
+        self.expect_halted(replica, "wrong cluster", "'primary'")
+        for halts in range(2, 6):
+            self.ctl(OK, "reconnect", "--port", replica.port)
+            wait_for(lambda: self.log_of(replica).count("event=halted") == halts, "the halt", 120)
+        files = self.open_files(replica)
+        self.assertGreater(len(files), 0)
+        self.assertLessEqual(max(files.values()), GROUP_LANES, files)
 
     def test_a_state_that_rotted_in_memory_is_found_at_the_next_digest(self):
         """Decision 20, and what no disk's checksum sees: the replica's memory changes under it."""
