@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of handshake.h as code: decide_identity has rows 1 to 4, decide_empty 5 to 7,
- * decide_branches
- * 8 to 13, decide_proof 14 to 16, decide_place 17 to 21. Each returns true once its row has been
- * written into the verdict; the order of the calls is the order of the table. */
+/* The table of handshake.h as code: decide_identity has rows 1 to 4, decide_empty 5 to 7, decide_branches 8 to 13,
+ * decide_proof 14 to 16, decide_place 17 to 21. Each returns true once its row has been written into the verdict; the
+ * order of the calls is the order of the table. */
 #include "shipping/handshake.h"
 
 #include <inttypes.h>
@@ -83,17 +82,6 @@ static bool decide_identity(const struct aero_handshake_input *input,
 }
 
 /* ---- What I can offer ---- */
-
-static const struct aero_wal_file *find_file(const struct aero_shipping_source *self,
-                                             uint64_t sequence)
-{
-    for (size_t i = self->file_count; i > 0; i--) {
-        if (self->files[i - 1].header.sequence == sequence) {
-            return &self->files[i - 1];
-        }
-    }
-    return NULL;
-}
 
 /* Whether every segment from `sequence` on is here and sound, or `sequence` is the next one to
  * come. */
@@ -385,7 +373,7 @@ static enum knowledge know_position(const struct aero_handshake_input *input,
 static bool find_start(const struct aero_shipping_source *self, uint64_t sequence,
                        struct aero_segment_start *out_start)
 {
-    const struct aero_wal_file *file = find_file(self, sequence);
+    const struct aero_wal_file *file = aero_shipping_find_file(self, sequence);
     if (file != NULL) {
         *out_start = (struct aero_segment_start){.sequence = sequence,
                                                  .before = file->header.prev_end,
@@ -539,7 +527,7 @@ static bool decide_place(const struct aero_handshake_input *input,
     struct aero_segment_start next;
     bool ends_segment = find_start(self, hello->end_sequence + 1, &next) &&
                         aero_position_equal(next.before, hello->end);
-    const struct aero_wal_file *file = find_file(self, hello->end_sequence);
+    const struct aero_wal_file *file = aero_shipping_find_file(self, hello->end_sequence);
     if (file == NULL && ends_segment && has_wal_from(self, next.sequence)) {
         return offer_wal(out, 17, next.sequence, 0);
     }

@@ -420,16 +420,6 @@ void aero_receiver_tick(struct aero_receiver *receiver, aero_mono_ns now)
     }
 }
 
-aero_mono_ns aero_receiver_deadline(const struct aero_receiver *receiver)
-{
-    if (!is_open(receiver)) {
-        return (aero_mono_ns){.value = UINT64_MAX};
-    }
-    uint64_t silence = receiver->heard_at.value + receiver->options.timeout_ns;
-    uint64_t heartbeat = receiver->spoke_at.value + receiver->options.heartbeat_interval_ns;
-    return (aero_mono_ns){.value = silence < heartbeat ? silence : heartbeat};
-}
-
 struct aero_slice aero_receiver_output(struct aero_receiver *receiver)
 {
     aero_receiver_acknowledge(receiver);

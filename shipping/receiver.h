@@ -67,7 +67,6 @@ void aero_receiver_on_applied(struct aero_receiver *receiver, aero_lsn lsn);
  * release. */
 void aero_receiver_release(struct aero_receiver *receiver, size_t count);
 void aero_receiver_tick(struct aero_receiver *receiver, aero_mono_ns now);
-aero_mono_ns aero_receiver_deadline(const struct aero_receiver *receiver);
 
 /* Bytes to send, at most one acknowledgement per call; borrowed until the next call. */
 struct aero_slice aero_receiver_output(struct aero_receiver *receiver);

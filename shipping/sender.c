@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hears the replica, gives the verdict, keeps the link alive. Nothing here touches WAL bytes: that
- * is sender_ship.c.
+/* Hears the replica and keeps the link alive. Nothing here touches WAL bytes: that is sender_ship.c; what follows from a
+ * Hello is sender_verdict.c.
  *
  * A peer that breaks the protocol (an unknown frame, a Hello at the wrong time, an acknowledgement
  * of what was never sent) loses this connection and nothing else: what it had acknowledged before
@@ -109,46 +109,7 @@ static bool has_event_room(const struct aero_sender *sender)
     return sender->event_count + 4 < AERO_SENDER_EVENTS_MAX;
 }
 
-static void say_verdict(struct aero_sender *sender)
-{
-    const struct aero_shipping_source *self = aero_sender_source(sender);
-    const struct aero_handshake_verdict *verdict = &sender->verdict;
-    const struct aero_snapshot_entry *snapshot = &verdict->snapshot;
-    struct aero_buffer history = {0};
-    aero_handshake_encode_history(self->history, &history);
-    struct aero_message message = {.type = AERO_FRAME_VERDICT};
-    message.as.verdict = (struct aero_message_verdict){
-        .kind = verdict->kind,
-        .cluster_id = self->cluster_id,
-        .node_id = self->node_id,
-        .epoch = self->epoch,
-        .history = aero_buffer_slice(&history),
-        .link_nonce = sender->link_nonce,
-        .durable = sender->durable.position.lsn,
-        .resume_sequence = verdict->resume_sequence,
-        .resume_offset = verdict->resume_offset,
-        .snapshot = {.id = snapshot->id,
-                     .position = snapshot->position,
-                     .sequence = snapshot->sequence,
-                     .size_bytes = snapshot->size_bytes,
-                     .entry_count = snapshot->entry_count,
-                     .digest = snapshot->digest},
-        .snapshot_offset = verdict->snapshot_offset,
-        .fork = verdict->fork,
-        .commits_mine = verdict->commits_mine,
-        .commits_yours = verdict->commits_yours,
-    };
-    snprintf(message.as.verdict.node_name, sizeof message.as.verdict.node_name, "%s",
-             self->node_name);
-    snprintf(message.as.verdict.text, sizeof message.as.verdict.text, "%s", verdict->text);
-    aero_sender_say(sender, &message);
-    aero_buffer_deinit(&history);
-    sender->history_newest =
-        self->history->incarnations[self->history->incarnation_count - 1].nonce;
-}
-
-/* Ends the link; what was said before still leaves. */
-static void close_link(struct aero_sender *sender, const char *text)
+void aero_sender_end(struct aero_sender *sender, const char *text)
 {
     if (sender->state == AERO_SENDER_STATE_CLOSED) {
         return;
@@ -167,144 +128,12 @@ void aero_sender_close(struct aero_sender *sender, enum aero_bye_code code, cons
     struct aero_message message = {.type = AERO_FRAME_BYE, .as.bye.code = code};
     snprintf(message.as.bye.text, sizeof message.as.bye.text, "%s", text);
     aero_sender_say(sender, &message);
-    close_link(sender, text);
+    aero_sender_end(sender, text);
 }
 
 static void refuse(struct aero_sender *sender, const char *text)
 {
     aero_sender_close(sender, AERO_BYE_PROTOCOL, text);
-}
-
-/* ---- The verdict ---- */
-
-static void report_regression(struct aero_sender *sender)
-{
-    const struct aero_message_hello *hello = &sender->hello.as.hello;
-    if (hello->end.lsn.value >= sender->peer_acknowledged.value) {
-        return;
-    }
-    struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_REGRESSED);
-    event->durable = hello->end.lsn;
-    event->acknowledged = sender->peer_acknowledged;
-    snprintf(event->text, sizeof event->text,
-             "replica '%s' holds LSN %" PRIu64 " durably and once acknowledged %" PRIu64,
-             sender->peer_name, hello->end.lsn.value, sender->peer_acknowledged.value);
-}
-
-static void begin_claim(struct aero_sender *sender)
-{
-    sender->state = AERO_SENDER_CLAIM;
-    aero_sender_raise(sender, AERO_SENDER_LOSS_CLAIMED);
-    struct aero_message message = {.type = AERO_FRAME_FETCH_RECORD,
-                                   .as.fetch_record.after = sender->verdict.fork.lsn};
-    aero_sender_say(sender, &message);
-}
-
-static void report_damage_at_probe(struct aero_sender *sender)
-{
-    struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_DAMAGED);
-    snprintf(event->file, sizeof event->file, "%s", sender->verdict.probe_name);
-    event->offset = sender->verdict.probe_offset;
-    event->status = sender->probe.status;
-    snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
-}
-
-/* Decision 15: a peer hears that this node is superseded once a crash cannot make it forget. */
-static void say_fenced(struct aero_sender *sender)
-{
-    if (aero_sender_source(sender)->fenced) {
-        say_verdict(sender);
-        close_link(sender, sender->verdict.text);
-    }
-}
-
-static void doubt_authority(struct aero_sender *sender, enum aero_sender_event_kind kind)
-{
-    struct aero_sender_event *event = aero_sender_raise(sender, kind);
-    snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
-    sender->state = AERO_SENDER_FENCING;
-    say_fenced(sender);
-}
-
-static void act_on_verdict(struct aero_sender *sender)
-{
-    struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_VERDICT);
-    snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
-    if (sender->verdict.kind == AERO_HANDSHAKE_SUPERSEDED ||
-        sender->verdict.kind == AERO_HANDSHAKE_EPOCH_CLASH) {
-        doubt_authority(sender, sender->verdict.kind == AERO_HANDSHAKE_SUPERSEDED
-                                    ? AERO_SENDER_SUPERSEDED
-                                    : AERO_SENDER_EPOCH_CLASH);
-        return;
-    }
-    say_verdict(sender);
-    switch (sender->verdict.kind) {
-    case AERO_HANDSHAKE_RESUME:
-        report_regression(sender);
-        aero_sender_begin_resume(sender);
-        sender->state = AERO_SENDER_RESUMING;
-        sender->pin_sequence = sender->verdict.resume_sequence;
-        sender->pin_waits = true;
-        sender->progress_waits = true;
-        return;
-    case AERO_HANDSHAKE_NEED_SNAPSHOT:
-        report_regression(sender);
-        event = aero_sender_raise(sender, AERO_SENDER_SNAPSHOT_GRANTED);
-        event->snapshot = sender->verdict.snapshot;
-        event->pin_sequence = sender->verdict.snapshot.sequence;
-        sender->snapshot_offset = sender->verdict.snapshot_offset;
-        sender->state = AERO_SENDER_SNAPSHOT;
-        return;
-    case AERO_HANDSHAKE_PRIMARY_LOST:
-        begin_claim(sender);
-        return;
-    case AERO_HANDSHAKE_UNAVAILABLE:
-        if (sender->verdict.damaged_here) {
-            report_damage_at_probe(sender);
-        }
-        break;
-    case AERO_HANDSHAKE_SUPERSEDED:
-    case AERO_HANDSHAKE_EPOCH_CLASH:
-    case AERO_HANDSHAKE_DIVERGED:
-    case AERO_HANDSHAKE_UNPROVABLE:
-    case AERO_HANDSHAKE_WRONG_CLUSTER:
-    case AERO_HANDSHAKE_NAME_NOT_ALLOWED:
-    case AERO_HANDSHAKE_VERSION:
-        break;
-    }
-    close_link(sender, sender->verdict.text);
-}
-
-static void decide(struct aero_sender *sender)
-{
-    struct aero_handshake_input input = {
-        .self = aero_sender_source(sender),
-        .durable = sender->durable,
-        .peer_name = sender->peer_name,
-        .peer_allowed = sender->peer_allowed,
-        .hello = &sender->hello.as.hello,
-        .hello_history = &sender->hello_history,
-        .probe = sender->probe,
-    };
-    aero_handshake_decide(&input, &sender->verdict);
-    if (!sender->verdict.needs_probe) {
-        act_on_verdict(sender);
-        return;
-    }
-    sender->state = AERO_SENDER_PROBING;
-    aero_sender_plan_read(sender, AERO_READ_PROBE, sender->verdict.probe_name,
-                          sender->verdict.probe_offset, AERO_RECORD_HEADER_BYTES);
-}
-
-static void take_probe(struct aero_sender *sender, aero_status status, size_t read_bytes)
-{
-    sender->probe.done = true;
-    sender->probe.status = status;
-    if (aero_is_ok(status)) {
-        sender->probe.status = aero_record_decode(aero_slice_of(sender->bytes.data, read_bytes),
-                                                  &sender->probe.record);
-    }
-    decide(sender);
 }
 
 /* ---- Hearing ---- */
@@ -330,7 +159,7 @@ static void on_hello(struct aero_sender *sender, struct aero_message *message)
     if (sender->hello.as.hello.credit_bytes > sender->credit_bytes) {
         sender->credit_bytes = sender->hello.as.hello.credit_bytes;
     }
-    decide(sender);
+    aero_sender_decide(sender);
 }
 
 /* Not of what was received: a bootstrapped replica has its snapshot's state, which may be ahead of its WAL. But no snapshot is
@@ -400,9 +229,10 @@ static void on_record_bytes(struct aero_sender *sender,
         event->durable = sender->hello.as.hello.end.lsn;
         snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
     }
-    close_link(sender, proven ? sender->verdict.text
-                              : "the replica's record does not chain to the end known here: its "
-                                "claim that records were lost does not count");
+    aero_sender_end(sender, proven
+                                ? sender->verdict.text
+                                : "the replica's record does not chain to the end known here: its "
+                                  "claim that records were lost does not count");
 }
 
 /* Only of a record that the replica has from here, and once: it has halted, and the owner's audit costs a walk of
@@ -420,7 +250,7 @@ static void on_mismatch(struct aero_sender *sender,
     snprintf(event->text, sizeof event->text,
              "replica '%s' replayed to another state than the digest at LSN %" PRIu64 " names",
              sender->peer_name, mismatch->lsn.value);
-    close_link(sender, event->text);
+    aero_sender_end(sender, event->text);
 }
 
 static void on_message(struct aero_sender *sender, struct aero_message *message)
@@ -450,7 +280,7 @@ static void on_message(struct aero_sender *sender, struct aero_message *message)
         on_mismatch(sender, &message->as.digest_mismatch);
         return;
     case AERO_FRAME_BYE:
-        close_link(sender, message->as.bye.text);
+        aero_sender_end(sender, message->as.bye.text);
         return;
     default:
         refuse(sender, "a message that only a primary sends");
@@ -513,7 +343,7 @@ void aero_sender_on_wal(struct aero_sender *sender, struct aero_shipping_view *v
         say_history(sender);
     }
     if (sender->state == AERO_SENDER_FENCING) {
-        say_fenced(sender);
+        aero_sender_say_fenced(sender);
     }
     sender->durable = durable;
     aero_sender_advance(sender);
@@ -527,7 +357,7 @@ void aero_sender_on_read(struct aero_sender *sender, aero_status status, size_t 
     enum aero_sender_purpose purpose = sender->purpose;
     sender->purpose = AERO_READ_NONE;
     if (purpose == AERO_READ_PROBE) {
-        take_probe(sender, status, read_bytes);
+        aero_sender_take_probe(sender, status, read_bytes);
     } else if (purpose != AERO_READ_NONE) { /* NONE: the link was closed meanwhile */
         sender->purpose = purpose;
         aero_sender_take_read(sender, status, read_bytes);
@@ -564,13 +394,6 @@ void aero_sender_tick(struct aero_sender *sender, aero_mono_ns now)
                                        .as.heartbeat.durable = sender->durable.position.lsn};
         aero_sender_say(sender, &message);
     }
-}
-
-aero_mono_ns aero_sender_deadline(const struct aero_sender *sender)
-{
-    uint64_t silence = sender->heard_at.value + sender->options.timeout_ns;
-    uint64_t heartbeat = sender->heartbeat_at.value + sender->options.heartbeat_interval_ns;
-    return (aero_mono_ns){.value = silence < heartbeat ? silence : heartbeat};
 }
 
 /* ---- Draining ---- */

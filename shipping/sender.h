@@ -56,8 +56,6 @@ void aero_sender_on_bytes(struct aero_sender *sender, struct aero_slice plaintex
 void aero_sender_on_wal(struct aero_sender *sender, struct aero_shipping_view *view,
                         struct aero_wal_place durable);
 void aero_sender_tick(struct aero_sender *sender, aero_mono_ns now);
-/* When tick wants to be called at the latest. */
-aero_mono_ns aero_sender_deadline(const struct aero_sender *sender);
 
 /* Bytes to send, borrowed until the next call; aero_sender_sent drops what was taken. */
 struct aero_slice aero_sender_output(struct aero_sender *sender);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the sender share: sender.c hears and answers, sender_ship.c reads, verifies and
- * ships. */
+/* What the files of the sender share: sender.c hears and answers, sender_verdict.c decides what becomes of a Hello,
+ * sender_ship.c reads, verifies and ships. */
 #ifndef AERO_SHIPPING_SENDER_PRIV_H
 #define AERO_SHIPPING_SENDER_PRIV_H
 
@@ -97,6 +97,14 @@ const struct aero_shipping_source *aero_sender_source(const struct aero_sender *
 struct aero_sender_event *aero_sender_raise(struct aero_sender *sender,
                                             enum aero_sender_event_kind kind);
 void aero_sender_say(struct aero_sender *sender, const struct aero_message *message);
+/* Ends the link; what was said before still leaves. */
+void aero_sender_end(struct aero_sender *sender, const char *text);
+
+/* sender_verdict.c: a Hello has come; the bytes that its verdict asked for have; the view shows whether this node is
+ * fenced. */
+void aero_sender_decide(struct aero_sender *sender);
+void aero_sender_take_probe(struct aero_sender *sender, aero_status status, size_t read_bytes);
+void aero_sender_say_fenced(struct aero_sender *sender);
 
 /* sender_ship.c: plans the next read or ships what is ready, as far as credit, output and the
  * durable place allow. */

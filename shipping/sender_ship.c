@@ -39,13 +39,7 @@ void aero_sender_plan_read(struct aero_sender *sender, enum aero_sender_purpose 
 
 static const struct aero_wal_file *find_file(const struct aero_sender *sender, uint64_t sequence)
 {
-    const struct aero_shipping_source *self = aero_sender_source(sender);
-    for (size_t i = self->file_count; i > 0; i--) {
-        if (self->files[i - 1].header.sequence == sequence) {
-            return &self->files[i - 1];
-        }
-    }
-    return NULL;
+    return aero_shipping_find_file(aero_sender_source(sender), sequence);
 }
 
 /* A durable record stands behind the header of `sequence`: it is part of the log for good. */

@@ -63,3 +63,14 @@ const struct aero_shipping_source *aero_shipping_view_source(const struct aero_s
 {
     return &view->source;
 }
+
+const struct aero_wal_file *aero_shipping_find_file(const struct aero_shipping_source *source,
+                                                    uint64_t sequence)
+{
+    for (size_t i = source->file_count; i > 0; i--) {
+        if (source->files[i - 1].header.sequence == sequence) {
+            return &source->files[i - 1];
+        }
+    }
+    return NULL;
+}

@@ -37,4 +37,8 @@ void aero_shipping_view_release(struct aero_shipping_view *view); /* NULL is fin
 /* Borrowed as long as the view is held. */
 const struct aero_shipping_source *aero_shipping_view_source(const struct aero_shipping_view *view);
 
+/* NULL: there is no segment of that number here, not any more or not yet. */
+const struct aero_wal_file *aero_shipping_find_file(const struct aero_shipping_source *source,
+                                                    uint64_t sequence);
+
 #endif

@@ -632,8 +632,6 @@ static void test_heartbeats_keep_an_idle_link(void **state)
     link_run(link);
     for (unsigned second = 0; second < 60; second++) {
         link->now.value += 1000000000ULL;
-        assert_true(aero_sender_deadline(link->sender).value <= link->now.value);
-        assert_true(aero_receiver_deadline(link->receiver).value <= link->now.value);
         aero_sender_tick(link->sender, link->now);
         aero_receiver_tick(link->receiver, link->now);
         link_run(link);
