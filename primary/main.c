@@ -4,9 +4,9 @@
  * Crash points: a kill before the incarnation is durable leaves the directory
  * as recovery made it; behind that, the new incarnation holds no record yet.
  * Either way the next start does the same again. */
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "primary/host_core.h"
 #include "primary/host_link.h"
 #include "primary/primary.h"
 #include "server/config_keys.h"
@@ -28,89 +28,12 @@ static const struct aero_option options[] = {
 
 static const struct aero_program program = {
     .name = "aerodb-primary",
-    .summary = "Serve writes and reads over the Redis protocol, each write "
-               "durable before its "
+    .summary = "Serve writes and reads over the Redis protocol, each write durable before its "
                "reply, and ship the WAL to replicas.",
     .more_help = AERO_HOST_EXIT_CODES_HELP,
     .options = options,
     .option_count = sizeof options / sizeof options[0],
 };
-
-static void core_tick(void *self, aero_mono_ns mono, aero_wall_ms wall)
-{
-    aero_primary_tick(self, mono, wall);
-}
-
-static void core_end_turn(void *self)
-{
-    aero_primary_end_turn(self);
-}
-
-static bool core_has_idle_work(const void *self)
-{
-    return aero_primary_has_idle_work(self);
-}
-
-static bool core_is_gathering(void *self)
-{
-    return aero_primary_is_gathering(self);
-}
-
-static bool core_wants_entropy(const void *self)
-{
-    return aero_primary_wants_entropy(self);
-}
-
-static void core_give_entropy(void *self, aero_id id)
-{
-    aero_primary_give_entropy(self, id);
-}
-
-static bool core_next_request(void *self, struct aero_core_request *out_request)
-{
-    return aero_primary_next_request(self, out_request);
-}
-
-static void core_on_completion(void *self, enum aero_core_owner owner,
-                               const struct aero_disk_completion *completion)
-{
-    aero_primary_on_completion(self, owner, completion);
-}
-
-static void core_begin_stop(void *self)
-{
-    aero_primary_begin_stop(self);
-}
-
-static bool core_is_stopped(const void *self)
-{
-    return aero_primary_is_stopped(self);
-}
-
-static bool core_has_failed(const void *self)
-{
-    return aero_primary_has_failed(self);
-}
-
-static const struct aero_host_core_ops core_ops = {
-    .tick = core_tick,
-    .end_turn = core_end_turn,
-    .has_idle_work = core_has_idle_work,
-    .is_gathering = core_is_gathering,
-    .wants_entropy = core_wants_entropy,
-    .give_entropy = core_give_entropy,
-    .next_request = core_next_request,
-    .on_completion = core_on_completion,
-    .begin_stop = core_begin_stop,
-    .is_stopped = core_is_stopped,
-    .has_failed = core_has_failed,
-};
-
-static aero_id new_id(void)
-{
-    struct aero_entropy entropy = aero_entropy_posix();
-    return entropy.id(entropy.self);
-}
 
 /* From what recovery found to a core that may serve. */
 static struct aero_primary *begin(struct aero_host_start *start, struct aero_recovered *recovered,
@@ -126,7 +49,7 @@ static struct aero_primary *begin(struct aero_host_start *start, struct aero_rec
     aero_host_start_checkpoint_options(start, &core_options.checkpoint);
     aero_host_config_server_options(start->host_config, &core_options.server);
     aero_status status = aero_primary_begin_incarnation(
-        start->port, recovered, report, core_options.open_writes_after_cut, new_id());
+        start->port, recovered, report, core_options.open_writes_after_cut, aero_host_new_id());
     if (!aero_is_ok(status)) {
         aero_log_event(&start->logger, AERO_LOG_FATAL, "incarnation_not_begun",
                        AERO_LOG_STATUS("error", status),
@@ -134,7 +57,7 @@ static struct aero_primary *begin(struct aero_host_start *start, struct aero_rec
         return NULL;
     }
     struct aero_primary *primary =
-        aero_primary_new(&core_options, recovered, new_id(), &start->logger);
+        aero_primary_new(&core_options, recovered, aero_host_new_id(), &start->logger);
     aero_host_config_attach(start->host_config, aero_primary_server(primary));
     return primary;
 }
@@ -148,14 +71,8 @@ struct sockets {
 /* Nobody is accepted yet. False: logged. */
 static bool listen_all(struct aero_host_start *start, struct sockets *sockets)
 {
-    const struct aero_host_options host_options = {
-        .config = start->config,
-        .host_config = start->host_config,
-        .command_line = start->command_line,
-        .table = start->table,
-        .logger = &start->logger,
-        .errands = true,
-    };
+    struct aero_host_options host_options = aero_host_start_host_options(start);
+    host_options.errands = true;
     if (!aero_is_ok(aero_host_new(&host_options, &sockets->host))) {
         return false;
     }
@@ -182,8 +99,7 @@ static int serve(struct aero_host_start *start, struct sockets *sockets,
     if (primary == NULL || !aero_is_ok(aero_primary_link_start(sockets->link, primary))) {
         goto out;
     }
-    const struct aero_host_core core = {
-        .ops = &core_ops, .self = primary, .server = aero_primary_server(primary)};
+    const struct aero_host_core core = aero_primary_core_port(primary);
     const struct aero_host_link link_port = aero_primary_link_port(sockets->link);
     enum aero_host_end end = aero_host_run(sockets->host, &core, &link_port, start->port);
     if (end == AERO_HOST_ABRUPT) {
@@ -245,17 +161,5 @@ out:
 
 int main(int argc, char **argv)
 {
-    struct aero_options command_line;
-    struct aero_host_start start = {.config = NULL};
-    int exit_code = AERO_EXIT_FAILURE;
-    if (!aero_options_parse(&program, argc, argv, stdout, stderr, &command_line, &exit_code)) {
-        return exit_code;
-    }
-    if (aero_host_start_begin(&start, &command_line, aero_config_keys_primary(), &exit_code)) {
-        exit_code = run(&start);
-        aero_log_event(&start.logger, exit_code == AERO_EXIT_OK ? AERO_LOG_INFO : AERO_LOG_FATAL,
-                       "stopped", AERO_LOG_I64("exit_code", exit_code));
-    }
-    aero_host_start_end(&start);
-    return exit_code;
+    return aero_host_main(&program, aero_config_keys_primary(), argc, argv, run);
 }

@@ -159,12 +159,6 @@ static enum aero_token_state node_token_state(void *self, aero_id incarnation, a
                             incarnation, lsn, aero_pipeline_durable(primary->pipeline));
 }
 
-static struct aero_summary node_summary(void *self)
-{
-    struct aero_primary *primary = self;
-    return aero_tree_summary(aero_pipeline_tree(primary->pipeline));
-}
-
 static uint64_t node_checkpoint_begin(void *self, const char **out_error)
 {
     struct aero_primary *primary = self;
@@ -264,7 +258,6 @@ static const struct aero_node_ops node_ops = {
     .replicas_durable = node_replicas_durable,
     .incarnation = node_incarnation,
     .token_state = node_token_state,
-    .summary = node_summary,
     .checkpoint_begin = node_checkpoint_begin,
     .checkpoint_state = node_checkpoint_state,
     .info = node_info,

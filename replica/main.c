@@ -6,9 +6,9 @@
  * data (a snapshot arrived, a halt was resolved) it is freed and made anew from recovery: what
  * runs is always what a restart would find (FM-8.1). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "replica/host_core.h"
 #include "replica/host_link.h"
 #include "replica/replica.h"
 #include "server/config_keys.h"
@@ -31,75 +31,10 @@ static const struct aero_program program = {
     .option_count = sizeof options / sizeof options[0],
 };
 
-static void core_tick(void *self, aero_mono_ns mono, aero_wall_ms wall)
-{
-    aero_replica_tick(self, mono, wall);
-}
-
-static void core_end_turn(void *self)
-{
-    aero_replica_end_turn(self);
-}
-
-static bool core_has_idle_work(const void *self)
-{
-    return aero_replica_has_idle_work(self);
-}
-
-static bool core_wants_entropy(const void *self)
-{
-    return aero_replica_wants_entropy(self);
-}
-
-static void core_give_entropy(void *self, aero_id id)
-{
-    aero_replica_give_entropy(self, id);
-}
-
-static bool core_next_request(void *self, struct aero_core_request *out_request)
-{
-    return aero_replica_next_request(self, out_request);
-}
-
-static void core_on_completion(void *self, enum aero_core_owner owner,
-                               const struct aero_disk_completion *completion)
-{
-    aero_replica_on_completion(self, owner, completion);
-}
-
-static void core_begin_stop(void *self)
-{
-    aero_replica_begin_stop(self);
-}
-
-static bool core_is_stopped(const void *self)
-{
-    return aero_replica_is_stopped(self);
-}
-
-static bool core_wants_reopen(const void *self)
-{
-    return aero_replica_wants_reopen(self);
-}
-
-static const struct aero_host_core_ops core_ops = {
-    .tick = core_tick,
-    .end_turn = core_end_turn,
-    .has_idle_work = core_has_idle_work,
-    .wants_entropy = core_wants_entropy,
-    .give_entropy = core_give_entropy,
-    .next_request = core_next_request,
-    .on_completion = core_on_completion,
-    .begin_stop = core_begin_stop,
-    .is_stopped = core_is_stopped,
-    .wants_reopen = core_wants_reopen,
-};
-
 static uint64_t new_seed(void)
 {
     uint64_t seed;
-    struct aero_entropy entropy = aero_entropy_posix();
-    aero_id id = entropy.id(entropy.self);
+    aero_id id = aero_host_new_id();
     memcpy(&seed, id.bytes, sizeof seed);
     return seed;
 }
@@ -131,13 +66,7 @@ static struct aero_replica *begin(struct aero_host_start *start, struct aero_rec
 /* Once: the listeners stay from one core to the next. False: logged. */
 static bool listen_all(struct aero_host_start *start, struct aero_host **host)
 {
-    const struct aero_host_options host_options = {
-        .config = start->config,
-        .host_config = start->host_config,
-        .command_line = start->command_line,
-        .table = start->table,
-        .logger = &start->logger,
-    };
+    const struct aero_host_options host_options = aero_host_start_host_options(start);
     return *host != NULL || aero_is_ok(aero_host_new(&host_options, host));
 }
 
@@ -179,8 +108,7 @@ static int serve(struct aero_host_start *start, struct aero_host *host,
     if (!aero_is_ok(aero_replica_link_new(&link_options, &link))) {
         goto out;
     }
-    const struct aero_host_core core = {
-        .ops = &core_ops, .self = replica, .server = aero_replica_server(replica)};
+    const struct aero_host_core core = aero_replica_core_port(replica);
     const struct aero_host_link link_port = aero_replica_link_port(link);
     enum aero_host_end end = aero_host_run(host, &core, &link_port, start->port);
     if (end == AERO_HOST_ABRUPT) {
@@ -232,17 +160,5 @@ static int run(struct aero_host_start *start)
 
 int main(int argc, char **argv)
 {
-    struct aero_options command_line;
-    struct aero_host_start start = {.config = NULL};
-    int exit_code = AERO_EXIT_FAILURE;
-    if (!aero_options_parse(&program, argc, argv, stdout, stderr, &command_line, &exit_code)) {
-        return exit_code;
-    }
-    if (aero_host_start_begin(&start, &command_line, aero_config_keys_replica(), &exit_code)) {
-        exit_code = run(&start);
-        aero_log_event(&start.logger, exit_code == AERO_EXIT_OK ? AERO_LOG_INFO : AERO_LOG_FATAL,
-                       "stopped", AERO_LOG_I64("exit_code", exit_code));
-    }
-    aero_host_start_end(&start);
-    return exit_code;
+    return aero_host_main(&program, aero_config_keys_replica(), argc, argv, run);
 }

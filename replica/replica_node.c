@@ -155,12 +155,6 @@ static enum aero_token_state node_token_state(void *self, aero_id incarnation, a
     return aero_token_judge(history_of(replica), incarnation, lsn, aero_replica_shown(replica).lsn);
 }
 
-static struct aero_summary node_summary(void *self)
-{
-    struct aero_replica *replica = self;
-    return aero_tree_summary(replica->tree);
-}
-
 static uint64_t node_checkpoint_begin(void *self, const char **out_error)
 {
     struct aero_replica *replica = self;
@@ -242,7 +236,6 @@ static const struct aero_node_ops node_ops = {
     .replicas_durable = node_no_replicas,
     .incarnation = node_incarnation,
     .token_state = node_token_state,
-    .summary = node_summary,
     .checkpoint_begin = node_checkpoint_begin,
     .checkpoint_state = node_checkpoint_state,
     .info = node_info,

@@ -17,7 +17,7 @@
 /* And asks the service manager for this much time each time. */
 #define PROGRESS_EXTEND_S 30
 
-static aero_id new_id(void)
+aero_id aero_host_new_id(void)
 {
     struct aero_entropy entropy = aero_entropy_posix();
     return entropy.id(entropy.self);
@@ -54,8 +54,9 @@ static void return_large_buffers(void)
     (void)mallopt(M_MMAP_THRESHOLD, 512 << 10);
 }
 
-bool aero_host_start_begin(struct aero_host_start *start, const struct aero_options *command_line,
-                           const struct aero_config_table *table, int *out_exit_code)
+/* Reads the configuration and begins to log. False: *out_exit_code is the end (--check-config too). */
+static bool begin(struct aero_host_start *start, const struct aero_options *command_line,
+                  const struct aero_config_table *table, int *out_exit_code)
 {
     *start = (struct aero_host_start){.command_line = command_line, .table = table};
     return_large_buffers();
@@ -74,8 +75,8 @@ bool aero_host_start_begin(struct aero_host_start *start, const struct aero_opti
         return check_config(start, out_exit_code);
     }
     const char *file = aero_options_value(command_line, "config");
-    start->host_config =
-        aero_host_config_new(start->config, file == NULL ? "" : file, new_id(), &start->logger);
+    start->host_config = aero_host_config_new(start->config, file == NULL ? "" : file,
+                                              aero_host_new_id(), &start->logger);
     aero_log_event(&start->logger, AERO_LOG_INFO, "starting",
                    AERO_LOG_STR("program", command_line->program->name),
                    AERO_LOG_STR("version", AERO_VERSION), AERO_LOG_I64("pid", getpid()),
@@ -83,13 +84,43 @@ bool aero_host_start_begin(struct aero_host_start *start, const struct aero_opti
     return true;
 }
 
-void aero_host_start_end(struct aero_host_start *start)
+/* Accepts one that failed half-way. */
+static void end(struct aero_host_start *start)
 {
     if (start->disk != NULL) {
         aero_disk_posix_close(start->disk);
     }
     aero_host_config_free(start->host_config);
     aero_config_free(start->config);
+}
+
+int aero_host_main(const struct aero_program *program, const struct aero_config_table *table,
+                   int argc, char **argv, int (*run)(struct aero_host_start *start))
+{
+    struct aero_options command_line;
+    struct aero_host_start start = {.config = NULL};
+    int exit_code = AERO_EXIT_FAILURE;
+    if (!aero_options_parse(program, argc, argv, stdout, stderr, &command_line, &exit_code)) {
+        return exit_code;
+    }
+    if (begin(&start, &command_line, table, &exit_code)) {
+        exit_code = run(&start);
+        aero_log_event(&start.logger, exit_code == AERO_EXIT_OK ? AERO_LOG_INFO : AERO_LOG_FATAL,
+                       "stopped", AERO_LOG_I64("exit_code", exit_code));
+    }
+    end(&start);
+    return exit_code;
+}
+
+struct aero_host_options aero_host_start_host_options(struct aero_host_start *start)
+{
+    return (struct aero_host_options){
+        .config = start->config,
+        .host_config = start->host_config,
+        .command_line = start->command_line,
+        .table = start->table,
+        .logger = &start->logger,
+    };
 }
 
 static void log_refused_call(void *self, const char *call, const char *name, aero_status status)
@@ -152,11 +183,11 @@ static bool name_node(struct aero_host_start *start, struct aero_manifest *manif
 bool aero_host_start_create(struct aero_host_start *start, enum aero_role role, int *out_exit_code)
 {
     struct aero_manifest manifest = {
-        .node_id = new_id(),
+        .node_id = aero_host_new_id(),
         .role = role,
     };
     if (role == AERO_ROLE_PRIMARY) {
-        manifest.cluster_id = new_id();
+        manifest.cluster_id = aero_host_new_id();
         manifest.epoch = (aero_epoch){.value = 1};
     }
     *out_exit_code = AERO_EXIT_FAILURE;

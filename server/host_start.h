@@ -10,6 +10,7 @@
 #include "engine/recovery.h"
 #include "engine/wal_writer.h"
 #include "server/host_config.h"
+#include "server/host_loop.h"
 
 /* Beside AERO_EXIT_OK, AERO_EXIT_FAILURE and AERO_EXIT_USAGE. */
 #define AERO_EXIT_DATA 4   /* the data directory was refused: empty, damaged, of another role */
@@ -35,12 +36,16 @@ struct aero_host_start {
     struct aero_disk port; /* of disk */
 };
 
-/* Reads the configuration and begins to log. False: return *out_exit_code from main
- * (--check-config too). */
-bool aero_host_start_begin(struct aero_host_start *start, const struct aero_options *command_line,
-                           const struct aero_config_table *table, int *out_exit_code);
-/* Accepts one that failed half-way. */
-void aero_host_start_end(struct aero_host_start *start);
+/* A daemon's main: reads command line and configuration, begins to log, then calls `run`, whose exit code it says and
+ * returns. --help, --check-config and what is wrong with either end it before. */
+int aero_host_main(const struct aero_program *program, const struct aero_config_table *table,
+                   int argc, char **argv, int (*run)(struct aero_host_start *start));
+
+/* Drawn from the system's entropy. */
+aero_id aero_host_new_id(void);
+
+/* For aero_host_new, without errands. */
+struct aero_host_options aero_host_start_host_options(struct aero_host_start *start);
 
 /* The data directory, locked. False: logged; *out_exit_code. */
 bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_exit_code);
