@@ -103,7 +103,7 @@ bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer,
 /* A name that could not be removed, told once. It costs room until recovery removes what nothing names. */
 bool aero_checkpointer_take_leftover(struct aero_checkpointer *checkpointer,
                                      char out_name[AERO_DISK_NAME_MAX], aero_status *out_status);
-/* A segment file taken out of the log's names (renamed to wal/recycle-*.tmp, durable), for the
+/* A segment file taken out of the log's names (renamed to wal/recycled-*.tmp, durable), for the
  * writer; told once. */
 bool aero_checkpointer_take_recycled(struct aero_checkpointer *checkpointer,
                                      char out_name[AERO_DISK_NAME_MAX]);

@@ -56,8 +56,8 @@ struct aero_disk_ops {
     aero_status (*rename)(void *self, const char *from, const char *to);
     aero_status (*unlink)(void *self, const char *name);
     aero_status (*make_directory)(void *self, const char *name); /* fine when it exists */
-    aero_status (*sync_directory)(void *self,
-                                  const char *name); /* "" is the data directory itself */
+    /* "" is the data directory itself. */
+    aero_status (*sync_directory)(void *self, const char *name);
     /* Appends one aero_disk_entry per regular file to `out_entries`, sorted by name. In the data directory itself ("") also one
      * for whatever else is there: it may be somebody else's directory. */
     aero_status (*list)(void *self, const char *directory, struct aero_buffer *out_entries);

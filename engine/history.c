@@ -147,23 +147,6 @@ const struct aero_segment_start *aero_history_find_segment(const struct aero_his
     return found ? &history->segments[low] : NULL;
 }
 
-aero_lsn aero_history_end_of(const struct aero_history *history, size_t index, aero_lsn end)
-{
-    AERO_ASSERT(index < history->incarnation_count);
-    return index + 1 < history->incarnation_count ? history->incarnations[index + 1].start.lsn
-                                                  : end;
-}
-
-const struct aero_incarnation *aero_history_at(const struct aero_history *history, aero_lsn lsn)
-{
-    for (size_t i = history->incarnation_count; i > 0; i--) {
-        if (history->incarnations[i - 1].start.lsn.value < lsn.value) {
-            return &history->incarnations[i - 1];
-        }
-    }
-    AERO_UNREACHABLE("an LSN before the history's first record");
-}
-
 /* ---- Bytes ---------------------------------------------------------------------------------------------- */
 
 static void put_incarnation(struct aero_buffer *out, const struct aero_incarnation *entry)

@@ -64,10 +64,6 @@ void aero_history_add_segment(struct aero_history *history, const struct aero_se
 const struct aero_incarnation *aero_history_find(const struct aero_history *history, aero_id nonce);
 const struct aero_segment_start *aero_history_find_segment(const struct aero_history *history,
                                                            uint64_t sequence);
-/* The LSN at which incarnation `index` ends, given that the history now ends at `end`. */
-aero_lsn aero_history_end_of(const struct aero_history *history, size_t index, aero_lsn end);
-/* The incarnation that wrote `lsn` (the one in force there); asserts that there is one. */
-const struct aero_incarnation *aero_history_at(const struct aero_history *history, aero_lsn lsn);
 
 /* Bytes: docs/formats.md, "History". In the manifest, in snapshots and in the handshake. Decode takes exactly the
  * whole slice: AERO_CORRUPT for anything that encode does not write. */

@@ -17,8 +17,7 @@
 #include "engine/history.h"
 
 #define AERO_MANIFEST_FILE "manifest"
-#define AERO_MANIFEST_SLOT_BYTES \
-    ((size_t)4 << 20) /* offset of the second slot; the file is sparse */
+#define AERO_MANIFEST_SLOT_BYTES ((size_t)4 << 20) /* the second slot's offset; sparse */
 #define AERO_SNAPSHOTS_MAX 8
 #define AERO_PINS_MAX 32
 #define AERO_DAMAGED_MAX 64
@@ -50,7 +49,7 @@ struct aero_pin {
 enum aero_write_gate {
     AERO_GATE_OPEN = 0,
     AERO_GATE_CUT =
-        1, /* bytes were cut while replicas are known: wait for one, or for the operator (7) */
+        1, /* bytes were cut while replicas are known: wait for one, or an operator (7) */
     AERO_GATE_PRIMARY_LOST = 2, /* a replica proved that durable records are gone here */
     AERO_GATE_SUPERSEDED = 3,   /* a higher epoch forked from mine (15) */
 };
@@ -66,16 +65,15 @@ struct aero_manifest {
     char gate_reason[256];
     /* AERO_GATE_PRIMARY_LOST: so many records at least, which an operator who gives them up has to name (7). */
     uint32_t lost_count;
-    char halt_reason
-        [256]; /* a replica that is HALTED stays so over restarts until an operator acts */
+    char halt_reason[256]; /* a HALTED replica stays so over restarts until an operator acts */
     struct aero_history history;
     uint64_t wal_floor_sequence;                              /* segments below may be gone */
     struct aero_snapshot_entry snapshots[AERO_SNAPSHOTS_MAX]; /* oldest first */
     size_t snapshot_count;
     struct aero_pin pins[AERO_PINS_MAX];
     size_t pin_count;
-    uint64_t damaged_segments
-        [AERO_DAMAGED_MAX]; /* below the snapshot: never shipped, shown until repaired (12) */
+    /* Below the snapshot: never shipped, shown until repaired (12). */
+    uint64_t damaged_segments[AERO_DAMAGED_MAX];
     size_t damaged_count;
 };
 

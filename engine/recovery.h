@@ -56,8 +56,8 @@ struct aero_recovery_report {
     uint64_t offset;
     aero_lsn lsn;            /* of the first record that is not there */
     aero_lsn proven_through; /* what the evidence proves durable */
-    const char *
-        evidence; /* "footer", "later record's mark", "durable file", "manifest", "successor", ... */
+    /* "footer", "later record's mark", "durable file", "manifest", "successor", ... */
+    const char *evidence;
     char quarantine[AERO_DISK_NAME_MAX];
     uint64_t cut_bytes;
     bool older_snapshot_used;
@@ -93,8 +93,8 @@ struct aero_recovery_progress {
 aero_status aero_recover(struct aero_disk disk, const struct aero_recovery_progress *progress,
                          struct aero_recovered *out_recovered,
                          struct aero_recovery_report *out_report);
-void aero_recovered_deinit(
-    struct aero_recovered *recovered); /* frees the tree too unless taken (tree = NULL) */
+/* Frees the tree too, unless it was taken (tree = NULL). */
+void aero_recovered_deinit(struct aero_recovered *recovered);
 
 /* The explicit act that makes a new history (aerodb-primary --init) or an empty replica's directory: writes the first
  * manifest. AERO_EXISTS when there is a manifest, WAL or snapshot, AERO_MISMATCH when there is anything else. */

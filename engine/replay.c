@@ -277,11 +277,6 @@ const struct aero_manifest *aero_replay_manifest(const struct aero_replay *repla
     return &replay->manifest;
 }
 
-struct aero_position aero_replay_start(const struct aero_replay *replay)
-{
-    return replay->start;
-}
-
 struct aero_position aero_replay_position(const struct aero_replay *replay)
 {
     return replay->position;

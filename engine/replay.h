@@ -34,8 +34,7 @@ aero_status aero_replay_next(struct aero_replay *replay, struct aero_wal_record 
                              struct aero_replay_place *out_place);
 
 const struct aero_manifest *aero_replay_manifest(const struct aero_replay *replay);
-/* Before the first record of the log; of the last record read. */
-struct aero_position aero_replay_start(const struct aero_replay *replay);
+/* Of the last record read; before that, where the log begins. */
 struct aero_position aero_replay_position(const struct aero_replay *replay);
 /* Of the state after the last record read; false when there is none: without state, or below the base. */
 bool aero_replay_summary(const struct aero_replay *replay, struct aero_summary *out_summary);

@@ -46,7 +46,6 @@ struct aero_snapshot_writer {
     bool is_open;
     bool renamed;
     uint64_t offset;
-    uint32_t permille;
     struct aero_disk_request request;
     struct aero_disk_op ops[OPS_MAX];
 
@@ -222,9 +221,7 @@ static void fail(struct aero_snapshot_writer *writer, aero_status status)
 
 static void on_piece(struct aero_snapshot_writer *writer)
 {
-    uint64_t total = writer->header.summary.count;
     writer->offset += writer->bytes.length;
-    writer->permille = total == 0 ? 0 : (uint32_t)(writer->summary.count * 1000 / total);
     if (!writer->ended) {
         return;
     }
@@ -261,7 +258,6 @@ void aero_snapshot_writer_on_completion(struct aero_snapshot_writer *writer,
         on_piece(writer);
     } else {
         writer->entry.size_bytes = writer->offset;
-        writer->permille = 1000;
         writer->phase = PHASE_DONE;
     }
 }
@@ -280,9 +276,4 @@ aero_status aero_snapshot_writer_result(const struct aero_snapshot_writer *write
     }
     *out_entry = writer->entry;
     return aero_ok();
-}
-
-uint32_t aero_snapshot_writer_permille(const struct aero_snapshot_writer *writer)
-{
-    return writer->permille;
 }

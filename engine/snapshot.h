@@ -14,8 +14,8 @@
 #include "engine/manifest.h"
 #include "engine/tree.h"
 
-#define AERO_SNAPSHOT_BLOCK_BYTES \
-    ((size_t)256 << 10) /* a block is at most this, unless one entry is larger */
+/* A block is at most this, unless one entry is larger. */
+#define AERO_SNAPSHOT_BLOCK_BYTES ((size_t)256 << 10)
 
 struct aero_snapshot_header {
     aero_id cluster_id;
@@ -45,8 +45,6 @@ bool aero_snapshot_writer_done(const struct aero_snapshot_writer *writer);
  * failed one is removed (decision 22). */
 aero_status aero_snapshot_writer_result(const struct aero_snapshot_writer *writer,
                                         struct aero_snapshot_entry *out_entry);
-/* 0..1000, for progress. */
-uint32_t aero_snapshot_writer_permille(const struct aero_snapshot_writer *writer);
 
 void aero_snapshot_name(const struct aero_snapshot_entry *entry, char out_name[AERO_DISK_NAME_MAX]);
 

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/resp_reply.h"
 
-#include <math.h>
-#include <stdio.h>
-
 size_t aero_format_u64(uint64_t value, char out_text[AERO_DECIMAL_BYTES])
 {
     char reversed[AERO_DECIMAL_BYTES];
@@ -119,33 +116,6 @@ void aero_resp_null_array(struct aero_resp_writer *writer)
     }
 }
 
-void aero_resp_bool(struct aero_resp_writer *writer, bool value)
-{
-    if (writer->version >= 3) {
-        put_line(writer, '#', value ? "t" : "f", 1);
-    } else {
-        aero_resp_integer(writer, value);
-    }
-}
-
-void aero_resp_double(struct aero_resp_writer *writer, double value)
-{
-    char text[40];
-    int length;
-    if (isnan(value)) {
-        length = snprintf(text, sizeof text, "nan");
-    } else if (isinf(value)) {
-        length = snprintf(text, sizeof text, value > 0 ? "inf" : "-inf");
-    } else {
-        length = snprintf(text, sizeof text, "%.17g", value);
-    }
-    if (writer->version >= 3) {
-        put_line(writer, ',', text, (size_t)length);
-    } else {
-        aero_resp_bulk(writer, aero_slice_of(text, (size_t)length));
-    }
-}
-
 void aero_resp_verbatim(struct aero_resp_writer *writer, struct aero_slice text)
 {
     if (writer->version >= 3) {
@@ -172,9 +142,4 @@ void aero_resp_map(struct aero_resp_writer *writer, size_t pair_count)
 void aero_resp_set(struct aero_resp_writer *writer, size_t element_count)
 {
     put_count(writer, writer->version >= 3 ? '~' : '*', element_count);
-}
-
-void aero_resp_push(struct aero_resp_writer *writer, size_t element_count)
-{
-    put_count(writer, writer->version >= 3 ? '>' : '*', element_count);
 }

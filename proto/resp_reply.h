@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Replies of the Redis protocol, written into a buffer in the version that the client speaks.
  *
- * RESP3 has types that RESP2 lacks; in version 2 a map or a set is a flat array, a double, a verbatim text or a push
- * is what Redis sends instead. Headers (array, map, set, push) are followed by that many elements, written by the
- * caller.
+ * RESP3 has types that RESP2 lacks; in version 2 a map or a set is a flat array, a verbatim text is a bulk string. Headers
+ * (array, map, set) are followed by that many elements, written by the caller.
  *
  * Source: https://redis.io/docs/reference/protocol-spec. */
 #ifndef AERO_PROTO_RESP_REPLY_H
@@ -33,15 +32,12 @@ void aero_resp_bulk_u64(struct aero_resp_writer *writer, uint64_t value);
 void aero_resp_null(struct aero_resp_writer *writer);
 /* "no array": *-1 or _. */
 void aero_resp_null_array(struct aero_resp_writer *writer);
-void aero_resp_bool(struct aero_resp_writer *writer, bool value);
-void aero_resp_double(struct aero_resp_writer *writer, double value);
 /* Text for people: a bulk string, in version 3 marked as text. */
 void aero_resp_verbatim(struct aero_resp_writer *writer, struct aero_slice text);
 
 void aero_resp_array(struct aero_resp_writer *writer, size_t element_count);
 void aero_resp_map(struct aero_resp_writer *writer, size_t pair_count);
 void aero_resp_set(struct aero_resp_writer *writer, size_t element_count);
-void aero_resp_push(struct aero_resp_writer *writer, size_t element_count);
 
 /* Decimal digits of `value` without a NUL; returns how many. */
 #define AERO_DECIMAL_BYTES 20

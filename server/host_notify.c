@@ -10,11 +10,6 @@ void aero_host_notify_ready(const char *status)
     (void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
 }
 
-void aero_host_notify_status(const char *status)
-{
-    (void)sd_notifyf(0, "STATUS=%s", status);
-}
-
 void aero_host_notify_reloading(aero_mono_ns now)
 {
     (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now.value / 1000);

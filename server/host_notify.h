@@ -9,7 +9,6 @@
 
 /* Units: one short line; NULL for none. */
 void aero_host_notify_ready(const char *status);
-void aero_host_notify_status(const char *status);
 void aero_host_notify_reloading(aero_mono_ns now);
 void aero_host_notify_stopping(void);
 /* Start-up that takes long (recovery) asks for `seconds` more. */

@@ -35,20 +35,27 @@ enum aero_job_state {
     AERO_JOB_FAILED,
 };
 
+/* The other end of a replication link, as ROLE shows it. */
+struct aero_role_peer {
+    char host[64];
+    uint16_t port;
+    uint64_t lsn;
+};
+
 struct aero_node_ops {
     enum aero_node_role (*role)(void *self);
 
-    /* Serving. False with an error reply text without '-' and CRLF ("LOADING ...", "MASTERDOWN ...", "HALTED ..."). */
+    /* Serving. False with an error reply text without '-' and CRLF ("LOADING ...", "HALTED ..."). */
     bool (*can_read)(void *self, const char **out_error);
     /* The same for writes: "READONLY ...", "MISCONF ...". */
     bool (*can_write)(void *self, const char **out_error);
 
-    const struct aero_tree *(*tree)(
-        void *self); /* evaluated state; borrowed until the next write */
+    /* The evaluated state; borrowed until the next write. */
+    const struct aero_tree *(*tree)(void *self);
     aero_lsn (*evaluated)(void *self);
     aero_lsn (*durable)(void *self);
-    aero_lsn (*touched)(void *self,
-                        struct aero_slice key); /* 0: by no commit in flight; may err upwards */
+    /* The newest commit in flight that touched the key; 0: none did. May err upwards. */
+    aero_lsn (*touched)(void *self, struct aero_slice key);
     /* What a reply that looked at `key` depends on: touched(key), or evaluated() where every read waits for all that is in
      * flight (read_fast_path off). Only for replies: WATCH asks what really touched the key. */
     aero_lsn (*depends)(void *self, struct aero_slice key);
@@ -57,29 +64,23 @@ struct aero_node_ops {
     aero_wall_ms (*expiry_clock)(void *self);
 
     /* One atomic commit at a time: begin, any number of changes (visible in tree() at once), then commit or abort. */
-    bool (*has_room)(void *self,
-                     size_t bytes); /* false: park the session, it is resumed when there is */
-    size_t (*commit_bytes_max)(
-        void *self); /* an EXEC or a value that needs more is refused before it has effects */
+    bool (*has_room)(void *self, size_t bytes); /* false: park the session until there is */
+    /* An EXEC or a value that needs more is refused before it has effects. */
+    size_t (*commit_bytes_max)(void *self);
     void (*begin)(void *self);
     void (*put)(void *self, struct aero_slice key, struct aero_slice value);
-    bool (*erase)(void *self,
-                  struct aero_slice key); /* whether it existed; logs nothing when not */
+    bool (*erase)(void *self, struct aero_slice key); /* whether it existed; else logs nothing */
     void (*erase_range)(void *self, struct aero_slice from, struct aero_slice to);
     size_t (*pending_bytes)(void *self); /* of the open commit so far */
     aero_lsn (*commit)(void *self);      /* its LSN; 0 when nothing was changed */
     void (*abort)(void *self);           /* takes every change back */
 
     /* Replication as clients see it. */
-    uint32_t (*replicas_applied)(
-        void *self, aero_lsn lsn); /* in FOLLOWING, acknowledged on their present connection (23) */
+    /* Replicas that follow and acknowledged that on their present connection (decision 23). */
+    uint32_t (*replicas_applied)(void *self, aero_lsn lsn);
     uint32_t (*replicas_durable)(void *self, aero_lsn lsn);
     aero_id (*incarnation)(void *self);
     enum aero_token_state (*token_state)(void *self, aero_id incarnation, aero_lsn lsn);
-
-    /* The state's name: the summary of the durable state and its LSN. False while it cannot be had at once (commits in
-     * flight): depends on evaluated(). */
-    struct aero_summary (*summary)(void *self);
 
     /* Checkpoint by command: a ticket to ask about; 0 with an error text when it cannot begin. */
     uint64_t (*checkpoint_begin)(void *self, const char **out_error);
@@ -91,15 +92,10 @@ struct aero_node_ops {
      * "AERO."; out_reply gets text lines. False: unknown here; *out_error set: refused with that text. */
     bool (*admin)(void *self, const char *name, const struct aero_slice *arguments,
                   size_t argument_count, struct aero_buffer *out_reply, const char **out_error);
-    /* ROLE's content. */
-    struct aero_role_peer {
-        char host[64];
-        uint16_t port;
-        uint64_t lsn;
-    } * (*role_peers)(void *self,
-                      size_t *out_count); /* primary: replicas; replica: its primary; borrowed */
-    const char *(*role_link_state)(
-        void *self); /* replica: "connect", "connecting", "sync", "connected" */
+    /* For ROLE: a primary's replicas, a replica's primary; borrowed. */
+    struct aero_role_peer *(*role_peers)(void *self, size_t *out_count);
+    /* Of a replica: "connect", "connecting", "sync", "connected". */
+    const char *(*role_link_state)(void *self);
 };
 
 struct aero_node {

@@ -164,7 +164,7 @@ void aero_command_aero_waitlsn(struct aero_call *call)
 void aero_command_aero_digest(struct aero_call *call)
 {
     const struct aero_node *node = &call->server->node;
-    struct aero_summary summary = node->ops->summary(node->self);
+    struct aero_summary summary = aero_tree_summary(aero_tree_now(call->server));
     uint64_t lsn = node->ops->evaluated(node->self).value;
     char digest[33];
     snprintf(digest, sizeof digest, "%016llx%016llx", (unsigned long long)summary.digest.high,

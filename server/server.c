@@ -181,11 +181,6 @@ void aero_server_configure(struct aero_server *server, const struct aero_server_
     free_options(&old);
 }
 
-const struct aero_server_options *aero_server_options_now(const struct aero_server *server)
-{
-    return &server->options;
-}
-
 static void close_idle(struct aero_server *server)
 {
     uint64_t timeout_ns = server->options.idle_timeout_ns;
@@ -295,11 +290,6 @@ void aero_server_tick(struct aero_server *server, aero_mono_ns mono, aero_wall_m
     if (server->blocked_deadline_ns <= mono.value) {
         look_at_blocked(server);
     }
-}
-
-aero_mono_ns aero_server_next_deadline(const struct aero_server *server)
-{
-    return (aero_mono_ns){.value = server->blocked_deadline_ns};
 }
 
 void aero_server_on_durable(struct aero_server *server, aero_lsn lsn)
@@ -438,15 +428,4 @@ void aero_server_stats(const struct aero_server *server, struct aero_server_stat
     out_stats->clients = server->session_count;
     out_stats->clients_blocked = count_links(&server->blocked);
     out_stats->clients_parked = count_links(&server->parked);
-}
-
-bool aero_server_command_calls(const struct aero_server *server, size_t index,
-                               const char **out_name, uint64_t *out_calls)
-{
-    if (index >= aero_command_count) {
-        return false;
-    }
-    *out_name = aero_commands[index].name;
-    *out_calls = server->command_calls[index];
-    return true;
 }

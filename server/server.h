@@ -127,13 +127,9 @@ struct aero_server *aero_server_new(const struct aero_server_options *options,
 void aero_server_free(struct aero_server *server);
 /* New limits and passwords while sessions are open (reload, CONFIG SET). */
 void aero_server_configure(struct aero_server *server, const struct aero_server_options *options);
-/* As they are now; texts are borrowed until the next configure. */
-const struct aero_server_options *aero_server_options_now(const struct aero_server *server);
 
 /* Once a turn, first: time for idle limits, timeouts of blocked sessions, INFO and TIME. */
 void aero_server_tick(struct aero_server *server, aero_mono_ns mono, aero_wall_ms wall);
-/* When the next tick is needed at the latest for a blocked session's timeout; .value UINT64_MAX: none. */
-aero_mono_ns aero_server_next_deadline(const struct aero_server *server);
 
 /* Everything up to `lsn` is durable: replies that depended on it may leave. Costs what it releases. Executes
  * nothing. */
@@ -177,9 +173,6 @@ struct aero_server_stats {
     uint64_t idle_closes;
 };
 void aero_server_stats(const struct aero_server *server, struct aero_server_stats *out_stats);
-/* Calls of the command at `index` of the table, for metrics; false behind the last. */
-bool aero_server_command_calls(const struct aero_server *server, size_t index,
-                               const char **out_name, uint64_t *out_calls);
 
 struct aero_session_options {
     const char *peer_address; /* "127.0.0.1:50000", "/run/aerodb.sock:0"; copied, cut at 63 bytes */

@@ -51,7 +51,6 @@ struct aero_server {
     aero_mono_ns now;
     aero_wall_ms wall;
     aero_mono_ns started;
-    aero_mono_ns idle_checked;
     aero_mono_ns rate_sampled;
     uint64_t rate_commands; /* commands_processed at the last sample */
     uint64_t commands_per_second;

@@ -226,9 +226,3 @@ void aero_listener_set_context(struct aero_listener *listener, struct aero_tls_c
     listener->context = aero_tls_context_retain(context);
     aero_tls_context_release(old);
 }
-
-void aero_listener_set_allow(struct aero_listener *listener, const struct aero_tls_allow *allow)
-{
-    free_allow(listener);
-    copy_allow(listener, allow);
-}

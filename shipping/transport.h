@@ -65,7 +65,6 @@ void aero_listener_free(struct aero_listener *listener);
 uint16_t aero_listener_port(const struct aero_listener *listener); /* useful when 0 was asked for */
 /* For connections that are accepted from now on. */
 void aero_listener_set_context(struct aero_listener *listener, struct aero_tls_context *context);
-void aero_listener_set_allow(struct aero_listener *listener, const struct aero_tls_allow *allow);
 
 /* Begins to connect to a name or an address. A failure is told by on_close, later. Resolving a name
  * that is not an address may wait on the resolver. */

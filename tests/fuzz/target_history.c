@@ -10,13 +10,7 @@ static void ask(const struct aero_history *history)
         const struct aero_incarnation *entry = &history->incarnations[i];
         AERO_ASSERT(aero_history_find(history, entry->nonce) != NULL);
         AERO_ASSERT(strnlen(entry->node_name, sizeof entry->node_name) < sizeof entry->node_name);
-        aero_lsn end = aero_history_end_of(history, i, aero_lsn_of(UINT64_MAX));
-        AERO_ASSERT(end.value >= entry->start.lsn.value);
-        if (entry->start.lsn.value != UINT64_MAX) {
-            const struct aero_incarnation *at =
-                aero_history_at(history, aero_lsn_next(entry->start.lsn));
-            AERO_ASSERT(at->start.lsn.value == entry->start.lsn.value);
-        }
+        AERO_ASSERT(i == 0 || entry->start.lsn.value >= entry[-1].start.lsn.value);
     }
     for (size_t i = 0; i < history->segment_count; i++) {
         AERO_ASSERT(aero_history_find_segment(history, history->segments[i].sequence) ==

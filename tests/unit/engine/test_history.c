@@ -58,30 +58,6 @@ static struct aero_history sample(void)
     return history;
 }
 
-static void test_at_names_the_incarnation_in_force(void **state)
-{
-    (void)state;
-    struct aero_history history = sample();
-    assert_ptr_equal(aero_history_at(&history, aero_lsn_of(1)), &history.incarnations[0]);
-    assert_ptr_equal(aero_history_at(&history, aero_lsn_of(50)), &history.incarnations[0]);
-    /* Two begin after 50; the first of them wrote nothing. */
-    assert_ptr_equal(aero_history_at(&history, aero_lsn_of(51)), &history.incarnations[2]);
-    assert_ptr_equal(aero_history_at(&history, aero_lsn_of(90)), &history.incarnations[2]);
-    assert_ptr_equal(aero_history_at(&history, aero_lsn_of(91)), &history.incarnations[3]);
-    aero_history_deinit(&history);
-}
-
-static void test_end_of_is_where_the_next_one_starts(void **state)
-{
-    (void)state;
-    struct aero_history history = sample();
-    assert_int_equal(aero_history_end_of(&history, 0, aero_lsn_of(99)).value, 50);
-    assert_int_equal(aero_history_end_of(&history, 1, aero_lsn_of(99)).value, 50);
-    assert_int_equal(aero_history_end_of(&history, 2, aero_lsn_of(99)).value, 90);
-    assert_int_equal(aero_history_end_of(&history, 3, aero_lsn_of(99)).value, 99);
-    aero_history_deinit(&history);
-}
-
 static void test_find_knows_nonces_and_sequences(void **state)
 {
     (void)state;
@@ -290,8 +266,6 @@ static void test_decode_refuses_what_encode_never_writes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_names_the_incarnation_in_force),
-        cmocka_unit_test(test_end_of_is_where_the_next_one_starts),
         cmocka_unit_test(test_find_knows_nonces_and_sequences),
         cmocka_unit_test(test_add_segment_twice_changes_nothing),
         cmocka_unit_test(test_add_segment_that_is_known_changes_nothing),

@@ -88,7 +88,7 @@ static void test_replay_of_a_truncated_log_begins_with_the_snapshot_it_reaches(v
     struct aero_wal_record record;
     struct aero_summary summary;
     assert_true(aero_is_ok(aero_replay_open(power_disk_port(world.power), true, &replay, &place)));
-    assert_int_equal(aero_replay_start(replay).lsn.value, 10);
+    assert_int_equal(aero_replay_position(replay).lsn.value, 10);
     assert_int_equal(aero_replay_manifest(replay)->snapshot_count, 2);
     for (uint64_t lsn = 11; lsn <= 20; lsn++) { /* the second snapshot stands at 15 */
         assert_true(aero_is_ok(aero_replay_next(replay, &record, &place)));

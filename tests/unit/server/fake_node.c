@@ -207,11 +207,6 @@ static enum aero_token_state token_state(void *self, aero_id id, aero_lsn lsn)
     return lsn.value <= node->durable ? AERO_TOKEN_REACHED : AERO_TOKEN_AHEAD;
 }
 
-static struct aero_summary summary(void *self)
-{
-    return aero_tree_summary(self_of(self)->tree);
-}
-
 static uint64_t checkpoint_begin(void *self, const char **out_error)
 {
     *out_error = self_of(self)->checkpoint_error;
@@ -290,7 +285,6 @@ struct aero_node fake_node_init(struct fake_node *node)
         .replicas_durable = replicas_durable,
         .incarnation = incarnation,
         .token_state = token_state,
-        .summary = summary,
         .checkpoint_begin = checkpoint_begin,
         .checkpoint_state = checkpoint_state,
         .info = info,

@@ -69,12 +69,10 @@ static void test_wait_timeout_returns_the_count(void **state)
     conversation_ask(&talk, a, "SET k v", "+OK");
     replicas_reach(1, 1, 1);
     conversation_send(a, "WAIT 5 100");
-    assert_int_equal(aero_server_next_deadline(talk.server).value, talk.mono_ns + 100000000);
     conversation_tick_ms(&talk, 99);
     conversation_expect(a, "");
     conversation_tick_ms(&talk, 1);
     conversation_expect(a, ":1");
-    assert_int_equal(aero_server_next_deadline(talk.server).value, UINT64_MAX);
     conversation_ask(&talk, a, "WAIT 1 100", ":1");
     conversation_ask(&talk, a, "WAITAOF 1 1 100", "*2 :1 :1");
 }

@@ -449,7 +449,7 @@ static void test_memory_and_counts_in_flight_are_not_shown(void **state)
     expect_info(b, "stats", "keyspace_hits:1 ", "total_commits:1 ");
 }
 
-static void test_configure_with_its_own_options_keeps_them(void **state)
+static void test_configure_with_the_same_options_keeps_users_and_passwords(void **state)
 {
     (void)state;
     const struct aero_user users[] = {
@@ -458,7 +458,7 @@ static void test_configure_with_its_own_options_keeps_them(void **state)
     talk.options.user_count = 1;
     talk.options.password = "secret";
     conversation_restart(&talk);
-    aero_server_configure(talk.server, aero_server_options_now(talk.server));
+    aero_server_configure(talk.server, &talk.options);
     struct aero_session *a = conversation_open(&talk);
     conversation_ask(&talk, a, "AUTH app a", "+OK");
     conversation_ask(&talk, a, "AUTH secret", "+OK");
@@ -576,7 +576,7 @@ int main(void)
         TEST(test_reads_are_refused_while_the_node_cannot_serve),
         TEST(test_memory_limit_refuses_what_may_add),
         TEST(test_memory_and_counts_in_flight_are_not_shown),
-        TEST(test_configure_with_its_own_options_keeps_them),
+        TEST(test_configure_with_the_same_options_keeps_users_and_passwords),
         TEST(test_scan_returns_what_stayed_under_changes),
         TEST(test_scan_in_steps_of_one),
     };
