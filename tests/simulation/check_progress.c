@@ -12,10 +12,12 @@
  * of its own yet and shows nothing (docs/optimizations/tail_streaming.md). */
 static bool waits_for_its_first_segment(const struct aero_sim_world *world, uint32_t index)
 {
-    const struct aero_replica *replica = world->nodes[index]->replica;
+    const struct aero_sim_node *node = world->nodes[index];
+    const struct aero_replica *replica = node->replica;
     bool streams =
         world->swarm.settings[0].tail_streaming && world->swarm.settings[index].tail_streaming;
-    return !streams && aero_replica_state(replica) == AERO_REPLICA_BOOTSTRAPPING &&
+    return !streams && node->link_open &&
+           aero_replica_state(replica) == AERO_REPLICA_BOOTSTRAPPING &&
            aero_replica_applied_lsn(replica).value == 0;
 }
 
@@ -52,7 +54,8 @@ static const char *what_is_missing(const struct aero_sim_world *world, uint32_t 
         enum aero_replica_state state = aero_replica_state(node->replica);
         bool reached = aero_replica_applied_lsn(node->replica).value >= world->must_reach;
         bool has_nothing_to_take =
-            reached && (state == AERO_REPLICA_EMPTY || state == AERO_REPLICA_BOOTSTRAPPING);
+            reached && node->link_open &&
+            (state == AERO_REPLICA_EMPTY || state == AERO_REPLICA_BOOTSTRAPPING);
         if (state != AERO_REPLICA_FOLLOWING && !has_nothing_to_take) {
             return "a replica does not follow";
         }
