@@ -135,7 +135,7 @@ MUTANTS = [
         "engine/checkpoint.c",
         before="        if (checkpointer->manifest.pins[i].sequence <= sequence) {",
         after="        if (false) {",
-        judges=("sim", "unit engine.checkpoint", "unit engine.wal_recycle")),
+        judges=("unit engine.checkpoint",)),
     Mutant(
         "checkpoint/goes-on-after-a-failed-manifest",
         "checkpoints go on after the manifest failed to sync",
@@ -157,7 +157,7 @@ MUTANTS = [
             "           part.incarnations[part.incarnation_count - 1].start.lsn.value > "
             "position.value) {"),
         after="           false) {",
-        judges=("sim", "explore", "unit engine.checkpoint")),
+        judges=("unit engine.checkpoint",)),
     Mutant(
         "checkpoint/undo-forgets-nothing-back",
         "what failed stays in the evaluated state",

@@ -224,6 +224,37 @@ static void test_checkpoint_with_any_operation_failing_is_told_and_harmless(void
     power_disk_free(first.power);
 }
 
+/* Decision 6: a snapshot names what led to its position. A replica hears of its primary's incarnations before it has
+ * their records. */
+static void test_a_snapshot_names_no_incarnation_that_began_behind_it(void **state)
+{
+    (void)state;
+    struct node node = start(directory(), &plain);
+    struct aero_incarnation incarnation = {.epoch = {.value = 2}};
+    uint64_t edit;
+    struct aero_history *history = &aero_checkpointer_edit(node.checkpointer, &edit)->history;
+    for (uint8_t i = 0; i < 2; i++) { /* one begins where the snapshot ends, one behind it */
+        incarnation.nonce = world_id((uint8_t)(0x51 + i));
+        incarnation.start.lsn.value = node.end.lsn.value + i;
+        assert_int_equal(aero_history_add_incarnation(history, &incarnation).code, AERO_OK);
+    }
+    assert_true(run(&node));
+    begin(&node);
+    assert_true(run(&node));
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(node.checkpointer);
+    assert_int_equal(manifest->history.incarnation_count, 3);
+    struct aero_snapshot_header header;
+    char name[AERO_DISK_NAME_MAX];
+    aero_snapshot_name(&manifest->snapshots[0], name);
+    aero_status status = aero_snapshot_read_header(power_disk_port(node.power), name, &header);
+    assert_int_equal(status.code, AERO_OK);
+    assert_int_equal(header.history.incarnation_count, 2);
+    assert_null(aero_history_find(&header.history, world_id(0x52)));
+    aero_snapshot_header_deinit(&header);
+    stop(&node);
+    power_disk_free(node.power);
+}
+
 /* Edits gather while a write is in flight, and nobody sees one that is not durable in both slots. */
 static void test_edits_become_the_manifest_once_durable(void **state)
 {
@@ -517,6 +548,31 @@ static void test_truncated_segments_are_offered_for_reuse(void **state)
     power_disk_free(node.power);
 }
 
+/* Decision 24: what a pin claims may have a reader even below the floor, where the cap put it. It goes, but nobody writes
+ * over its bytes. */
+static void test_segments_that_a_pin_claims_are_not_offered_for_reuse(void **state)
+{
+    (void)state;
+    const struct aero_checkpoint_options recycling = {
+        .snapshots_kept = 2, .retention_cap_bytes = 1000, .recycle = true};
+    for (uint64_t pinned = 1; pinned <= 2; pinned++) {
+        struct node node = start(directory(), &recycling);
+        aero_lsn none = {.value = 0};
+        assert_int_equal(aero_checkpointer_pin(node.checkpointer, "beta", pinned, none).code,
+                         AERO_OK);
+        for (unsigned i = 0; i < 2; i++) {
+            begin(&node);
+            assert_true(run(&node));
+        }
+        assert_int_equal(count_files(node.power, ".seg"), 1);
+        assert_int_equal(count_files(node.power, "recycled"), pinned - 1);
+        char name[AERO_DISK_NAME_MAX];
+        assert_int_equal(aero_checkpointer_take_recycled(node.checkpointer, name), pinned > 1);
+        stop(&node);
+        power_disk_free(node.power);
+    }
+}
+
 /* The same when any operation fails: a removal that fails ends its request, and the directory's sync with it. */
 static void test_reuse_waits_for_a_truncation_that_went_through(void **state)
 {
@@ -620,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_second_checkpoint_truncates_what_no_snapshot_needs),
         cmocka_unit_test(test_checkpoint_crashed_anywhere_recovers_the_same),
         cmocka_unit_test(test_checkpoint_with_any_operation_failing_is_told_and_harmless),
+        cmocka_unit_test(test_a_snapshot_names_no_incarnation_that_began_behind_it),
         cmocka_unit_test(test_edits_become_the_manifest_once_durable),
         cmocka_unit_test(test_failure_beside_a_snapshot_waits_for_its_worker),
         cmocka_unit_test(test_a_granted_snapshot_stays_until_its_replica_is_past_it),
@@ -629,6 +686,7 @@ int main(void)
         cmocka_unit_test(test_acknowledgements_are_known_at_once_and_written_with_the_next_edit),
         cmocka_unit_test(test_notes_are_written_once_when_asked_for),
         cmocka_unit_test(test_truncated_segments_are_offered_for_reuse),
+        cmocka_unit_test(test_segments_that_a_pin_claims_are_not_offered_for_reuse),
         cmocka_unit_test(test_reuse_waits_for_a_truncation_that_went_through),
         cmocka_unit_test(test_due_counts_the_wal_since_the_last_checkpoint),
         cmocka_unit_test(test_on_segment_ends_the_one_before_and_enters_the_history),
