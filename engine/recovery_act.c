@@ -71,7 +71,8 @@ static void fold_checksum(struct copy *copy, struct aero_slice piece)
 static aero_status copy_bytes(struct aero_disk disk, struct copy *copy, struct aero_disk_file *from,
                               struct aero_disk_file *to)
 {
-    uint8_t *data = aero_malloc(COPY_BYTES);
+    uint64_t all = copy->end - copy->offset;
+    uint8_t *data = aero_malloc(all < COPY_BYTES ? (size_t)all : COPY_BYTES);
     aero_status status = aero_ok();
     for (uint64_t at = copy->offset; aero_is_ok(status) && at < copy->end; at += COPY_BYTES) {
         uint64_t rest = copy->end - at;

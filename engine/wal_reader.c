@@ -216,6 +216,13 @@ static size_t length_without_zeros(struct aero_slice bytes)
     return length;
 }
 
+/* What is read at a time from `offset` on. */
+static size_t piece_bytes(const struct aero_wal_reader *reader, uint64_t offset)
+{
+    uint64_t rest = offset < reader->file_bytes ? reader->file_bytes - offset : 0;
+    return rest < WINDOW_BYTES ? (size_t)rest : WINDOW_BYTES;
+}
+
 /* Reads the file from `offset` to its end, piece by piece with an overlap of one header. An unreadable page is passed
  * over: evidence behind it counts as any other. */
 static aero_status scan_tail(struct aero_wal_reader *reader, uint64_t offset, aero_lsn after,
@@ -223,13 +230,12 @@ static aero_status scan_tail(struct aero_wal_reader *reader, uint64_t offset, ae
 {
     struct tail tail = {0};
     aero_status status = aero_ok();
-    uint8_t *piece = aero_malloc(WINDOW_BYTES);
+    uint8_t *piece = aero_malloc(piece_bytes(reader, offset));
     while (offset < reader->file_bytes) {
         uint64_t rest = reader->file_bytes - offset;
-        size_t want = rest < WINDOW_BYTES ? (size_t)rest : WINDOW_BYTES;
         size_t got = 0;
         bool bad = false;
-        status = read_piece(reader, offset, piece, want, &got, &bad);
+        status = read_piece(reader, offset, piece, piece_bytes(reader, offset), &got, &bad);
         if (!aero_is_ok(status)) {
             break;
         }
@@ -295,16 +301,15 @@ aero_status aero_wal_reader_find(struct aero_wal_reader *reader, uint64_t offset
 {
     AERO_ASSERT(offset % AERO_RECORD_ALIGN == 0);
     AERO_ASSERT(position.lsn.value > reader->position.lsn.value);
-    uint8_t *piece = aero_malloc(WINDOW_BYTES);
+    uint8_t *piece = aero_malloc(piece_bytes(reader, offset));
     aero_status status = aero_ok();
     uint64_t found = 0;
     uint64_t lowest = lowest_end(reader, offset, position);
     while (aero_is_ok(status) && found == 0 && offset < reader->file_bytes) {
         uint64_t rest = reader->file_bytes - offset;
-        size_t want = rest < WINDOW_BYTES ? (size_t)rest : WINDOW_BYTES;
         size_t got = 0;
         bool bad = false;
-        status = read_piece(reader, offset, piece, want, &got, &bad);
+        status = read_piece(reader, offset, piece, piece_bytes(reader, offset), &got, &bad);
         if (!aero_is_ok(status)) {
             break;
         }
