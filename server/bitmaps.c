@@ -102,9 +102,6 @@ static bool parse_range(struct aero_call *call, size_t argument, bool *out_in_bi
 static struct bit_range resolve_range(size_t bytes, bool in_bits, int64_t start, int64_t end)
 {
     int64_t total = (int64_t)bytes * (in_bits ? 8 : 1);
-    if (start < 0 && end < 0 && start > end) {
-        return (struct bit_range){.first = 0, .last = -1};
-    }
     start = start < 0 ? start + total : start;
     end = end < 0 ? end + total : end;
     start = start < 0 ? 0 : start;
@@ -153,7 +150,9 @@ void aero_command_bitcount(struct aero_call *call)
         return;
     }
     int64_t count = 0;
-    if (found == AERO_FOUND) {
+    /* Such a range is empty also where both ends lie before the string (Redis: in BITCOUNT, not in BITPOS). */
+    bool is_backwards = start < 0 && end < 0 && start > end;
+    if (found == AERO_FOUND && !is_backwards) {
         count = count_bits(entry.payload, resolve_range(entry.payload.length, in_bits, start, end));
     }
     aero_resp_integer(&call->reply, count);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
+
 struct aero_call;
 
 enum aero_command_flag {
@@ -51,6 +53,9 @@ extern const struct aero_command aero_admin_command;
 /* The index of key arguments as a range [first, last] in `argument_count` arguments; false when there are none. */
 bool aero_command_key_range(const struct aero_command *command, size_t argument_count,
                             size_t *out_first, size_t *out_last);
+/* NULL: none is called so. */
+const struct aero_command *aero_command_find_subcommand(const struct aero_command *command,
+                                                        struct aero_slice name);
 bool aero_command_arity_fits(const struct aero_command *command, size_t argument_count);
 
 #endif

@@ -133,8 +133,8 @@ void aero_refuse_unknown_command(struct aero_call *call)
     call->errors++;
 }
 
-static const struct aero_command *find_subcommand(const struct aero_command *command,
-                                                  struct aero_slice name)
+const struct aero_command *aero_command_find_subcommand(const struct aero_command *command,
+                                                        struct aero_slice name)
 {
     for (size_t i = 0; i < command->subcommand_count; i++) {
         if (aero_text_is(name, command->subcommands[i].name)) {
@@ -161,6 +161,18 @@ static bool is_admin_name(struct aero_slice name)
            aero_text_is(aero_slice_of(name.data, head), "aero.");
 }
 
+/* An EXEC is the end of its MULTI, also one that is written wrong. */
+static void refuse_arity(struct aero_call *call)
+{
+    if (call->command->run == aero_command_exec) {
+        aero_call_error(call, "EXECABORT Transaction discarded because of: wrong number of "
+                              "arguments for 'exec' command");
+        call->ends_multi = true;
+    } else {
+        aero_call_arity_error(call);
+    }
+}
+
 /* Sets call->command; false when the error is written. */
 static bool find_command(struct aero_call *call)
 {
@@ -174,7 +186,8 @@ static bool find_command(struct aero_call *call)
         return false;
     }
     if (call->command->subcommand_count != 0 && call->argument_count >= 2) {
-        const struct aero_command *sub = find_subcommand(call->command, call->arguments[1]);
+        const struct aero_command *sub =
+            aero_command_find_subcommand(call->command, call->arguments[1]);
         if (sub == NULL) {
             refuse_unknown_subcommand(call);
             return false;
@@ -182,7 +195,7 @@ static bool find_command(struct aero_call *call)
         call->command = sub;
     }
     if (!aero_command_arity_fits(call->command, call->argument_count)) {
-        aero_call_arity_error(call);
+        refuse_arity(call);
         return false;
     }
     return true;

@@ -225,13 +225,7 @@ static const struct aero_command *find_named(const struct aero_call *call, struc
         return top;
     }
     *out_container = top;
-    for (size_t i = 0; i < top->subcommand_count; i++) {
-        if (aero_text_is(aero_slice_of(bar + 1, name.length - head - 1),
-                         top->subcommands[i].name)) {
-            return &top->subcommands[i];
-        }
-    }
-    return NULL;
+    return aero_command_find_subcommand(top, aero_slice_of(bar + 1, name.length - head - 1));
 }
 
 void aero_command_command_info(struct aero_call *call)
@@ -320,6 +314,9 @@ void aero_command_command_getkeys(struct aero_call *call)
     size_t argument_count = call->argument_count - 2;
     size_t first;
     size_t last;
+    if (command != NULL && command->subcommand_count != 0 && argument_count > 1) {
+        command = aero_command_find_subcommand(command, call->arguments[3]);
+    }
     if (command == NULL) {
         aero_call_error(call, "ERR Invalid command specified");
         return;

@@ -261,6 +261,19 @@ static void test_writes_closed_between_queue_and_exec_abort(void **state)
     conversation_ask(&talk, a, "EXISTS x", ":0");
 }
 
+static void test_exec_with_arguments_ends_its_multi(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_ask(&talk, a, "SET x 1", "+QUEUED");
+    conversation_ask(&talk, a, "EXEC now",
+                     "-EXECABORT Transaction discarded because of: wrong number of arguments for "
+                     "'exec' command");
+    conversation_ask(&talk, a, "EXEC", "-ERR EXEC without MULTI");
+    conversation_ask(&talk, a, "EXISTS x", ":0");
+}
+
 static void test_failed_exec_gets_one_error(void **state)
 {
     (void)state;
@@ -323,6 +336,7 @@ int main(void)
         TEST(test_watch_on_a_replica_compares),
         TEST(test_write_in_multi_on_a_replica_aborts),
         TEST(test_writes_closed_between_queue_and_exec_abort),
+        TEST(test_exec_with_arguments_ends_its_multi),
         TEST(test_failed_exec_gets_one_error),
         TEST(test_queue_is_bounded),
         TEST(test_watched_keys_are_bounded_by_their_bytes),
