@@ -168,7 +168,7 @@ class Halts(CtlCase):
         primary, replica = self.filled_pair()
         self.turn_to(replica, self.start(Primary(certs=self.certs)))
         self.expect_halted(replica, "wrong cluster", "'primary'")
-        for halts in range(2, 6):
+        for halts in range(2, 4):
             self.ctl(OK, "reconnect", "--port", replica.port)
             wait_for(lambda: self.log_of(replica).count("event=halted") == halts, "the halt", 120)
         files = self.open_files(replica)
