@@ -87,6 +87,17 @@ void aero_replica_note_certificates(struct aero_replica *replica, bool refused)
     replica->certificates_refused = refused;
 }
 
+/* Of the snapshot on its way; it goes on with the next link. */
+static void put_transfer(const struct aero_replica *replica, struct aero_buffer *out)
+{
+    const struct aero_bootstrap *bootstrap = replica->bootstrap;
+    bool active = aero_bootstrap_is_active(bootstrap);
+    aero_status_u64(out, "snapshot_received_bytes",
+                    active ? aero_bootstrap_resume_offset(bootstrap) : 0);
+    aero_status_u64(out, "snapshot_size_bytes",
+                    active ? aero_bootstrap_entry(bootstrap)->size_bytes : 0);
+}
+
 static void put_status(struct aero_replica *replica, struct aero_buffer *out)
 {
     const struct aero_manifest *manifest = aero_checkpointer_manifest(replica->checkpointer);
@@ -127,8 +138,7 @@ static void put_status(struct aero_replica *replica, struct aero_buffer *out)
     aero_status_u64(out, "digests_compared", replica->digests_compared);
     aero_status_text(out, "digest_agreement",
                      replica->digests_compared == 0 ? "not compared yet" : "agrees");
-    aero_status_u64(out, "snapshot_received_bytes", link.snapshot_received_bytes);
-    aero_status_u64(out, "snapshot_size_bytes", link.snapshot_size_bytes);
+    put_transfer(replica, out);
     aero_status_u64(out, "received_bytes", link.received_bytes);
     aero_status_u64(out, "damaged_segments", manifest->damaged_count);
     aero_status_text(out, "disk", replica->disk_fault ? "fault" : "ok");

@@ -440,8 +440,6 @@ void aero_receiver_status(const struct aero_receiver *receiver,
         [AERO_RECEIVER_INSTALLING] = "installing", [AERO_RECEIVER_CLAIMED] = "claimed",
         [AERO_RECEIVER_ENDING] = "ending",         [AERO_RECEIVER_HALTED] = "halted",
     };
-    const struct aero_message_verdict *verdict = &receiver->verdict.as.verdict;
-    bool answered = receiver->verdict.type != 0;
     aero_lsn received = receiver->log.end.position.lsn;
     bool is_ahead = received.value > receiver->primary_durable.value;
     *out_status = (struct aero_receiver_status){
@@ -452,14 +450,7 @@ void aero_receiver_status(const struct aero_receiver *receiver,
         .primary_durable = is_ahead ? received : receiver->primary_durable,
         .received_bytes = receiver->received_bytes,
         .held_bytes = receiver->held_bytes + receiver->partial.length,
-        .snapshot_received_bytes =
-            receiver->state == AERO_RECEIVER_IN_SNAPSHOT ? receiver->snapshot_offset : 0,
-        .snapshot_size_bytes = answered ? verdict->snapshot.size_bytes : 0,
     };
-    if (answered) {
-        snprintf(out_status->primary_name, sizeof out_status->primary_name, "%s",
-                 verdict->node_name);
-    }
 }
 
 const char *aero_halt_text(enum aero_halt_reason reason)

@@ -132,11 +132,8 @@ struct aero_receiver_status {
     bool connected;
     struct aero_wal_place received;
     aero_lsn primary_durable; /* newest that the primary told: lag = this - applied */
-    char primary_name[AERO_MESSAGE_NAME_MAX];
     uint64_t received_bytes;
     uint64_t held_bytes; /* partial record + not released */
-    uint64_t snapshot_received_bytes;
-    uint64_t snapshot_size_bytes;
 };
 void aero_receiver_status(const struct aero_receiver *receiver,
                           struct aero_receiver_status *out_status);
