@@ -127,15 +127,12 @@ aero_status aero_frame_decode(struct aero_slice bytes, struct aero_frame *out_fr
     return aero_ok();
 }
 
-aero_status aero_frame_chunk(struct aero_slice payload, uint64_t *out_first, uint64_t *out_second,
-                             struct aero_slice *out_bytes)
+void aero_frame_chunk(struct aero_slice payload, uint64_t *out_first, uint64_t *out_second,
+                      struct aero_slice *out_bytes)
 {
-    if (payload.length <= AERO_FRAME_CHUNK_FIELDS) {
-        return aero_error(AERO_CORRUPT);
-    }
+    AERO_ASSERT(payload.length > AERO_FRAME_CHUNK_FIELDS);
     *out_first = aero_load_u64(payload.data);
     *out_second = aero_load_u64(payload.data + 8);
     *out_bytes = aero_slice_of(payload.data + AERO_FRAME_CHUNK_FIELDS,
                                payload.length - AERO_FRAME_CHUNK_FIELDS);
-    return aero_ok();
 }

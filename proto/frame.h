@@ -68,8 +68,8 @@ void aero_frame_append_chunk(struct aero_buffer *out, enum aero_frame_type type,
  *           take in all. AERO_CORRUPT: no frame of ours. */
 aero_status aero_frame_decode(struct aero_slice bytes, struct aero_frame *out_frame,
                               size_t *out_bytes, size_t *out_needed);
-/* Splits a data frame's payload. AERO_CORRUPT: too short. */
-aero_status aero_frame_chunk(struct aero_slice payload, uint64_t *out_first, uint64_t *out_second,
-                             struct aero_slice *out_bytes);
+/* Splits the payload of a chunk that was decoded: its fields, and at least one byte. */
+void aero_frame_chunk(struct aero_slice payload, uint64_t *out_first, uint64_t *out_second,
+                      struct aero_slice *out_bytes);
 
 #endif

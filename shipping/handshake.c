@@ -177,10 +177,11 @@ static bool decide_empty(const struct aero_handshake_input *input,
 
 /* ---- Rows 8 to 13: the lists of incarnations ---- */
 
+/* Of two with one nonce: whether all that belongs to it agrees (decision 6). */
 static bool same_incarnation(const struct aero_incarnation *a, const struct aero_incarnation *b)
 {
-    return aero_id_equal(a->nonce, b->nonce) && a->epoch.value == b->epoch.value &&
-           aero_id_equal(a->node_id, b->node_id) && aero_position_equal(a->start, b->start);
+    return a->epoch.value == b->epoch.value && aero_id_equal(a->node_id, b->node_id) &&
+           aero_position_equal(a->start, b->start);
 }
 
 static bool compare_histories(const struct aero_handshake_input *input, struct comparison *out)
@@ -450,8 +451,10 @@ static struct aero_wal_place end_of(const struct aero_handshake_input *input,
 static bool decide_snapshot(const struct aero_handshake_input *input,
                             struct aero_handshake_verdict *out)
 {
-    return offer_snapshot(input, 20, "the WAL that the replica needs is no longer here", out) ||
-           offer_nothing(input, 21, out);
+    if (offer_snapshot(input, 20, "the WAL that the replica needs is no longer here", out)) {
+        return true;
+    }
+    return offer_nothing(input, 21, out);
 }
 
 /* The state is a loaded snapshot: the replica's WAL begins at the segment that holds end + 1
@@ -558,10 +561,12 @@ void aero_handshake_decide(const struct aero_handshake_input *input,
 {
     AERO_ASSERT(input->self->history->incarnation_count > 0);
     *out_verdict = (struct aero_handshake_verdict){.needs_probe = false};
-    bool decided = decide_identity(input, out_verdict) || decide_empty(input, out_verdict) ||
-                   decide_branches(input, out_verdict) || decide_proof(input, out_verdict) ||
-                   decide_place(input, out_verdict);
-    AERO_ASSERT(decided);
+    if (decide_identity(input, out_verdict) || decide_empty(input, out_verdict) ||
+        decide_branches(input, out_verdict) || decide_proof(input, out_verdict)) {
+        return;
+    }
+    bool decided = decide_place(input, out_verdict);
+    AERO_ASSERT(decided); /* the last rows take whatever is left */
 }
 
 bool aero_handshake_loss_proven(const struct aero_shipping_source *self,

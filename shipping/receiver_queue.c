@@ -35,7 +35,8 @@ void aero_receiver_push(struct aero_receiver *receiver, const struct aero_receiv
     size_t count = item_count(receiver);
     if (count > receiver->item_at && item->kind == AERO_RECEIVER_RECORDS) {
         struct aero_receiver_item *last = item_of(receiver, count - 1);
-        if (last->kind == AERO_RECEIVER_RECORDS && last->at + last->length == at) {
+        if (last->kind == AERO_RECEIVER_RECORDS) {
+            AERO_ASSERT(last->at + last->length == at);
             last->length += bytes.length;
             last->record_count += item->record_count;
             last->end = item->end;

@@ -207,12 +207,13 @@ static bool complete_partial(struct aero_receiver *receiver, struct aero_slice *
     struct aero_wal_place before = receiver->log.end;
     size_t needed = AERO_RECORD_HEADER_BYTES;
     for (;;) {
-        struct aero_record_header record;
-        if (partial->length >= AERO_RECORD_HEADER_BYTES &&
-            aero_is_ok(aero_record_decode(aero_buffer_slice(partial), &record))) {
+        if (partial->length >= AERO_RECORD_HEADER_BYTES) {
+            struct aero_record_header record; /* was sound: else nothing would wait for its rest */
+            AERO_ASSERT(aero_is_ok(aero_record_decode(aero_buffer_slice(partial), &record)));
             needed = aero_record_bytes(record.payload_length);
         }
-        size_t missing = needed > partial->length ? needed - partial->length : 0;
+        AERO_ASSERT(needed > partial->length);
+        size_t missing = needed - partial->length;
         size_t count = missing < rest->length ? missing : rest->length;
         aero_buffer_append(partial, rest->data, count);
         *rest = aero_slice_of(rest->data + count, rest->length - count);
@@ -242,10 +243,7 @@ void aero_receiver_take_chunk(struct aero_receiver *receiver, struct aero_slice 
     uint64_t sequence;
     uint64_t offset;
     struct aero_slice rest;
-    if (!aero_is_ok(aero_frame_chunk(payload, &sequence, &offset, &rest))) {
-        aero_receiver_fault(receiver, "a chunk without bytes");
-        return;
-    }
+    aero_frame_chunk(payload, &sequence, &offset, &rest);
     receiver->arrived_bytes += rest.length;
     receiver->received_bytes += rest.length;
     if (receiver->arrived_bytes > receiver->granted_bytes) {
@@ -293,8 +291,9 @@ void aero_receiver_take_snapshot_chunk(struct aero_receiver *receiver, struct ae
     uint64_t reserved;
     struct aero_slice bytes;
     uint64_t size_bytes = receiver->verdict.as.verdict.snapshot.size_bytes;
-    if (!aero_is_ok(aero_frame_chunk(payload, &offset, &reserved, &bytes)) || reserved != 0 ||
-        offset != receiver->snapshot_offset || bytes.length > size_bytes - offset) {
+    aero_frame_chunk(payload, &offset, &reserved, &bytes);
+    if (reserved != 0 || offset != receiver->snapshot_offset ||
+        bytes.length > size_bytes - offset) {
         aero_receiver_fault(receiver, "a piece of the snapshot that was not due");
         return;
     }

@@ -102,25 +102,23 @@ static bool may_ship(const struct aero_sender *sender, uint64_t sequence)
     return is_established(sender, tail ? sequence : sequence + 1);
 }
 
-/* Where the cursor's segment ends for good, or for now; never past what is durable. */
+/* Where the cursor's segment ends for good, or for now; never past what is durable. Of one that was truncated meanwhile
+ * nothing is known, and plan_wal ends the link. */
 static uint64_t end_offset(const struct aero_sender *sender)
 {
     if (sender->durable.sequence == sender->cursor.sequence) {
         return sender->durable.offset;
     }
     const struct aero_wal_file *successor = find_file(sender, sender->cursor.sequence + 1);
-    return successor != NULL ? successor->header.prev_end_offset : sender->cursor.offset;
+    return successor != NULL ? successor->header.prev_end_offset : UINT64_MAX;
 }
 
 static void move_to_successor(struct aero_sender *sender)
 {
-    const struct aero_wal_file *successor = find_file(sender, sender->cursor.sequence + 1);
-    if (successor == NULL || !is_established(sender, sender->cursor.sequence + 1)) {
-        return;
-    }
     sender->cursor.sequence++;
     sender->cursor.offset = 0;
     sender->cursor.sealed = false;
+    AERO_ASSERT(is_established(sender, sender->cursor.sequence));
 }
 
 static void plan_wal(struct aero_sender *sender)
@@ -171,10 +169,13 @@ static void take_header(struct aero_sender *sender, aero_status status, struct a
 {
     const struct aero_wal_file *file = find_file(sender, sender->cursor.sequence);
     struct aero_segment_header header;
+    if (file == NULL) {
+        return; /* truncated meanwhile: plan_wal says so */
+    }
     if (aero_is_ok(status)) {
         status = aero_segment_header_decode(raw, &header);
     }
-    if (aero_is_ok(status) && (file == NULL || header.sequence != file->header.sequence ||
+    if (aero_is_ok(status) && (header.sequence != file->header.sequence ||
                                !aero_id_equal(header.nonce, file->header.nonce))) {
         status = aero_error(AERO_MISMATCH);
     }
@@ -235,12 +236,15 @@ static void take_footer(struct aero_sender *sender, aero_status status, struct a
     const struct aero_sender_cursor *cursor = &sender->cursor;
     const struct aero_wal_file *file = find_file(sender, cursor->sequence);
     struct aero_segment_footer footer;
+    if (file == NULL) {
+        return; /* truncated meanwhile: plan_wal says so */
+    }
     bool reads = aero_is_ok(status) && aero_is_ok(aero_segment_footer_decode(raw, &footer));
     bool belongs = reads && footer.sequence == cursor->sequence &&
                    footer.end_offset == cursor->offset &&
                    aero_position_equal(footer.end, cursor->position) &&
                    footer.segment_nonce == cursor->nonce64;
-    if (!belongs && (!aero_is_ok(status) || reads || (file != NULL && file->sealed))) {
+    if (!belongs && (!aero_is_ok(status) || reads || file->sealed)) {
         report_damage(sender, aero_is_ok(status) ? aero_error(AERO_CORRUPT) : status,
                       cursor->offset);
         return;
@@ -336,7 +340,7 @@ static void ship_ready(struct aero_sender *sender)
 void aero_sender_advance(struct aero_sender *sender)
 {
     bool ships = sender->state == AERO_SENDER_RESUMING || sender->state == AERO_SENDER_SNAPSHOT;
-    if (!ships || sender->purpose != AERO_READ_NONE || sender->read_is_out) {
+    if (!ships || sender->purpose != AERO_READ_NONE) {
         return;
     }
     ship_ready(sender);

@@ -86,6 +86,11 @@ void aero_sender_say_fenced(struct aero_sender *sender)
     }
 }
 
+static bool takes_authority(enum aero_handshake_kind kind)
+{
+    return kind == AERO_HANDSHAKE_SUPERSEDED || kind == AERO_HANDSHAKE_EPOCH_CLASH;
+}
+
 static void doubt_authority(struct aero_sender *sender, enum aero_sender_event_kind kind)
 {
     struct aero_sender_event *event = aero_sender_raise(sender, kind);
@@ -98,15 +103,16 @@ static void act_on_verdict(struct aero_sender *sender)
 {
     struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_VERDICT);
     snprintf(event->text, sizeof event->text, "%s", sender->verdict.text);
-    if (sender->verdict.kind == AERO_HANDSHAKE_SUPERSEDED ||
-        sender->verdict.kind == AERO_HANDSHAKE_EPOCH_CLASH) {
-        doubt_authority(sender, sender->verdict.kind == AERO_HANDSHAKE_SUPERSEDED
-                                    ? AERO_SENDER_SUPERSEDED
-                                    : AERO_SENDER_EPOCH_CLASH);
-        return;
+    if (!takes_authority(sender->verdict.kind)) {
+        say_verdict(sender);
     }
-    say_verdict(sender);
     switch (sender->verdict.kind) {
+    case AERO_HANDSHAKE_SUPERSEDED:
+        doubt_authority(sender, AERO_SENDER_SUPERSEDED);
+        return;
+    case AERO_HANDSHAKE_EPOCH_CLASH:
+        doubt_authority(sender, AERO_SENDER_EPOCH_CLASH);
+        return;
     case AERO_HANDSHAKE_RESUME:
         report_regression(sender);
         aero_sender_begin_resume(sender);
@@ -131,8 +137,6 @@ static void act_on_verdict(struct aero_sender *sender)
             report_damage_at_probe(sender);
         }
         break;
-    case AERO_HANDSHAKE_SUPERSEDED:
-    case AERO_HANDSHAKE_EPOCH_CLASH:
     case AERO_HANDSHAKE_DIVERGED:
     case AERO_HANDSHAKE_UNPROVABLE:
     case AERO_HANDSHAKE_WRONG_CLUSTER:

@@ -47,8 +47,7 @@ MUTANTS = [
         ("decision 14",),
         "shipping/sender_ship.c",
         before=(
-            "    if (aero_is_ok(status) && (file == NULL || header.sequence != "
-            "file->header.sequence ||\n"
+            "    if (aero_is_ok(status) && (header.sequence != file->header.sequence ||\n"
             "                               !aero_id_equal(header.nonce, file->header.nonce))) {"),
         after="    if (false) {",
         judges=("sim", "unit shipping.link", "unit primary.shipment")),

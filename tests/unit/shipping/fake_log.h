@@ -270,4 +270,30 @@ static inline aero_status fake_log_read(const struct fake_log *log, const char *
     return aero_ok();
 }
 
+/* Segment 1 sealed, 2 cut, 3 open after a restart: 14 records of several sizes. */
+static inline void fake_log_grow(struct fake_log *log)
+{
+    fake_log_start(log, 100, 1);
+    fake_log_begin(log, 201);
+    fake_log_append_many(log, 5, 100);
+    fake_log_seal(log);
+    fake_log_begin(log, 202);
+    fake_log_append_many(log, 4, 40);
+    fake_log_start(log, 101, 1);
+    fake_log_begin(log, 203);
+    fake_log_append_many(log, 5, 9);
+}
+
+/* Truncation: the oldest `count` files are gone. */
+static inline void fake_log_truncate(struct fake_log *log, size_t count)
+{
+    for (size_t i = 0; i + count < log->file_count; i++) {
+        struct aero_buffer gone = log->bytes[i];
+        log->files[i] = log->files[i + count];
+        log->bytes[i] = log->bytes[i + count];
+        log->bytes[i + count] = gone;
+    }
+    log->file_count -= count;
+}
+
 #endif

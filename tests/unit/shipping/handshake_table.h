@@ -27,24 +27,11 @@ struct table {
     uint64_t my_epoch; /* 0: that of the newest incarnation */
 };
 
-static inline void grow_primary(struct fake_log *log)
-{
-    fake_log_start(log, 100, 1);
-    fake_log_begin(log, 201);
-    fake_log_append_many(log, 5, 100);
-    fake_log_seal(log);
-    fake_log_begin(log, 202);
-    fake_log_append_many(log, 4, 40);
-    fake_log_start(log, 101, 1);
-    fake_log_begin(log, 203);
-    fake_log_append_many(log, 5, 9);
-}
-
 static inline struct table *table_new(void)
 {
     struct table *t = aero_calloc(1, sizeof *t);
     fake_log_init(&t->primary, 10, "p");
-    grow_primary(&t->primary);
+    fake_log_grow(&t->primary);
     fake_log_copy(&t->replica, &t->primary, 11, "r");
     return t;
 }
@@ -124,18 +111,6 @@ static inline void add_snapshot(struct fake_log *log, unsigned id, uint64_t lsn)
                                                                          .position = place.position,
                                                                          .sequence = place.sequence,
                                                                          .size_bytes = 1000};
-}
-
-/* Truncation: the oldest `count` files are gone. */
-static inline void truncate_files(struct fake_log *log, size_t count)
-{
-    for (size_t i = 0; i + count < log->file_count; i++) {
-        struct aero_buffer gone = log->bytes[i];
-        log->files[i] = log->files[i + count];
-        log->bytes[i] = log->bytes[i + count];
-        log->bytes[i + count] = gone;
-    }
-    log->file_count -= count;
 }
 
 static inline void empty_replica(struct table *t)

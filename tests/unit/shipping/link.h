@@ -362,4 +362,42 @@ static inline void link_assert_equal(const struct link *link)
     }
 }
 
+/* One message from the replica. */
+static inline void link_hear(struct link *link, const struct aero_message *message)
+{
+    struct aero_buffer frames = {0};
+    aero_message_append(&frames, message);
+    aero_sender_on_bytes(link->sender, aero_buffer_slice(&frames), link->now);
+    link_take_events(link);
+    aero_buffer_deinit(&frames);
+}
+
+/* One message from the primary. */
+static inline void link_tell(struct link *link, const struct aero_message *message)
+{
+    struct aero_buffer frames = {0};
+    aero_message_append(&frames, message);
+    aero_receiver_on_bytes(link->receiver, aero_buffer_slice(&frames), link->now);
+    link_take_actions(link);
+    aero_buffer_deinit(&frames);
+}
+
+/* A primary that has a snapshot of its state at `lsn`. */
+static inline struct link *link_with_snapshot(uint64_t lsn, size_t size)
+{
+    struct link *link = link_new();
+    fake_log_grow(&link->primary);
+    struct aero_wal_place place = fake_log_place(&link->primary, lsn);
+    link->primary.snapshots[0] = (struct aero_snapshot_entry){.id = fake_id(300),
+                                                              .position = place.position,
+                                                              .sequence = place.sequence,
+                                                              .size_bytes = size};
+    link->primary.snapshot_count = 1;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t byte = (uint8_t)(i * 31 + i / 251);
+        aero_buffer_append(&link->primary.snapshot_bytes, &byte, 1);
+    }
+    return link;
+}
+
 #endif

@@ -97,7 +97,7 @@ static void test_empty_replica_without_any_source_waits(void **state)
 {
     struct table *t = *state = table_new();
     empty_replica(t);
-    truncate_files(&t->primary, 1);
+    fake_log_truncate(&t->primary, 1);
     assert_verdict(t, 7, AERO_HANDSHAKE_UNAVAILABLE);
     add_snapshot(&t->primary, 300, 12);
     t->must_not_seed = true; /* its own audit fails (decision 20) */
@@ -210,7 +210,7 @@ static void test_my_own_suffix_that_i_lack_means_that_i_lost_it(void **state)
     struct table *t = *state = table_new();
     struct fake_log damaged;
     fake_log_init(&damaged, 10, "p");
-    grow_primary(&damaged);
+    fake_log_grow(&damaged);
     damaged.end = fake_log_place(&damaged, 11);
     damaged.files[2].end_offset = damaged.end.offset;
     damaged.files[2].end = damaged.end.position;
@@ -295,7 +295,7 @@ static void test_need_for_a_snapshot_does_not_mask_divergence(void **state)
     fake_log_append_many(&t->replica, 1, 50);
     t->my_epoch = 2;
     add_snapshot(&t->primary, 300, 12);
-    truncate_files(&t->primary, 2);
+    fake_log_truncate(&t->primary, 2);
     t->hello = fake_log_hello(&t->replica, t->replica.end, &t->hello_history);
     assert_verdict(t, 13, AERO_HANDSHAKE_DIVERGED);
     assert_int_equal(t->verdict.fork.lsn.value, 7);
@@ -394,7 +394,7 @@ static void test_end_of_a_sealed_segment_resumes_with_or_without_its_footer(void
 static void test_end_of_a_truncated_segment_resumes_at_the_next(void **state)
 {
     struct table *t = *state = table_new();
-    truncate_files(&t->primary, 1);
+    fake_log_truncate(&t->primary, 1);
     struct aero_wal_place end = {.sequence = 1,
                                  .offset = t->replica.files[0].end_offset,
                                  .position = t->replica.files[0].end};
@@ -433,7 +433,7 @@ static void test_of_two_snapshots_at_one_position_the_newer_one_names_the_segmen
     t->primary.snapshots[0].sequence = 2;
     t->primary.snapshots[0].damaged = true;
     t->primary.snapshots[1].sequence = 3;
-    truncate_files(&t->primary, 2);
+    fake_log_truncate(&t->primary, 2);
     say_hello(t, 9);
     t->hello.end_sequence = 0;
     t->hello.end_offset = 0;
@@ -485,7 +485,7 @@ static void test_truncated_position_that_is_proven_gets_a_snapshot(void **state)
     struct table *t = *state = table_new();
     say_hello(t, 7);
     add_snapshot(&t->primary, 300, 12);
-    truncate_files(&t->primary, 2);
+    fake_log_truncate(&t->primary, 2);
     assert_verdict(t, 20, AERO_HANDSHAKE_NEED_SNAPSHOT);
     t->primary.snapshots[0].damaged = true;
     assert_verdict(t, 21, AERO_HANDSHAKE_UNAVAILABLE);

@@ -12,19 +12,6 @@ struct traffic {
     size_t count;
 };
 
-static void grow(struct fake_log *log)
-{
-    fake_log_start(log, 100, 1);
-    fake_log_begin(log, 201);
-    fake_log_append_many(log, 5, 100);
-    fake_log_seal(log);
-    fake_log_begin(log, 202);
-    fake_log_append_many(log, 4, 40);
-    fake_log_start(log, 101, 1);
-    fake_log_begin(log, 203);
-    fake_log_append_many(log, 5, 9);
-}
-
 static void cut_frames(struct traffic *traffic)
 {
     size_t at = 0;
@@ -45,7 +32,7 @@ static void cut_frames(struct traffic *traffic)
 static void record_traffic(struct traffic *down, struct traffic *up)
 {
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     link_connect(link);
     bool moves = true;
     while (moves) {
@@ -136,7 +123,7 @@ static void test_lying_primary_gets_nothing_wrong_into_a_replica(void **state)
     unsigned ended[LINK_KINDS] = {0};
     for (uint64_t seed = 1; seed <= 3000; seed++) {
         struct link *link = link_new();
-        grow(&link->primary);
+        fake_log_grow(&link->primary);
         struct aero_prng prng;
         aero_prng_init(&prng, seed);
         struct aero_buffer lies = lie(&down, &up, &prng);
@@ -176,7 +163,7 @@ static void test_lying_replica_does_no_harm_to_a_primary(void **state)
     unsigned closed = 0;
     for (uint64_t seed = 1; seed <= 3000; seed++) {
         struct link *link = link_new();
-        grow(&link->primary);
+        fake_log_grow(&link->primary);
         link_publish(link);
         struct aero_sender_options options = {.tail_streaming = true};
         link_make_sender(link, &options, 0);
@@ -205,15 +192,6 @@ static void test_lying_replica_does_no_harm_to_a_primary(void **state)
     traffic_deinit(&up);
 }
 
-static void hear(struct link *link, const struct aero_message *message)
-{
-    struct aero_buffer frames = {0};
-    aero_message_append(&frames, message);
-    aero_sender_on_bytes(link->sender, aero_buffer_slice(&frames), link->now);
-    link_take_events(link);
-    aero_buffer_deinit(&frames);
-}
-
 /* A certificate alone obliges a primary to nothing: before its Hello a peer may only leave. */
 static void test_nothing_but_a_hello_is_heard_before_the_hello(void **state)
 {
@@ -223,9 +201,9 @@ static void test_nothing_but_a_hello_is_heard_before_the_hello(void **state)
                                                  AERO_FRAME_DIGEST_MISMATCH, AERO_FRAME_BYE};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct link *link = link_new();
-        grow(&link->primary);
+        fake_log_grow(&link->primary);
         link_connect(link);
-        hear(link, &(struct aero_message){.type = types[i]});
+        link_hear(link, &(struct aero_message){.type = types[i]});
         assert_int_equal(link->events[AERO_SENDER_CLOSED], 1);
         assert_int_equal(link->events[AERO_SENDER_DIGEST_MISMATCH], 0);
         link_free(link);
@@ -237,7 +215,7 @@ static void test_hello_has_to_be_whole_within_the_timeout(void **state)
 {
     (void)state;
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     link_connect(link);
     struct aero_slice hello = aero_receiver_output(link->receiver);
     for (size_t i = 0; i < 10; i++) {
@@ -257,12 +235,12 @@ static void test_digest_mismatch_counts_once_and_only_of_what_was_sent(void **st
     const uint64_t lsns[] = {0, 14, 15};
     for (size_t i = 0; i < sizeof lsns / sizeof lsns[0]; i++) {
         struct link *link = link_new();
-        grow(&link->primary);
+        fake_log_grow(&link->primary);
         link_connect(link);
         link_run(link);
         struct aero_message message = {.type = AERO_FRAME_DIGEST_MISMATCH};
         message.as.digest_mismatch.lsn = aero_lsn_of(lsns[i]);
-        hear(link, &message);
+        link_hear(link, &message);
         assert_int_equal(link->events[AERO_SENDER_DIGEST_MISMATCH], lsns[i] == 14 ? 1 : 0);
         assert_int_equal(link->events[AERO_SENDER_CLOSED], 1);
         link_free(link);
@@ -274,7 +252,7 @@ static void test_flood_of_messages_ends_the_link(void **state)
 {
     (void)state;
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     link_connect(link);
     link_run(link);
     struct aero_buffer flood = {0};
@@ -296,7 +274,7 @@ static void test_flood_of_histories_ends_the_link(void **state)
 {
     (void)state;
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     link_connect(link);
     link_run(link);
     struct aero_buffer flood = {0};
@@ -324,7 +302,7 @@ static void test_more_than_was_granted_is_a_fault(void **state)
     struct traffic up = {.count = 0};
     record_traffic(&down, &up);
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     struct aero_receiver_options options = {.window_bytes = 600};
     aero_receiver_free(link->receiver);
     link->receiver = aero_receiver_new(&options);
@@ -345,7 +323,7 @@ static void test_more_than_was_granted_is_a_fault(void **state)
 static struct link *streaming(void)
 {
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     link_connect(link);
     link_run(link);
     return link;

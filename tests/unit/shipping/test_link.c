@@ -3,24 +3,10 @@
  * bytes are cut. */
 #include "tests/unit/shipping/link.h"
 
-/* Segment 1 sealed, 2 cut, 3 open after a restart: 14 records of several sizes. */
-static void grow(struct fake_log *log)
-{
-    fake_log_start(log, 100, 1);
-    fake_log_begin(log, 201);
-    fake_log_append_many(log, 5, 100);
-    fake_log_seal(log);
-    fake_log_begin(log, 202);
-    fake_log_append_many(log, 4, 40);
-    fake_log_start(log, 101, 1);
-    fake_log_begin(log, 203);
-    fake_log_append_many(log, 5, 9);
-}
-
 static struct link *connected(void)
 {
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     link_connect(link);
     return link;
 }
@@ -51,7 +37,7 @@ static void test_bytes_split_anywhere_arrive_the_same(void **state)
             aero_prng_init(&link->prng, piece);
             link->piece_bytes = piece;
             link->pieces_random = random != 0;
-            grow(&link->primary);
+            fake_log_grow(&link->primary);
             link_connect(link);
             link_run(link);
             link_assert_equal(link);
@@ -71,7 +57,7 @@ static void test_connection_cut_anywhere_resumes_to_the_same_bytes(void **state)
     link_free(whole);
     for (uint64_t cut = 1; cut<total; cut += cut> 700 && cut < 4600 ? 97 : 3) {
         struct link *link = link_new();
-        grow(&link->primary);
+        fake_log_grow(&link->primary);
         link->cut_after = cut;
         link_connect(link);
         link_run(link);
@@ -99,7 +85,7 @@ static void test_any_flipped_bit_is_caught_and_nothing_wrong_is_taken(void **sta
     link_free(whole);
     for (uint64_t bit = 0; bit < total * 8; bit += 37) {
         struct link *link = link_new();
-        grow(&link->primary);
+        fake_log_grow(&link->primary);
         link->flip_bit = bit;
         link_connect(link);
         link_run(link);
@@ -134,7 +120,7 @@ static void test_nothing_behind_the_durable_place_is_shipped(void **state)
 {
     (void)state;
     struct link *link = link_new();
-    grow(&link->primary);
+    fake_log_grow(&link->primary);
     struct aero_wal_place all = link->primary.end;
     link->primary.end = fake_log_place(&link->primary, 12);
     link_connect(link);
@@ -173,7 +159,7 @@ static void test_without_tail_streaming_only_complete_segments_are_shipped(void 
     (void)state;
     for (unsigned side = 0; side < 2; side++) {
         struct link *link = link_new();
-        grow(&link->primary);
+        fake_log_grow(&link->primary);
         link_publish(link);
         struct aero_sender_options options = {.tail_streaming = side != 0};
         link_make_sender(link, &options, 0);
@@ -278,7 +264,7 @@ static void test_record_larger_than_the_window_becomes_whole(void **state)
     fake_log_start(&link->primary, 100, 1);
     fake_log_begin(&link->primary, 201);
     fake_log_append(&link->primary, 10, 1);
-    fake_log_append(&link->primary, (size_t)3 << 20, 2);
+    fake_log_append(&link->primary, (size_t)6 << 20, 2);
     fake_log_append(&link->primary, 10, 3);
     link_connect(link);
     link_run(link);
@@ -327,23 +313,6 @@ static void test_gulp_is_taken_as_one_action_and_acknowledged_once(void **state)
 
 /* ---- Snapshots ---- */
 
-static struct link *with_snapshot(uint64_t lsn, size_t size)
-{
-    struct link *link = link_new();
-    grow(&link->primary);
-    struct aero_wal_place place = fake_log_place(&link->primary, lsn);
-    link->primary.snapshots[0] = (struct aero_snapshot_entry){.id = fake_id(300),
-                                                              .position = place.position,
-                                                              .sequence = place.sequence,
-                                                              .size_bytes = size};
-    link->primary.snapshot_count = 1;
-    for (size_t i = 0; i < size; i++) {
-        uint8_t byte = (uint8_t)(i * 31 + i / 251);
-        aero_buffer_append(&link->primary.snapshot_bytes, &byte, 1);
-    }
-    return link;
-}
-
 static void assert_snapshot_arrived(const struct link *link)
 {
     assert_int_equal(link->snapshot.length, link->primary.snapshot_bytes.length);
@@ -354,7 +323,7 @@ static void assert_snapshot_arrived(const struct link *link)
 static void test_snapshot_then_wal_on_one_connection(void **state)
 {
     (void)state;
-    struct link *link = with_snapshot(12, 3000000);
+    struct link *link = link_with_snapshot(12, 3000000);
     link_connect(link);
     link_run(link);
     assert_int_equal(link->verdict, AERO_HANDSHAKE_NEED_SNAPSHOT);
@@ -379,7 +348,7 @@ static void test_snapshot_then_wal_on_one_connection(void **state)
 static void test_broken_snapshot_transfer_goes_on_where_it_was_verified(void **state)
 {
     (void)state;
-    struct link *link = with_snapshot(12, 3000000);
+    struct link *link = link_with_snapshot(12, 3000000);
     link->cut_after = 1500000;
     link_connect(link);
     link_run(link);
@@ -405,7 +374,7 @@ static void test_broken_snapshot_transfer_goes_on_where_it_was_verified(void **s
 static void test_wal_that_leads_to_another_state_than_the_snapshot_halts(void **state)
 {
     (void)state;
-    struct link *link = with_snapshot(12, 1000);
+    struct link *link = link_with_snapshot(12, 1000);
     link_connect(link);
     link_run(link);
     aero_history_copy(&link->history, &link->primary.history);
@@ -445,12 +414,12 @@ static void test_any_damaged_byte_of_the_primary_is_not_shipped(void **state)
     (void)state;
     for (size_t segment = 0; segment < 3; segment++) {
         struct link *probe = link_new();
-        grow(&probe->primary);
+        fake_log_grow(&probe->primary);
         size_t length = probe->primary.bytes[segment].length;
         link_free(probe);
         for (size_t at = 0; at < length; at += at < 4096 && at > 130 ? 131 : 1) {
             struct link *link = link_new();
-            grow(&link->primary);
+            fake_log_grow(&link->primary);
             struct link *sound = connected();
             link->primary.bytes[segment].data[at] ^= 0x20;
             link_connect(link);
