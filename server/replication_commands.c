@@ -91,7 +91,10 @@ void aero_command_waitaof(struct aero_call *call)
     int64_t local;
     int64_t replicas;
     struct aero_block block = {.kind = AERO_BLOCK_WAITAOF, .lsn = call->session->last_commit};
-    if (!aero_parse_i64(call->arguments[1], &local) || local < 0 || local > 1) {
+    if (!aero_call_i64(call, 1, &local)) {
+        return;
+    }
+    if (local < 0 || local > 1) {
         aero_call_error(call, "ERR value is out of range, must be between 0 and 1");
         return;
     }

@@ -123,6 +123,7 @@ static void test_wait_arguments_and_roles(void **state)
     conversation_ask(&talk, a, "WAIT x 0", "-ERR value is not an integer or out of range");
     conversation_ask(&talk, a, "WAIT 1 x", "-ERR timeout is not an integer or out of range");
     conversation_ask(&talk, a, "WAIT 1 -1", "-ERR timeout is negative");
+    conversation_ask(&talk, a, "WAITAOF x 0 0", "-ERR value is not an integer or out of range");
     conversation_ask(&talk, a, "WAITAOF 2 0 0",
                      "-ERR value is out of range, must be between 0 and 1");
     conversation_ask(&talk, a, "WAITAOF 1 -1 0", "-ERR value is out of range, must be positive");
