@@ -78,7 +78,8 @@ MUTANTS = [
         ("decision 13",),
         "engine/manifest.c",
         before="(found->slot_valid[1] && found->generation[1] > found->generation[0]);",
-        after="(found->slot_valid[1] && found->generation[1] < found->generation[0]);"),
+        after="(found->slot_valid[1] && found->generation[1] < found->generation[0]);",
+        judges=("unit engine.manifest",)),
     Mutant(
         "checkpoint/slots-without-sync-between",
         "a start writes both slots before it syncs one",

@@ -217,6 +217,33 @@ static void test_read_with_one_bad_slot_uses_the_other_and_says_so(void **state)
     }
 }
 
+/* Decision 13: the newer slot counts, whichever it is; the other was not written, or its write never reached the disk. */
+static void test_read_takes_the_newer_of_two_whole_slots(void **state)
+{
+    (void)state;
+    for (unsigned old = 0; old < 2; old++) {
+        struct power_disk *power = power_disk_new();
+        struct aero_disk disk = power_disk_port(power);
+        struct aero_manifest manifest = sample();
+        struct aero_manifest read;
+        struct aero_manifest_found found;
+        struct aero_buffer before = {0};
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        aero_manifest_encode(&manifest, AERO_MANIFEST_FIRST, &before);
+        manifest.epoch.value = 4;
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        memcpy(power_bytes(power, "manifest")->data + old * POWER_FOLDED_SLOT, before.data,
+               before.length);
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+        assert_true(found.slot_valid[old] && found.generation[old] < found.generation[1 - old]);
+        assert_same(&manifest, &read);
+        aero_buffer_deinit(&before);
+        aero_manifest_deinit(&read);
+        aero_manifest_deinit(&manifest);
+        power_disk_free(power);
+    }
+}
+
 static void test_read_of_an_empty_file_finds_nothing(void **state)
 {
     (void)state;
@@ -407,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_write_then_read_gives_the_newest),
         cmocka_unit_test(test_read_takes_a_manifest_of_many_incarnations),
         cmocka_unit_test(test_read_with_one_bad_slot_uses_the_other_and_says_so),
+        cmocka_unit_test(test_read_takes_the_newer_of_two_whole_slots),
         cmocka_unit_test(test_read_of_an_empty_file_finds_nothing),
         cmocka_unit_test(test_a_count_of_lost_records_has_a_version_of_its_own),
         cmocka_unit_test(test_read_refuses_a_version_to_come),
