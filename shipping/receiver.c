@@ -87,7 +87,6 @@ static void forget_connection(struct aero_receiver *receiver)
 {
     aero_frame_reader_reset(&receiver->frames);
     aero_outbox_clear(&receiver->out);
-    aero_buffer_clear(&receiver->partial);
     aero_message_deinit(&receiver->verdict);
     receiver->verdict = (struct aero_message){0};
     receiver->arrived_bytes = 0;

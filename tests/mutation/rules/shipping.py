@@ -87,7 +87,7 @@ MUTANTS = [
             "log->end.offset &&\n"
             "                   aero_position_equal(footer.end, log->end.position) &&"),
         after="                   footer.sequence == log->end.sequence &&",
-        judges=("sim", "unit shipping.liar", "unit shipping.link")),
+        judges=("unit shipping.receiver_data",)),
     Mutant(
         "shipping/unknown-incarnation-taken",
         "a replica takes a segment of an incarnation that nobody told of",
@@ -100,14 +100,11 @@ MUTANTS = [
         "shipping/beginning-kept-over-connections",
         "the beginning of a record outlives its connection",
         ("decision 18", "FM-11.2"),
-        "shipping/receiver.c",
+        "shipping/receiver_queue.c",
         before=(
-            "    aero_outbox_clear(&receiver->out);\n"
-            "    aero_buffer_clear(&receiver->partial);\n"
-            "    aero_message_deinit(&receiver->verdict);"),
-        after=(
-            "    aero_outbox_clear(&receiver->out);\n"
-            "    aero_message_deinit(&receiver->verdict);"),
+            "    vsnprintf(receiver->text, sizeof receiver->text, format, arguments);\n"
+            "    aero_buffer_clear(&receiver->partial);\n"),
+        after="    vsnprintf(receiver->text, sizeof receiver->text, format, arguments);\n",
         judges=("sim", "unit shipping.link", "unit shipping.liar")),
     Mutant(
         "shipping/older-epoch-followed",

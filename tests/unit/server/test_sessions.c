@@ -329,6 +329,23 @@ static void test_reply_above_the_output_limit_closes(void **state)
     assert_int_equal(talk.node.evaluated, 1);
 }
 
+/* None of them is large: only together they are more than the server keeps for a client that does not read. */
+static void test_replies_that_nobody_reads_close_at_the_output_limit(void **state)
+{
+    (void)state;
+    talk.options.output_bytes_max = 200;
+    conversation_restart(&talk);
+    struct aero_session *reads = conversation_open(&talk);
+    struct aero_session *silent = conversation_open(&talk);
+    for (unsigned i = 0; i < 40; i++) {
+        conversation_ask(&talk, reads, "PING", "+PONG");
+        conversation_send(silent, "PING");
+    }
+    assert_false(aero_session_should_close(reads));
+    assert_true(aero_session_should_close(silent));
+    assert_string_equal(aero_session_close_reason(silent), "output buffer limit");
+}
+
 static void test_idle_session_is_closed_and_a_busy_one_is_not(void **state)
 {
     (void)state;
@@ -570,6 +587,7 @@ int main(void)
         TEST(test_end_of_input_of_a_paused_session_drops_nothing),
         TEST(test_held_replies_over_the_limit_pause),
         TEST(test_reply_above_the_output_limit_closes),
+        TEST(test_replies_that_nobody_reads_close_at_the_output_limit),
         TEST(test_idle_session_is_closed_and_a_busy_one_is_not),
         TEST(test_client_reply_off_and_skip),
         TEST(test_client_kill_and_list),
