@@ -9,6 +9,8 @@
 
 /* Actions of the steps before that go on before the next one begins. */
 #define OVERLAP_ACTIONS 2
+/* A primary without room looks for some this often, or more. */
+#define ROOM_LOOKED_FOR_NS UINT64_C(10000000000)
 /* A history that has not so many points is not finite. */
 #define POINTS_MAX 5000U
 
@@ -85,9 +87,10 @@ static void explore_ends(struct crash_explorer *explorer, struct crash_pair *pai
     }
 }
 
-/* What a death or a lack of room excused is over: the pair is whole, and takes writes again. */
+/* What a death or a lack of room excused is over: the pair is whole, and takes writes again once the log has looked for room. */
 static void expect_recovered(struct crash_pair *pair)
 {
+    pair->mono_ns += ROOM_LOOKED_FOR_NS;
     crash_pair_expect_whole(pair);
     pair->may_refuse = false;
     crash_step_run(pair, CRASH_STEP_BATCH);
