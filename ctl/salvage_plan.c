@@ -166,11 +166,13 @@ static bool take_from_replica(struct planner *planner, const struct aero_salvage
     const struct aero_incarnation *incarnation =
         aero_history_find(&planner->manifest->history, header_of(segment)->incarnation);
     if (incarnation == NULL || !aero_id_equal(incarnation->node_id, planner->manifest->node_id)) {
-        return refuse(planner,
-                      "segment %" PRIu64
-                      " of the replica was not written by this primary: these are two histories. "
-                      "'aeroctl compare' says where they part.",
-                      segment->listed.named_sequence);
+        return refuse(
+            planner,
+            "segment %" PRIu64
+            " of the replica was not written by this primary, as far as its directory "
+            "knows (is it an older copy?). Two histories, which nothing merges: what only "
+            "the replica has can only be given up, as 'aeroctl status' of the primary says.",
+            segment->listed.named_sequence);
     }
     bool shares_beginning = old != NULL && same_segment(old, segment);
     note_loss(planner, shares_beginning ? old->end : planner->end);

@@ -176,6 +176,7 @@ static void test_records_of_another_originator_are_refused(void **state)
     finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_CTL_EXIT_DIFFERENT);
     assert_non_null(strstr(bench->err, "was not written by this primary"));
+    assert_non_null(strstr(bench->err, "can only be given up"));
 }
 
 static void test_a_damaged_replica_gives_nothing(void **state)
