@@ -107,8 +107,7 @@ void aero_multi_queue(struct aero_call *call);
 /* client_command.c. False: the error is written. */
 bool aero_client_set_name(struct aero_call *call, struct aero_slice name);
 
-/* The commit of a call: nothing is begun before the first change. */
+/* The commit of a call: nothing is begun before the first change, and nothing stays of one that failed. */
 void aero_commit_finish(struct aero_call *call);
-void aero_commit_take_back(struct aero_call *call);
 
 #endif

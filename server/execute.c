@@ -343,7 +343,6 @@ static bool evaluate(struct aero_call *call, size_t begin)
     call->command->run(call);
     aero_commit_finish(call);
     if (call->outcome != AERO_CALL_FINE) {
-        aero_commit_take_back(call);
         session->output.bytes.length = begin;
         session->database = database;
         session->watch_dirty = watch_dirty; /* by what was just taken back */

@@ -379,15 +379,6 @@ bool aero_entry_is_live(const struct aero_server *server, const struct aero_entr
     return entry->deadline_ms == 0 || entry->deadline_ms > aero_expiry_clock(server);
 }
 
-void aero_commit_take_back(struct aero_call *call)
-{
-    struct aero_server *server = call->server;
-    if (server->commit_open) {
-        ops_of(server)->abort(server->node.self);
-        server->commit_open = false;
-    }
-}
-
 void aero_commit_finish(struct aero_call *call)
 {
     struct aero_server *server = call->server;
@@ -399,12 +390,12 @@ void aero_commit_finish(struct aero_call *call)
         !ops_of(server)->has_room(server->node.self, pending)) {
         call->outcome = AERO_CALL_NO_ROOM;
     }
+    server->commit_open = false;
     if (call->outcome != AERO_CALL_FINE) {
-        aero_commit_take_back(call);
+        ops_of(server)->abort(server->node.self);
         return;
     }
     aero_lsn lsn = ops_of(server)->commit(server->node.self);
-    server->commit_open = false;
     if (lsn.value != 0) {
         depend_on(call, lsn);
         server->stats.commits++;

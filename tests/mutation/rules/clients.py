@@ -89,7 +89,7 @@ MUTANTS = [
         after=(
             "    if (entry == NULL) {\n"
             "        return lsn.value <= visible.value ? AERO_TOKEN_REACHED : AERO_TOKEN_AHEAD;"),
-        judges=("sim", "unit server.blocking")),
+        judges=("unit server.token",)),
     Mutant(
         "clients/lost-token-reached",
         "a token of a lost write is satisfied by another one at its LSN",
@@ -97,7 +97,7 @@ MUTANTS = [
         "server/token.c",
         before="    if (ended && lsn.value > history->incarnations[index + 1].start.lsn.value) {",
         after="    if (false) {",
-        judges=("sim", "unit server.blocking")),
+        judges=("unit server.token",)),
     Mutant(
         "clients/wait-before-local-durability",
         "WAIT answers before the write is durable here",
@@ -152,8 +152,12 @@ MUTANTS = [
         "clients/transaction-not-one-commit",
         "a transaction whose effects do not fit leaves some behind",
         ("D-2", "decision 17"),
-        "server/execute.c",
-        before="        aero_commit_take_back(call);\n",
+        "server/keyspace.c",
+        before=(
+            "    if (call->outcome != AERO_CALL_FINE) {\n"
+            "        ops_of(server)->abort(server->node.self);\n"
+            "        return;\n"
+            "    }\n"),
         after="",
         judges=("unit server.transactions", "unit server.commands", "unit server.swarm")),
     Mutant(

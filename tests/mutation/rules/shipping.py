@@ -50,7 +50,7 @@ MUTANTS = [
             "    if (aero_is_ok(status) && (header.sequence != file->header.sequence ||\n"
             "                               !aero_id_equal(header.nonce, file->header.nonce))) {"),
         after="    if (false) {",
-        judges=("sim", "unit shipping.link", "unit primary.shipment")),
+        judges=("unit shipping.sender",)),
     Mutant(
         "shipping/chunk-out-of-place",
         "a replica takes bytes that it did not wait for",
@@ -68,7 +68,7 @@ MUTANTS = [
         "shipping/receiver_take.c",
         before="        header->prev_end.lsn.value != log->end.position.lsn.value) {",
         after="        false) {",
-        judges=("sim", "unit shipping.liar", "unit shipping.link")),
+        judges=("unit shipping.receiver_data",)),
     Mutant(
         "shipping/foreign-segment-taken",
         "a replica takes a segment that continues another LSN",
@@ -123,7 +123,7 @@ MUTANTS = [
             "    if (!aero_id_is_none(hello->cluster_id) &&\n"
             "        !aero_id_equal(hello->cluster_id, verdict->cluster_id)) {"),
         after="    if (false) {",
-        judges=("sim", "unit shipping.link", "unit shipping.liar")),
+        judges=("unit shipping.receiver",)),
     Mutant(
         "shipping/lost-records-are-divergence",
         "a replica that holds what its primary lost counts as diverged",
