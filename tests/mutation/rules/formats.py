@@ -94,7 +94,8 @@ MUTANTS = [
         before="        .key = key, .value = value, .summary = {1, aero_entry_hash(key, value)}};",
         after=(
             "        .key = key, .value = value, .summary = {1, aero_entry_hash(key, "
-            "aero_slice_of(NULL, 0))}};")),
+            "aero_slice_of(NULL, 0))}};"),
+        judges=("unit engine.tree",)),
     Mutant(
         "formats/overwritten-entry-still-counted",
         "an overwritten entry stays in the digest",
@@ -103,7 +104,8 @@ MUTANTS = [
         before=(
             "    add_to_path(&path, aero_summary_subtract(entry.summary, "
             "aero_page_entry_summary(leaf, index)));"),
-        after="    add_to_path(&path, (struct aero_summary){0, entry.summary.digest});"),
+        after="    add_to_path(&path, (struct aero_summary){0, entry.summary.digest});",
+        judges=("unit engine.tree",)),
     Mutant(
         "formats/deleted-entry-still-counted",
         "a deleted entry stays in the digest",
@@ -112,7 +114,8 @@ MUTANTS = [
         before="    add_to_path(&path, aero_summary_subtract((struct aero_summary){0}, gone));",
         after=(
             "    gone.digest = (struct aero_u128){0};\n"
-            "    add_to_path(&path, aero_summary_subtract((struct aero_summary){0}, gone));")),
+            "    add_to_path(&path, aero_summary_subtract((struct aero_summary){0}, gone));"),
+        judges=("unit engine.tree",)),
     Mutant(
         "formats/digest-after-its-record",
         "a digest record names the state after the commit behind it",

@@ -28,7 +28,8 @@ MUTANTS = [
         after=(
             "    if (aero_is_ok(completion->status) ||\n"
             "        group->slot.request.ops[completion->failed_op].kind == AERO_OP_SYNC) {\n"
-            "        group->state = AERO_WAL_GROUP_SYNCED;")),
+            "        group->state = AERO_WAL_GROUP_SYNCED;"),
+        judges=("unit engine.wal_writer",)),
     Mutant(
         "log/second-sync-trusted",
         "after a failed sync the sync is tried once more and believed",
@@ -102,7 +103,8 @@ MUTANTS = [
             "    log->reached = log->synced.position.lsn;\n"
             "    log->control.wanted = false;\n"
             "    log->verbatim = true;\n"
-            "}")),
+            "}"),
+        judges=("unit engine.wal_rotation",)),
     Mutant(
         "log/torn-write-reached-nothing",
         "a write that was cut short counts as one that wrote nothing",
@@ -111,14 +113,16 @@ MUTANTS = [
         before=(
             "    group->reached_disk = completion->failed_op > 0 || completion->failed_written > "
             "0;"),
-        after="    group->reached_disk = false;"),
+        after="    group->reached_disk = false;",
+        judges=("unit engine.wal_rotation",)),
     Mutant(
         "log/mark-of-what-flies",
         "a record's mark names what is not durable yet",
         ("decision 17", "decision 1"),
         "engine/wal_writer.c",
         before="        .durable_mark = log->durable.position.lsn,",
-        after="        .durable_mark = end->position.lsn,"),
+        after="        .durable_mark = end->position.lsn,",
+        judges=("unit engine.wal_writer",)),
     Mutant(
         "log/no-mark",
         "a record carries no mark of what is durable",

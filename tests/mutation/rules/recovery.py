@@ -30,7 +30,8 @@ MUTANTS = [
             "    aero_status synced = r->disk.ops->sync(r->disk.self, file);\n"
             "    r->disk.ops->close(r->disk.self, file);\n"
             "    AERO_TRY(synced);\n"
-            "    return write_proof(r, last);")),
+            "    return write_proof(r, last);"),
+        judges=("unit engine.recovery",)),
     Mutant(
         "recovery/copy-not-synced",
         "the copy that takes a segment's place is not synced",
@@ -55,7 +56,8 @@ MUTANTS = [
         before=(
             "    AERO_TRY(r->disk.ops->sync_directory(r->disk.self, \"\"));\n"
             "    AERO_TRY(set_tail_aside(r));"),
-        after="    AERO_TRY(set_tail_aside(r));"),
+        after="    AERO_TRY(set_tail_aside(r));",
+        judges=("unit engine.recovery",)),
     Mutant(
         "recovery/tail-not-set-aside",
         "bytes leave service without a copy",
@@ -161,7 +163,8 @@ MUTANTS = [
         ("decision 5", "FM-6.2"),
         "engine/recovery.c",
         before="    r->proof_read = status.code == AERO_NOT_FOUND ? aero_ok() : status;",
-        after="    r->proof_read = aero_ok();"),
+        after="    r->proof_read = aero_ok();",
+        judges=("unit engine.recovery_damage",)),
     Mutant(
         "recovery/reads-past-the-named-end",
         "a segment is read past the end that its successor names",

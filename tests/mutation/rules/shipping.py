@@ -132,7 +132,8 @@ MUTANTS = [
         before=(
             "    if ((shared_went_on || branch_at_limit) &&\n"
             "        aero_id_equal(writer->node_id, input->self->node_id)) {"),
-        after="    if (false) {"),
+        after="    if (false) {",
+        judges=("unit shipping.handshake",)),
     Mutant(
         "shipping/loss-believed-unproven",
         "a claim of lost records counts without a record",
