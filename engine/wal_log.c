@@ -519,11 +519,9 @@ void aero_wal_log_on_completion(struct aero_wal_log *log,
 
 bool aero_wal_log_is_idle(const struct aero_wal_log *log)
 {
-    if (!nothing_in_flight(log)) {
+    if (!nothing_in_flight(log)) { /* a proof that is owed is: pump asks for it at once */
         return false;
     }
-    bool proof_owed = log->proof.stale || (log->proof.sync_wanted && log->proof.unsynced);
     return log->state == AERO_WAL_LOG_CLOSED ||
-           (!proof_owed && !log->control.wanted && log->state != AERO_WAL_LOG_CUTTING &&
-            aero_wal_queue_next(&log->queue) == NULL);
+           (!log->control.wanted && aero_wal_queue_next(&log->queue) == NULL);
 }

@@ -271,8 +271,9 @@ void aero_wal_log_pump_prepare(struct aero_wal_log *log)
 {
     struct aero_wal_slot *slot = &log->prepare.slot;
     uint32_t bank = next_bank(log);
+    AERO_ASSERT(log->state != AERO_WAL_LOG_CLOSED);
     if (!log->options.switches.wal_recycle || log->prepare.blocked ||
-        log->prepare.state != AERO_WAL_PREPARE_NONE || log->state == AERO_WAL_LOG_CLOSED) {
+        log->prepare.state != AERO_WAL_PREPARE_NONE) {
         return;
     }
     aero_wal_slot_clear(slot);

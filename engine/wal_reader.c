@@ -207,10 +207,11 @@ static void scan_bytes(const struct aero_wal_reader *reader, struct aero_slice b
     }
 }
 
+/* Of bytes that are not all zero. */
 static size_t length_without_zeros(struct aero_slice bytes)
 {
     size_t length = bytes.length;
-    while (length > 0 && bytes.data[length - 1] == 0) {
+    while (bytes.data[length - 1] == 0) {
         length--;
     }
     return length;

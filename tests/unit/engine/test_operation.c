@@ -319,6 +319,114 @@ static void test_undo_forget_lets_go_of_a_removed_range(void **state)
     aero_tree_free(tree);
 }
 
+/* The end of a range is a key: one that is longer than a key may be is no operation. */
+static void test_commit_next_refuses_a_range_whose_end_is_no_key(void **state)
+{
+    (void)state;
+    struct aero_buffer payload = {0};
+    uint8_t *end = aero_calloc(1, AERO_TREE_KEY_MAX + 1);
+    for (size_t over = 0; over < 2; over++) {
+        aero_buffer_clear(&payload);
+        struct aero_operation operation = {.kind = AERO_PUT,
+                                           .key = aero_slice_text("a"),
+                                           .value = aero_slice_of(end, AERO_TREE_KEY_MAX + over)};
+        encode(&payload, 1, &operation, 1);
+        payload.data[8] = AERO_DELETE_RANGE; /* the same bytes under another kind */
+        assert_int_equal(decode_exact(payload.data, payload.length),
+                         over == 0 ? AERO_OK : AERO_CORRUPT);
+    }
+    free(end);
+    aero_buffer_deinit(&payload);
+}
+
+static void test_apply_commit_without_a_clock_changes_nothing(void **state)
+{
+    (void)state;
+    struct aero_tree *tree = aero_tree_new();
+    aero_wall_ms clock = {99};
+    assert_int_equal(aero_apply_commit(tree, aero_slice_text("1234567"), &clock).code,
+                     AERO_CORRUPT);
+    assert_int_equal(clock.value, 99);
+    aero_tree_free(tree);
+}
+
+static void put_value(struct aero_tree *tree, struct aero_undo *undo, uint32_t number,
+                      size_t value_bytes)
+{
+    uint8_t *value = aero_calloc(1, value_bytes);
+    struct aero_operation operation = {.kind = AERO_PUT,
+                                       .key = aero_slice_of(&number, sizeof number),
+                                       .value = aero_slice_of(value, value_bytes)};
+    aero_apply(tree, &operation, undo);
+    free(value);
+}
+
+/* Few entries and many bytes: a view undoes them, and not a copy of each. */
+static void test_undo_of_a_range_with_large_values_takes_it_back(void **state)
+{
+    (void)state;
+    struct aero_tree *tree = aero_tree_new();
+    struct aero_undo *undo = aero_undo_new();
+    for (uint32_t i = 0; i < 3; i++) {
+        put_value(tree, NULL, i, (size_t)40 << 10);
+    }
+    struct aero_summary before = aero_tree_summary(tree);
+    struct aero_operation all = delete_range("", "");
+    aero_apply(tree, &all, undo);
+    assert_int_equal(aero_tree_summary(tree).count, 0);
+    aero_undo_rollback(undo, aero_lsn_of(0), tree);
+    assert_same(aero_tree_summary(tree), before);
+    assert_audit(tree);
+    aero_undo_free(undo, tree);
+    aero_tree_free(tree);
+}
+
+/* Shutdown with commits in flight: the view that would undo one is closed, and with it what it held goes. */
+static void test_undo_free_lets_go_of_a_range_in_flight(void **state)
+{
+    (void)state;
+    struct aero_tree *tree = aero_tree_new();
+    struct aero_undo *undo = aero_undo_new();
+    uint64_t empty_bytes = aero_tree_memory_bytes(tree);
+    for (uint32_t i = 0; i < 5000; i++) {
+        put_value(tree, NULL, i, 1);
+    }
+    struct aero_operation all = delete_range("", "");
+    aero_apply(tree, &all, undo);
+    aero_undo_free(undo, tree);
+    while (!aero_tree_reclaim(tree, 100)) {
+    }
+    assert_int_equal(aero_tree_memory_bytes(tree), empty_bytes);
+    aero_undo_free(NULL, tree);
+    aero_tree_free(tree);
+}
+
+/* A burst makes the log large; the log goes on behind it as if nothing had been. */
+static void test_undo_goes_on_behind_a_burst(void **state)
+{
+    (void)state;
+    struct aero_tree *tree = aero_tree_new();
+    struct aero_undo *undo = aero_undo_new();
+    for (uint32_t i = 0; i < 10; i++) {
+        put_value(tree, NULL, i, (size_t)1 << 20);
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        put_value(tree, undo, i, 1); /* ten old values of a mebibyte */
+    }
+    aero_undo_mark(undo, aero_lsn_of(1));
+    aero_undo_forget(undo, aero_lsn_of(1), tree);
+    struct aero_summary durable = aero_tree_summary(tree);
+    put_value(tree, undo, 3, 7);
+    put_value(tree, undo, 33, 7);
+    aero_undo_rollback(undo, aero_lsn_of(1), tree);
+    assert_same(aero_tree_summary(tree), durable);
+    struct aero_operation all = delete_range("", "");
+    aero_apply(tree, &all, NULL);
+    assert_int_equal(aero_tree_summary(tree).count, 0);
+    aero_undo_free(undo, tree);
+    aero_tree_free(tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +437,11 @@ int main(void)
         cmocka_unit_test(test_apply_commit_with_a_bad_last_operation_changes_nothing),
         cmocka_unit_test(test_undo_rollback_returns_to_every_kept_commit),
         cmocka_unit_test(test_undo_forget_lets_go_of_a_removed_range),
+        cmocka_unit_test(test_commit_next_refuses_a_range_whose_end_is_no_key),
+        cmocka_unit_test(test_apply_commit_without_a_clock_changes_nothing),
+        cmocka_unit_test(test_undo_of_a_range_with_large_values_takes_it_back),
+        cmocka_unit_test(test_undo_free_lets_go_of_a_range_in_flight),
+        cmocka_unit_test(test_undo_goes_on_behind_a_burst),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,18 @@ static void test_record_decode_refuses_bounds_even_with_a_right_checksum(void **
     }
 }
 
+/* Asked of whatever stands behind the last record, however little that is. */
+static void test_record_begins_with_its_magic_number(void **state)
+{
+    (void)state;
+    uint8_t bytes[RECORD_BYTES];
+    memcpy(bytes, golden, sizeof bytes);
+    assert_true(aero_record_begins(aero_slice_of(bytes, 4)));
+    assert_false(aero_record_begins(aero_slice_of(bytes, 3)));
+    bytes[0] ^= 1;
+    assert_false(aero_record_begins(aero_slice_of(bytes, sizeof bytes)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +188,7 @@ int main(void)
         cmocka_unit_test(test_record_verify_of_every_shorter_length_is_incomplete),
         cmocka_unit_test(test_record_verify_out_of_place_is_a_mismatch),
         cmocka_unit_test(test_record_decode_refuses_bounds_even_with_a_right_checksum),
+        cmocka_unit_test(test_record_begins_with_its_magic_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

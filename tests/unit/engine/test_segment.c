@@ -128,6 +128,19 @@ static void test_segment_header_decode_refuses_what_a_right_checksum_hides(void 
     }
 }
 
+/* Without a nonce nothing would tell its records from those of another segment. */
+static void test_segment_header_decode_refuses_a_segment_without_a_nonce(void **state)
+{
+    (void)state;
+    struct aero_segment_header header = sample_header();
+    uint8_t bytes[AERO_SEGMENT_HEADER_BYTES];
+    aero_segment_header_encode(&header, bytes);
+    memset(bytes + 72, 0, 16);
+    aero_store_u64(bytes + 120, aero_segment_chain0(header.prev_end.chain, (aero_id){{0}}));
+    seal(bytes);
+    assert_int_equal(decode_code(bytes), AERO_CORRUPT);
+}
+
 static void test_segment_chain0_depends_on_chain_and_nonce(void **state)
 {
     (void)state;
@@ -206,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_segment_header_decode_returns_every_field),
         cmocka_unit_test(test_segment_header_decode_refuses_every_flipped_byte),
         cmocka_unit_test(test_segment_header_decode_refuses_what_a_right_checksum_hides),
+        cmocka_unit_test(test_segment_header_decode_refuses_a_segment_without_a_nonce),
         cmocka_unit_test(test_segment_chain0_depends_on_chain_and_nonce),
         cmocka_unit_test(test_segment_footer_round_trip_of_the_golden_bytes),
         cmocka_unit_test(test_segment_footer_decode_refuses_every_flipped_bit),

@@ -335,6 +335,37 @@ static void test_check_refuses_a_changed_byte_for_good(void **state)
 }
 
 /* A head that verifies and asks for more than its kind can hold: refused before anybody makes room. */
+static void test_check_refuses_what_follows_the_trailer(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_tree *tree = tree_of(10, 10);
+    struct aero_snapshot_entry entry;
+    assert_int_equal(write_snapshot(power, tree, &entry).code, AERO_OK);
+    struct aero_slice bytes = aero_buffer_slice(power_bytes(power, name_of(&entry)));
+    for (unsigned together = 0; together < 2; together++) {
+        struct aero_snapshot_check *check = aero_snapshot_check_new();
+        assert_null(aero_snapshot_check_header(check));
+        struct aero_buffer fed = {0};
+        aero_buffer_append_slice(&fed, bytes);
+        if (together == 0) {
+            assert_int_equal(aero_snapshot_check_feed(check, bytes).code, AERO_OK);
+            assert_true(aero_snapshot_check_done(check));
+            aero_buffer_clear(&fed);
+        }
+        aero_buffer_append(&fed, "x", 1);
+        assert_int_equal(aero_snapshot_check_feed(check, aero_buffer_slice(&fed)).code,
+                         AERO_CORRUPT);
+        assert_false(aero_snapshot_check_done(check));
+        assert_int_equal(aero_snapshot_check_verified(check), bytes.length);
+        aero_buffer_deinit(&fed);
+        aero_snapshot_check_free(check);
+    }
+    aero_snapshot_check_free(NULL);
+    aero_tree_free(tree);
+    power_disk_free(power);
+}
+
 static void test_check_refuses_a_head_that_asks_for_more_than_its_kind_holds(void **state)
 {
     (void)state;
@@ -478,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_load_of_an_unreadable_block_says_where),
         cmocka_unit_test(test_check_takes_pieces_of_any_size),
         cmocka_unit_test(test_check_refuses_a_changed_byte_for_good),
+        cmocka_unit_test(test_check_refuses_what_follows_the_trailer),
         cmocka_unit_test(test_check_refuses_a_head_that_asks_for_more_than_its_kind_holds),
         cmocka_unit_test(test_read_header_reads_only_the_first_block),
         cmocka_unit_test(test_writer_with_any_operation_failing_leaves_nothing),

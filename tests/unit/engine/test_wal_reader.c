@@ -409,6 +409,29 @@ static void test_reader_goes_on_behind_a_read_that_failed_once(void **state)
     assert_true(outcome.count == f->count && outcome.offset == end);
 }
 
+/* The file became shorter while it was read, and a page of what is left cannot be read: neither is an end of the log. */
+static void test_reader_of_a_file_that_shrinks_stops_invalid(void **state)
+{
+    struct fixture *f = *state;
+    struct aero_wal_reader *reader;
+    struct aero_wal_record record;
+    uint64_t end = put_records(f, 30000, 100);
+    assert_int_equal(aero_wal_reader_open(memory_disk_port(&f->disk), NAME, 0, &reader).code,
+                     AERO_OK);
+    f->file->bytes.length = (size_t)end - 100000;
+    f->disk.bad_from =
+        end - 50000; /* the read of a window fails, and then that of each page comes short */
+    f->disk.bad_to = end;
+    f->disk.bad_reads = 1;
+    while (aero_is_ok(aero_wal_reader_next(reader, &record))) {
+    }
+    assert_int_equal(aero_wal_reader_stop(reader), AERO_STOP_INVALID);
+    assert_true(aero_wal_reader_offset(reader) <= end - 100000);
+    assert_true(aero_wal_reader_record_count(reader) >= 29000);
+    aero_wal_reader_close(reader);
+    aero_wal_reader_close(NULL);
+}
+
 static void test_reader_open_reports_what_is_wrong_with_the_header(void **state)
 {
     struct fixture *f = *state;
@@ -443,6 +466,7 @@ int main(void)
         WITH_SEGMENT(test_reader_scan_sees_headers_across_its_pieces_and_its_own_footer),
         WITH_SEGMENT(test_reader_treats_an_unreadable_page_as_invalid_bytes),
         WITH_SEGMENT(test_reader_goes_on_behind_a_read_that_failed_once),
+        WITH_SEGMENT(test_reader_of_a_file_that_shrinks_stops_invalid),
         WITH_SEGMENT(test_reader_open_reports_what_is_wrong_with_the_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
