@@ -259,6 +259,30 @@ static void test_read_of_an_empty_file_finds_nothing(void **state)
     }
 }
 
+/* A slot that was never written is no damage: the other one counts. */
+static void test_read_with_one_empty_slot_uses_the_other(void **state)
+{
+    (void)state;
+    for (unsigned empty = 0; empty < 2; empty++) {
+        struct power_disk *power = power_disk_new();
+        struct aero_disk disk = power_disk_port(power);
+        struct aero_manifest manifest = sample();
+        struct aero_manifest read;
+        struct aero_manifest_found found;
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        memset(power_bytes(power, "manifest")->data + empty * POWER_FOLDED_SLOT, 0,
+               POWER_FOLDED_SLOT);
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+        assert_false(found.slot_present[empty]);
+        assert_true(found.slot_present[1 - empty]);
+        assert_int_equal(found.dubious, empty);
+        assert_same(&manifest, &read);
+        aero_manifest_deinit(&read);
+        aero_manifest_deinit(&manifest);
+        power_disk_free(power);
+    }
+}
+
 static void reseal(uint8_t *slot, uint8_t version)
 {
     slot[8] = version;
@@ -436,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_read_with_one_bad_slot_uses_the_other_and_says_so),
         cmocka_unit_test(test_read_takes_the_newer_of_two_whole_slots),
         cmocka_unit_test(test_read_of_an_empty_file_finds_nothing),
+        cmocka_unit_test(test_read_with_one_empty_slot_uses_the_other),
         cmocka_unit_test(test_a_count_of_lost_records_has_a_version_of_its_own),
         cmocka_unit_test(test_read_refuses_a_version_to_come),
         cmocka_unit_test(test_write_crashed_anywhere_twice_leaves_old_or_new),

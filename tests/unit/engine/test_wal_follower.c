@@ -352,6 +352,54 @@ static void test_follower_bounds_what_is_queued(void **state)
     assert_same(p);
 }
 
+/* DET-3: segments that begin faster than the disk makes them wait outside, few bytes as they are. */
+static void test_follower_bounds_the_segments_that_wait(void **state)
+{
+    struct pair *p = *state;
+    struct harness *r = p->replica;
+    struct aero_segment_header header = p->writer->segments[0].header;
+    uint8_t raw[AERO_SEGMENT_HEADER_BYTES];
+    struct aero_wal_failure none;
+    for (unsigned i = 0; i < AERO_WAL_FOLLOWER_ROTATIONS_MAX; i++) {
+        assert_true(aero_wal_follower_has_room(r->follower, sizeof raw));
+        aero_segment_header_encode(&header, raw);
+        aero_wal_follower_begin(r->follower, &header, aero_slice_of(raw, sizeof raw));
+        header.prev_sequence = header.sequence++;
+        header.prev_end_offset = AERO_SEGMENT_HEADER_BYTES;
+        header.nonce.bytes[0]++;
+    }
+    assert_false(aero_wal_follower_has_room(r->follower, 1));
+    aero_wal_follower_submit(r->follower);
+    harness_settle(r);
+    assert_true(aero_wal_follower_has_room(r->follower, sizeof raw));
+    assert_int_equal(r->segment_count, AERO_WAL_FOLLOWER_ROTATIONS_MAX);
+    assert_false(aero_wal_follower_take_failure(r->follower, &none));
+}
+
+/* The log's own file cannot be opened at the start, for want of room or otherwise: nothing can be written at all. */
+static void test_follower_that_cannot_open_its_segment_is_closed(void **state)
+{
+    struct pair *p = *state;
+    static const int errnos[] = {ENOSPC, EIO};
+    for (size_t i = 0; i < 2; i++) {
+        struct aero_wal_options options = small_segments();
+        const struct aero_wal_segment *first = &p->writer->segments[0];
+        struct aero_wal_follower_start start = {
+            .segment = first->header, .end = {.sequence = 1, .offset = AERO_SEGMENT_HEADER_BYTES}};
+        struct harness *r = harness_new();
+        memory_put(&r->disk, FIRST);
+        r->disk.fault =
+            (struct memory_fault){.call = "open", .name = FIRST, .sys_errno = errnos[i]};
+        r->follower = aero_wal_follower_new(&options, &start);
+        harness_settle(r);
+        struct aero_wal_failure failure = take_failure(r);
+        assert_true(failure.closed);
+        assert_string_equal(failure.file, FIRST);
+        assert_false(aero_wal_follower_has_room(r->follower, 8));
+        harness_free(r);
+    }
+}
+
 static void test_follower_close_drops_what_is_queued(void **state)
 {
     struct pair *p = *state;
@@ -379,6 +427,8 @@ int main(void)
         WITH_PAIR(test_follower_without_room_drops_what_failed_and_takes_it_again),
         WITH_PAIR(test_follower_with_a_failed_sync_or_proof_is_closed),
         WITH_PAIR(test_follower_bounds_what_is_queued),
+        WITH_PAIR(test_follower_bounds_the_segments_that_wait),
+        WITH_PAIR(test_follower_that_cannot_open_its_segment_is_closed),
         WITH_PAIR(test_follower_close_drops_what_is_queued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
