@@ -588,6 +588,7 @@ static const struct aero_disk_request *truncation_request(struct aero_checkpoint
     if (checkpointer->state == STATE_TRUNCATING) {
         add_segments(checkpointer);
     }
+    /* uncovered: nothing is removed while an edit waits, so the naming one is durable by now */
     if (named && checkpointer->own.op_count == 0) {
         add_doomed(checkpointer);
     }

@@ -113,17 +113,22 @@ bool aero_wal_follower_has_room(const struct aero_wal_follower *follower, size_t
             follower->log.queue.bytes + bytes <= follower->log.options.queue_bytes);
 }
 
-/* Whether what was received ends with a footer that is on disk. */
-static bool is_found_sealed(const struct aero_wal_follower *follower)
+/* Behind a footer, received or found on disk, only a header can come. */
+static void assert_not_sealed(const struct aero_wal_follower *follower)
 {
-    return follower->found_sealed && follower->rotation_count == 0;
+    AERO_ASSERT(!follower->sealed);
+    AERO_ASSERT(!follower->found_sealed || follower->rotation_count > 0);
 }
 
-static bool follows(const struct aero_wal_place *end, const struct aero_segment_header *header)
+/* REP-2: no gap. */
+static void assert_follows(const struct aero_wal_place *end,
+                           const struct aero_segment_header *header)
 {
-    return end->sequence == 0 ||
-           (header->prev_sequence == end->sequence && header->prev_end_offset == end->offset &&
-            aero_position_equal(header->prev_end, end->position));
+    if (end->sequence != 0) {
+        AERO_ASSERT(header->prev_sequence == end->sequence);
+        AERO_ASSERT(header->prev_end_offset == end->offset);
+        AERO_ASSERT(aero_position_equal(header->prev_end, end->position));
+    }
 }
 
 void aero_wal_follower_begin(struct aero_wal_follower *follower,
@@ -131,7 +136,7 @@ void aero_wal_follower_begin(struct aero_wal_follower *follower,
 {
     AERO_ASSERT(aero_wal_follower_has_room(follower, raw.length));
     AERO_ASSERT(raw.length == AERO_SEGMENT_HEADER_BYTES);
-    AERO_ASSERT(follows(&follower->received, header)); /* REP-2: no gap */
+    assert_follows(&follower->received, header);
     struct aero_wal_rotation *rotation = aero_calloc(1, sizeof *rotation);
     rotation->header = *header;
     memcpy(rotation->raw, raw.data, raw.length);
@@ -151,7 +156,7 @@ void aero_wal_follower_append(struct aero_wal_follower *follower, struct aero_sl
     struct aero_wal_log *log = &follower->log;
     AERO_ASSERT(aero_wal_follower_has_room(follower, raw.length));
     AERO_ASSERT(follower->received.sequence != 0);
-    AERO_ASSERT(!follower->sealed && !is_found_sealed(follower));
+    assert_not_sealed(follower);
     AERO_ASSERT(raw.length % AERO_RECORD_ALIGN == 0 && record_count > 0);
     AERO_ASSERT(end.lsn.value == follower->received.position.lsn.value + record_count);
     memcpy(aero_wal_queue_reserve(&log->queue, raw.length), raw.data, raw.length);
@@ -167,7 +172,7 @@ void aero_wal_follower_seal(struct aero_wal_follower *follower, struct aero_slic
 {
     AERO_ASSERT(aero_wal_follower_is_open(follower));
     AERO_ASSERT(raw.length == sizeof follower->footer);
-    AERO_ASSERT(!follower->sealed && !is_found_sealed(follower));
+    assert_not_sealed(follower);
     memcpy(follower->footer, raw.data, raw.length);
     follower->sealed = true;
 }

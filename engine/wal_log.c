@@ -497,6 +497,7 @@ void aero_wal_log_pump(struct aero_wal_log *log)
 void aero_wal_log_on_completion(struct aero_wal_log *log,
                                 const struct aero_disk_completion *completion)
 {
+    /* uncovered: that no slot waits for it would be a mistake of the owner's, and ends the process below */
     for (size_t i = 0; i < AERO_WAL_SLOT_COUNT; i++) {
         struct aero_wal_slot *slot = slot_at(log, i);
         if (slot->state != AERO_WAL_REQUEST_ISSUED || slot->request.id != completion->request_id) {

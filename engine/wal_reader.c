@@ -306,7 +306,7 @@ aero_status aero_wal_reader_find(struct aero_wal_reader *reader, uint64_t offset
     aero_status status = aero_ok();
     uint64_t found = 0;
     uint64_t lowest = lowest_end(reader, offset, position);
-    while (aero_is_ok(status) && found == 0 && offset < reader->file_bytes) {
+    while (found == 0 && offset < reader->file_bytes) {
         uint64_t rest = reader->file_bytes - offset;
         size_t got = 0;
         bool bad = false;
@@ -319,9 +319,11 @@ aero_status aero_wal_reader_find(struct aero_wal_reader *reader, uint64_t offset
             found = end_told_by(reader, aero_slice_of(piece + at, got - at), offset + at, position);
             found = found < lowest ? 0 : found;
         }
-        bool at_end = bad || got == rest;
-        offset = bad ? ((offset + got) / PAGE_BYTES + 1) * PAGE_BYTES : offset + at;
-        offset = at_end && !bad ? reader->file_bytes : offset;
+        if (bad) {
+            offset = ((offset + got) / PAGE_BYTES + 1) * PAGE_BYTES;
+        } else {
+            offset = got == rest ? reader->file_bytes : offset + at;
+        }
     }
     free(piece);
     if (aero_is_ok(status) && found == 0) {

@@ -111,9 +111,7 @@ static bool has_event_room(const struct aero_sender *sender)
 
 void aero_sender_end(struct aero_sender *sender, const char *text)
 {
-    if (sender->state == AERO_SENDER_STATE_CLOSED) {
-        return;
-    }
+    AERO_ASSERT(sender->state != AERO_SENDER_STATE_CLOSED);
     sender->state = AERO_SENDER_STATE_CLOSED;
     sender->purpose = AERO_READ_NONE;
     struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_CLOSED);

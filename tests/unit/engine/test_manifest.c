@@ -290,6 +290,24 @@ static void reseal(uint8_t *slot, uint8_t version)
     memcpy(slot + 40, &checksum, 8);
 }
 
+/* A history that does not decode is not taken for none, however right the checksums around it are. */
+static void test_decode_refuses_a_history_that_is_none(void **state)
+{
+    (void)state;
+    struct aero_manifest manifest = sample();
+    struct aero_manifest decoded;
+    enum aero_manifest_copy copy;
+    struct aero_buffer bytes = bytes_of(&manifest);
+    memset(bytes.data + bytes.length - 32, 0, 16); /* the last segment's nonce */
+    uint64_t checksum = aero_checksum64(aero_slice_of(bytes.data + 48, bytes.length - 48));
+    memcpy(bytes.data + 32, &checksum, 8);
+    reseal(bytes.data, 1);
+    assert_int_equal(aero_manifest_decode(aero_buffer_slice(&bytes), &decoded, &copy).code,
+                     AERO_CORRUPT);
+    aero_buffer_deinit(&bytes);
+    aero_manifest_deinit(&manifest);
+}
+
 /* A count where older readers expect zeros is of a version that they do not know; without one they read on. */
 static void test_a_count_of_lost_records_has_a_version_of_its_own(void **state)
 {
@@ -461,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_read_takes_the_newer_of_two_whole_slots),
         cmocka_unit_test(test_read_of_an_empty_file_finds_nothing),
         cmocka_unit_test(test_read_with_one_empty_slot_uses_the_other),
+        cmocka_unit_test(test_decode_refuses_a_history_that_is_none),
         cmocka_unit_test(test_a_count_of_lost_records_has_a_version_of_its_own),
         cmocka_unit_test(test_read_refuses_a_version_to_come),
         cmocka_unit_test(test_write_crashed_anywhere_twice_leaves_old_or_new),

@@ -146,6 +146,17 @@ static void test_a_snapshot_is_being_sent_until_its_replica_is_past_it(void **st
     assert_int_equal(aero_retention_spare(&manifest, 1), 1);
 }
 
+/* A replica that has installed its second snapshot and no WAL yet. */
+static void test_floor_without_any_segment_stays(void **state)
+{
+    (void)state;
+    static struct aero_manifest manifest;
+    manifest = (struct aero_manifest){.snapshot_count = 2,
+                                      .snapshots = {{.sequence = 6}, {.sequence = 9}},
+                                      .wal_floor_sequence = 3};
+    assert_int_equal(aero_retention_floor(&manifest, 2, NULL, 0, UINT64_MAX), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_a_damaged_snapshot_keeps_no_wal),
         cmocka_unit_test(test_a_snapshot_beyond_those_kept_holds_nothing),
         cmocka_unit_test(test_floor_never_falls),
+        cmocka_unit_test(test_floor_without_any_segment_stays),
         cmocka_unit_test(test_a_snapshot_is_being_sent_until_its_replica_is_past_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

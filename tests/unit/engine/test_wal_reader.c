@@ -135,6 +135,7 @@ static struct outcome read_all(struct fixture *f, uint64_t bound)
         assert_true(aero_checksum64(record.payload) == record.header.payload_hash);
     }
     assert_int_equal(status.code, AERO_NOT_FOUND);
+    assert_int_equal(aero_wal_reader_next(reader, &record).code, AERO_NOT_FOUND); /* for good */
     outcome.stop = aero_wal_reader_stop(reader);
     outcome.count = aero_wal_reader_record_count(reader);
     outcome.offset = aero_wal_reader_offset(reader);
@@ -195,6 +196,8 @@ static void test_reader_stops_at_a_footer_that_agrees(void **state)
     assert_int_equal(read_all(f, 0).stop, AERO_STOP_FOOTER);
     assert_int_equal(read_all(f, offset).stop, AERO_STOP_FOOTER);
     assert_int_equal(read_all(f, offset - 120).stop, AERO_STOP_BOUND);
+    assert_int_equal(read_all(f, offset + 8).stop,
+                     AERO_STOP_INVALID); /* a footer, and not the end */
 }
 
 static void test_reader_refuses_a_footer_that_disagrees(void **state)
@@ -204,6 +207,10 @@ static void test_reader_refuses_a_footer_that_disagrees(void **state)
     put_footer(f, offset, 4);
     assert_int_equal(read_all(f, 0).stop, AERO_STOP_INVALID);
     assert_int_equal(read_all(f, offset).stop, AERO_STOP_INVALID);
+    put_footer(f, offset + AERO_SEGMENT_FOOTER_BYTES, 3); /* it names an end that is not here */
+    memmove(f->file->bytes.data + offset, f->file->bytes.data + offset + AERO_SEGMENT_FOOTER_BYTES,
+            AERO_SEGMENT_FOOTER_BYTES);
+    assert_int_equal(read_all(f, 0).stop, AERO_STOP_INVALID);
     f->end.chain++;
     put_footer(f, offset, 3);
     assert_int_equal(read_all(f, 0).stop, AERO_STOP_INVALID);
@@ -409,6 +416,109 @@ static void test_reader_goes_on_behind_a_read_that_failed_once(void **state)
     assert_true(outcome.count == f->count && outcome.offset == end);
 }
 
+/* A footer proves what it names; what records say of more counts, too. */
+static void test_reader_scan_takes_the_highest_mark_from_records_or_footer(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t offset = put_records(f, 5, 50);
+    f->end.lsn.value = 101;
+    put_footer(f, offset, 5);
+    f->file->bytes.data[AERO_SEGMENT_HEADER_BYTES + 120] ^= 1;
+    struct outcome outcome = read_all(f, 0);
+    assert_true(outcome.evidence.footer_found);
+    assert_int_equal(outcome.evidence.highest_mark.value, 103);
+}
+
+/* Where the record `position` ends, asked of a reader that stands behind the first record. */
+static uint64_t find_end(struct fixture *f, struct aero_position position)
+{
+    struct aero_wal_reader *reader;
+    struct aero_wal_record record;
+    uint64_t found = 0;
+    assert_int_equal(aero_wal_reader_open(memory_disk_port(&f->disk), NAME, 0, &reader).code,
+                     AERO_OK);
+    assert_int_equal(aero_wal_reader_next(reader, &record).code, AERO_OK);
+    aero_status status =
+        aero_wal_reader_find(reader, aero_wal_reader_offset(reader), position, &found);
+    assert_int_equal(status.code, found != 0 ? AERO_OK : AERO_NOT_FOUND);
+    aero_wal_reader_close(reader);
+    return found;
+}
+
+/* Behind damage the place of a later record is told by its own header, or by the one that chains to it; by nothing else. */
+static void test_reader_finds_the_end_of_a_record_behind_damage(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t second = put_record(f, AERO_SEGMENT_HEADER_BYTES, 50);
+    uint64_t third = put_record(f, second, 50);
+    uint64_t fourth = put_record(f, third, 50);
+    struct aero_position position = f->end; /* of the third */
+    put_record(f, fourth, 50);
+    f->file->bytes.data[second + 20] ^= 1;
+    assert_int_equal(find_end(f, position), fourth);
+    f->file->bytes.data[third + 20] ^= 1; /* its own header is gone: the next one names it */
+    assert_int_equal(find_end(f, position), fourth);
+    struct aero_position other = {.lsn = position.lsn, .chain = position.chain ^ 1};
+    assert_int_equal(find_end(f, other), 0);
+    struct aero_position later = {.lsn = {.value = 120}, .chain = 1};
+    assert_int_equal(find_end(f, later), 0);
+}
+
+/* What an earlier life of the file left tells of no end. */
+static void test_reader_finds_no_end_in_an_earlier_life(void **state)
+{
+    struct fixture *f = *state;
+    put_records(f, 5, 50);
+    struct aero_position position = f->end;
+    begin_segment(f, 9);
+    put_record(f, AERO_SEGMENT_HEADER_BYTES, 50);
+    assert_int_equal(find_end(f, position), 0);
+}
+
+/* ---- A process that dies in a read ---- */
+
+struct dying_disk {
+    struct memory_disk disk; /* first: the other calls take it for one */
+    bool dies;
+    bool fails_first;
+};
+
+static aero_status dying_read(void *self, struct aero_disk_file *file, uint64_t offset, void *data,
+                              size_t length, size_t *out_read)
+{
+    struct dying_disk *dying = self;
+    if (!dying->dies) {
+        return memory_read(&dying->disk, file, offset, data, length, out_read);
+    }
+    if (dying->fails_first) {
+        dying->fails_first = false;
+        return aero_error_errno(EIO);
+    }
+    return aero_error(AERO_CRASHED);
+}
+
+/* At once, or when the window that could not be read is asked for page by page. */
+static void test_reader_passes_on_that_the_process_died(void **state)
+{
+    struct fixture *f = *state;
+    struct aero_disk_ops ops = memory_disk_ops;
+    ops.read = dying_read;
+    put_records(f, 30000, 100);
+    for (unsigned later = 0; later < 2; later++) {
+        struct dying_disk dying = {.disk = f->disk, .fails_first = later != 0};
+        struct aero_disk disk = {.ops = &ops, .self = &dying};
+        struct aero_wal_reader *reader;
+        struct aero_wal_record record;
+        assert_int_equal(aero_wal_reader_open(disk, NAME, 0, &reader).code, AERO_OK);
+        dying.dies = true;
+        aero_status status;
+        while (aero_is_ok(status = aero_wal_reader_next(reader, &record))) {
+        }
+        assert_int_equal(status.code, AERO_CRASHED);
+        aero_wal_reader_close(reader);
+    }
+}
+
 /* The file became shorter while it was read, and a page of what is left cannot be read: neither is an end of the log. */
 static void test_reader_of_a_file_that_shrinks_stops_invalid(void **state)
 {
@@ -466,6 +576,10 @@ int main(void)
         WITH_SEGMENT(test_reader_scan_sees_headers_across_its_pieces_and_its_own_footer),
         WITH_SEGMENT(test_reader_treats_an_unreadable_page_as_invalid_bytes),
         WITH_SEGMENT(test_reader_goes_on_behind_a_read_that_failed_once),
+        WITH_SEGMENT(test_reader_scan_takes_the_highest_mark_from_records_or_footer),
+        WITH_SEGMENT(test_reader_finds_the_end_of_a_record_behind_damage),
+        WITH_SEGMENT(test_reader_finds_no_end_in_an_earlier_life),
+        WITH_SEGMENT(test_reader_passes_on_that_the_process_died),
         WITH_SEGMENT(test_reader_of_a_file_that_shrinks_stops_invalid),
         WITH_SEGMENT(test_reader_open_reports_what_is_wrong_with_the_header),
     };

@@ -50,6 +50,19 @@ static void test_incarnation_is_shared_with_all_its_facts_only(void **state)
     }
 }
 
+/* Row 11: my epoch is the highest that my history argues, whatever else I was told. */
+static void test_epoch_of_my_own_history_is_no_news(void **state)
+{
+    struct table *t = *state = table_new();
+    t->primary.history.incarnations[1].epoch.value = 2;
+    t->replica.history.incarnations[1].epoch.value = 2;
+    t->my_epoch = 1;
+    say_hello(t, 14);
+    assert_int_equal(t->hello.epoch.value, 2);
+    assert_verdict(t, 17, AERO_HANDSHAKE_RESUME);
+    table_free(t);
+}
+
 /* The replica holds what a later start of its primary wrote. */
 static void start_of_primary(struct table *t, unsigned incarnation)
 {
@@ -207,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_primary_without_any_segment_offers_the_first_one),
         cmocka_unit_test(test_audit_that_fails_here_refuses_the_whole_wal_too),
         cmocka_unit_test(test_incarnation_is_shared_with_all_its_facts_only),
+        cmocka_unit_test(test_epoch_of_my_own_history_is_no_news),
         cmocka_unit_test(test_writer_of_a_branch_is_the_first_that_wrote),
         cmocka_unit_test(test_loss_before_a_branch_names_the_shared_incarnation),
         cmocka_unit_test(test_end_before_its_own_segment_is_unprovable),

@@ -193,6 +193,27 @@ static void test_owner_that_comes_late_says_nothing(void **state)
     aero_receiver_free(NULL);
 }
 
+/* Gulps that arrive before the owner looks: nothing of the first is forgotten with the second. */
+static void test_actions_wait_for_an_owner_that_is_late(void **state)
+{
+    (void)state;
+    struct link *link = streaming();
+    uint64_t start = link->primary.end.offset;
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t offset = link->primary.end.offset;
+        struct aero_slice record = next_record(link);
+        struct aero_buffer frames = {0};
+        aero_frame_append_chunk(&frames, AERO_FRAME_CHUNK, 3, offset, record);
+        aero_receiver_on_bytes(link->receiver, aero_buffer_slice(&frames), link->now);
+        aero_buffer_deinit(&frames);
+    }
+    assert_int_equal(link->end.offset, start);
+    link_take_actions(link);
+    link_assert_equal(link);
+    assert_int_equal(link->end.position.lsn.value, 16);
+    link_free(link);
+}
+
 static void test_close_says_bye_once(void **state)
 {
     (void)state;
@@ -337,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_snapshot_is_taken_from_a_named_place_only),
         cmocka_unit_test(test_message_out_of_turn_is_a_fault),
         cmocka_unit_test(test_owner_that_comes_late_says_nothing),
+        cmocka_unit_test(test_actions_wait_for_an_owner_that_is_late),
         cmocka_unit_test(test_close_says_bye_once),
         cmocka_unit_test(test_each_progress_is_acknowledged_by_itself),
         cmocka_unit_test(test_durable_beyond_what_was_received_is_not_acknowledged),

@@ -196,6 +196,27 @@ static void test_bytes_before_any_segment_halt(void **state)
     link_free(whole);
 }
 
+/* Its beginning waits inside; it is judged once it is whole. */
+static void test_record_whose_second_half_is_damaged_halts(void **state)
+{
+    (void)state;
+    for (size_t half = 40; half <= 70; half += 30) { /* inside the header, inside the payload */
+        struct link *link = streaming();
+        struct aero_buffer record = {0};
+        aero_buffer_append_slice(&record, next_record(link));
+        record.data[half + 1] ^= 1;
+        uint64_t offset = link->end.offset;
+        tell_chunk(link, AERO_FRAME_CHUNK, 3, offset, aero_slice_of(record.data, half));
+        assert_int_equal(link->actions[AERO_RECEIVER_HALT], 0);
+        tell_chunk(link, AERO_FRAME_CHUNK, 3, offset + half,
+                   aero_slice_of(record.data + half, record.length - half));
+        assert_ends(link, AERO_HALT_STREAM_DAMAGED);
+        assert_int_equal(link->end.position.lsn.value, 14);
+        aero_buffer_deinit(&record);
+        link_free(link);
+    }
+}
+
 /* What an earlier life of a recycled file left behind is no record of this segment, sound as it is. */
 static void test_record_of_another_segment_halts_as_damage(void **state)
 {
@@ -280,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_footer_out_of_place_halts),
         cmocka_unit_test(test_bytes_are_taken_behind_the_end_of_an_open_segment_only),
         cmocka_unit_test(test_bytes_before_any_segment_halt),
+        cmocka_unit_test(test_record_whose_second_half_is_damaged_halts),
         cmocka_unit_test(test_record_of_another_segment_halts_as_damage),
         cmocka_unit_test(test_piece_of_a_snapshot_must_be_the_one_that_is_due),
         cmocka_unit_test(test_snapshot_that_ends_early_is_a_fault),

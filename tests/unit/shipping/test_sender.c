@@ -127,6 +127,32 @@ static void test_replica_that_grants_nothing_gets_no_record(void **state)
     link_free(link);
 }
 
+static void test_replica_that_grants_nothing_gets_no_snapshot(void **state)
+{
+    (void)state;
+    struct link *link = link_with_snapshot(12, 100);
+    make_sender(link);
+    struct aero_message message = hello_of_empty();
+    message.as.hello.credit_bytes = 0;
+    link_hear(link, &message);
+    assert_int_equal(link->events[AERO_SENDER_SNAPSHOT_GRANTED], 1);
+    assert_false(link_do_reads(link));
+    link_free(link);
+}
+
+static void test_peer_that_leaves_before_its_hello_is_heard(void **state)
+{
+    (void)state;
+    struct link *link = link_new();
+    fake_log_grow(&link->primary);
+    make_sender(link);
+    struct aero_message message = {.type = AERO_FRAME_BYE, .as.bye.code = AERO_BYE_SHUTDOWN};
+    snprintf(message.as.bye.text, sizeof message.as.bye.text, "another time");
+    link_hear(link, &message);
+    assert_refused(link, "another time");
+    link_free(link);
+}
+
 static void test_events_that_nobody_takes_are_bounded(void **state)
 {
     (void)state;
@@ -199,6 +225,29 @@ static struct link *claimed(void)
     link_run(link);
     assert_int_equal(link->events[AERO_SENDER_LOSS_CLAIMED], 1);
     return link;
+}
+
+/* The last bytes of a snapshot are acknowledged when its end is said already, and the next Hello still to come. */
+static void test_acknowledgement_behind_a_snapshot_is_heard(void **state)
+{
+    (void)state;
+    struct link *link = link_with_snapshot(12, 100);
+    make_sender(link);
+    struct aero_message message = hello_of_empty();
+    link_hear(link, &message);
+    while (link_do_reads(link) || aero_sender_output(link->sender).length > 0) {
+        drop_output(link);
+    }
+    struct aero_sender_status status;
+    aero_sender_status(link->sender, &status);
+    assert_string_equal(status.state, "hello");
+    message = ack(0, 0, 0, 0);
+    link_hear(link, &message);
+    assert_int_equal(link->events[AERO_SENDER_CLOSED], 0);
+    message.as.ack.credit_bytes = 1;
+    link_hear(link, &message);
+    assert_refused(link, "not sent on this connection");
+    link_free(link);
 }
 
 static void test_acknowledgement_of_nothing_that_was_granted_is_refused(void **state)
@@ -594,8 +643,11 @@ int main(void)
         cmocka_unit_test(test_each_refusal_is_said_and_ends_the_link),
         cmocka_unit_test(test_hello_whose_history_does_not_decode_is_refused),
         cmocka_unit_test(test_replica_that_grants_nothing_gets_no_record),
+        cmocka_unit_test(test_replica_that_grants_nothing_gets_no_snapshot),
+        cmocka_unit_test(test_peer_that_leaves_before_its_hello_is_heard),
         cmocka_unit_test(test_events_that_nobody_takes_are_bounded),
         cmocka_unit_test(test_progress_is_told_when_something_rises),
+        cmocka_unit_test(test_acknowledgement_behind_a_snapshot_is_heard),
         cmocka_unit_test(test_acknowledgement_of_nothing_that_was_granted_is_refused),
         cmocka_unit_test(test_loss_is_proven_by_what_was_asked_for_alone),
         cmocka_unit_test(test_digest_mismatch_of_a_snapshot_is_refused),
