@@ -138,7 +138,7 @@ static void test_preparing_that_fails_in_a_cut_is_not_the_story(void **state)
     harness_free(h);
 }
 
-/* The successor is wanted already and its file finds no room, while a group is in flight: too early to say that anything failed. */
+/* The successor is wanted and its file finds no room while a group is in flight: too early to say that anything failed. */
 static void test_preparing_that_fails_beside_a_group_is_tried_again(void **state)
 {
     (void)state;
