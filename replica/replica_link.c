@@ -17,12 +17,15 @@ void aero_replica_close_link(struct aero_replica *replica, const char *text)
     snprintf(replica->link_text, sizeof replica->link_text, "%s", text);
 }
 
+/* The Hello tells the end of the log (decision 18): nothing of the last link may still be on its way there, to the disk, to the
+ * tree, or waiting for room or for a checkpoint to end. */
 bool aero_replica_wants_link(const struct aero_replica *replica)
 {
     return replica->link == AERO_LINK_DOWN && replica->state != AERO_REPLICA_HALTED &&
            !replica->disk_fault && !replica->stopping && !replica->wants_reopen &&
            !replica->wants_reopen_after_halt && aero_wal_follower_is_idle(replica->follower) &&
-           !aero_replica_has_unapplied(replica) && replica->now.value >= replica->dial_at.value;
+           !replica->has_waiting && !aero_replica_has_unapplied(replica) &&
+           replica->now.value >= replica->dial_at.value;
 }
 
 bool aero_replica_wants_close(const struct aero_replica *replica)
