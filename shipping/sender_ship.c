@@ -102,15 +102,20 @@ static bool may_ship(const struct aero_sender *sender, uint64_t sequence)
     return is_established(sender, tail ? sequence : sequence + 1);
 }
 
-/* Where the cursor's segment ends for good, or for now; never past what is durable. Of one that was truncated meanwhile
- * nothing is known, and plan_wal ends the link. */
+/* False while a view has yet to tell of the segment behind the cursor's. */
+static bool knows_end(const struct aero_sender *sender)
+{
+    return sender->durable.sequence == sender->cursor.sequence ||
+           find_file(sender, sender->cursor.sequence + 1) != NULL;
+}
+
+/* Where the cursor's segment ends for good, or for now; never past what is durable. */
 static uint64_t end_offset(const struct aero_sender *sender)
 {
-    if (sender->durable.sequence == sender->cursor.sequence) {
-        return sender->durable.offset;
-    }
-    const struct aero_wal_file *successor = find_file(sender, sender->cursor.sequence + 1);
-    return successor != NULL ? successor->header.prev_end_offset : UINT64_MAX;
+    AERO_ASSERT(knows_end(sender));
+    return sender->durable.sequence == sender->cursor.sequence
+               ? sender->durable.offset
+               : find_file(sender, sender->cursor.sequence + 1)->header.prev_end_offset;
 }
 
 static void move_to_successor(struct aero_sender *sender)
@@ -134,7 +139,7 @@ static void plan_wal(struct aero_sender *sender)
         }
         return;
     }
-    if (!may_ship(sender, cursor->sequence)) {
+    if (!may_ship(sender, cursor->sequence) || !knows_end(sender)) {
         return;
     }
     if (cursor->offset == 0) {
@@ -219,8 +224,9 @@ static void take_records(struct aero_sender *sender, aero_status status, struct 
     }
     /* What ends inside a record although nothing more is to come, or came short, is as bad as what
      * does not verify. */
-    bool grows = sender->record_bytes > bytes.length &&
-                 cursor->offset + sender->record_bytes <= end_offset(sender);
+    bool is_truncated = find_file(sender, cursor->sequence) == NULL; /* plan_wal says so */
+    bool fits = is_truncated || cursor->offset + sender->record_bytes <= end_offset(sender);
+    bool grows = sender->record_bytes > bytes.length && fits;
     bool is_cut_by_read =
         status.code == AERO_INCOMPLETE && (at > 0 || grows) && bytes.length == sender->read.length;
     if (!aero_is_ok(status) && !is_cut_by_read) {

@@ -508,6 +508,33 @@ static void assert_damage_stops_at(struct link *link, uint64_t lsn)
     link_free(link);
 }
 
+/* A place in a segment that no view has told of yet: where the one before it ends is not known. */
+static void test_nothing_is_shipped_past_the_segments_that_are_known(void **state)
+{
+    (void)state;
+    struct link *link = streaming();
+    uint64_t reads = link->reads;
+    struct aero_wal_place ahead = link->primary.end;
+    ahead.sequence++;
+    ahead.offset = AERO_SEGMENT_HEADER_BYTES + 64;
+    aero_sender_on_wal(link->sender, link->view, ahead);
+    for (int i = 0; i < 4; i++) {
+        link_do_reads(link);
+    }
+    struct aero_sender_status status;
+    aero_sender_status(link->sender, &status);
+    assert_int_equal(status.sent.value, link->primary.end.position.lsn.value);
+    assert_int_equal(link->events[AERO_SENDER_DAMAGED], 0);
+    assert_int_equal(link->events[AERO_SENDER_CLOSED], 0);
+    fake_log_begin(&link->primary, 204);
+    fake_log_append(&link->primary, 10, 1);
+    link_publish(link);
+    link_run(link);
+    link_assert_equal(link);
+    assert_true(link->reads > reads);
+    link_free(link);
+}
+
 static void test_sound_header_of_another_segment_is_damage(void **state)
 {
     (void)state;
@@ -658,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_segment_truncated_during_a_read_is_no_damage),
         cmocka_unit_test(test_segment_truncated_inside_a_large_record_is_no_damage),
         cmocka_unit_test(test_same_view_again_tells_no_history),
+        cmocka_unit_test(test_nothing_is_shipped_past_the_segments_that_are_known),
         cmocka_unit_test(test_sound_header_of_another_segment_is_damage),
         cmocka_unit_test(test_sound_footer_of_another_end_is_damage),
         cmocka_unit_test(test_file_that_ends_inside_a_record_is_damage),
