@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/le.h"
 #include "tests/unit/engine/recovery_world.h"
 
 /* ---- Beginnings ------------------------------------------------------------------------------------------- */
@@ -40,6 +41,18 @@ static void test_recover_without_a_manifest_refuses_wal_and_snapshots(void **sta
     }
 }
 
+/* A disk that does not say what it holds is no empty one. */
+static void test_create_passes_on_that_nothing_can_be_read(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    struct aero_disk disk = power_disk_port(world.power);
+    power_disk_crash_at(world.power, 1);
+    assert_int_equal(disk.ops->unlink(disk.self, "nothing").code, AERO_CRASHED);
+    assert_int_equal(aero_create(disk, &world.manifest).code, AERO_CRASHED);
+    world_free(&world);
+}
+
 static void test_create_refuses_where_anything_exists(void **state)
 {
     (void)state;
@@ -47,6 +60,11 @@ static void test_create_refuses_where_anything_exists(void **state)
     assert_int_equal(aero_create(power_disk_port(world.power), &world.manifest).code, AERO_EXISTS);
     memset(power_bytes(world.power, "manifest")->data, 0xFF, 100);
     memset(power_bytes(world.power, "manifest")->data + POWER_FOLDED_SLOT, 0xFF, 100);
+    assert_int_equal(aero_create(power_disk_port(world.power), &world.manifest).code, AERO_EXISTS);
+    world_write_manifest(&world);
+    uint8_t *slot = power_bytes(world.power, "manifest")->data;
+    slot[8] = 3; /* of a version to come */
+    aero_store_u64(slot + 40, aero_checksum64(aero_slice_of(slot, 40)));
     assert_int_equal(aero_create(power_disk_port(world.power), &world.manifest).code, AERO_EXISTS);
     struct power_disk *power = power_disk_new();
     power_put(power, "snapshots/x.snap", aero_slice_text("something"));
@@ -528,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_recover_of_a_new_directory_is_empty_and_clean),
         cmocka_unit_test(test_recover_without_a_manifest_refuses_wal_and_snapshots),
         cmocka_unit_test(test_create_refuses_where_anything_exists),
+        cmocka_unit_test(test_create_passes_on_that_nothing_can_be_read),
         cmocka_unit_test(test_create_refuses_a_directory_with_other_files),
         cmocka_unit_test(test_recover_replays_segments_in_order),
         cmocka_unit_test(test_recover_makes_the_unproven_part_durable_anew_once),
