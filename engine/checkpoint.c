@@ -167,8 +167,8 @@ void aero_checkpointer_free(struct aero_checkpointer *checkpointer, struct aero_
     aero_snapshot_writer_free(checkpointer->writer);
     if (checkpointer->view != NULL) {
         aero_view_close(checkpointer->view);
-        while (!aero_tree_reclaim(tree, UINT32_MAX)) {
-        }
+        bool all = aero_tree_reclaim(tree, UINT32_MAX);
+        AERO_ASSERT(all);
     }
     aero_manifest_deinit(&checkpointer->manifest);
     aero_manifest_deinit(&checkpointer->next);

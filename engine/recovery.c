@@ -286,10 +286,11 @@ aero_status aero_create(struct aero_disk disk, const struct aero_manifest *manif
         aero_manifest_deinit(&existing);
         return aero_error(AERO_EXISTS);
     }
+    if (status.code == AERO_CORRUPT || status.code == AERO_UNSUPPORTED) {
+        return aero_error(AERO_EXISTS);
+    }
     if (status.code != AERO_NOT_FOUND) {
-        return status.code == AERO_CORRUPT || status.code == AERO_UNSUPPORTED
-                   ? aero_error(AERO_EXISTS)
-                   : status;
+        return status;
     }
     AERO_TRY(holds_data(disk, &holds));
     if (holds) {

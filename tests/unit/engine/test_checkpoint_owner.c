@@ -148,6 +148,50 @@ static void test_manifest_under_way_does_not_name_the_snapshot(void **state)
     power_disk_free(node.power);
 }
 
+/* Decision 6: a snapshot names what led to its position, not the segments that a replica has begun behind it. */
+static void test_snapshot_names_no_segment_that_begins_behind_it(void **state)
+{
+    (void)state;
+    struct node node = start(directory(), &plain);
+    struct aero_snapshot_header header;
+    struct aero_snapshot_entry entry;
+    aero_status status;
+    char name[AERO_DISK_NAME_MAX];
+    aero_lsn newest = node.end.lsn;
+    node.end.lsn.value = newest.value - 7; /* in the segment before the last */
+    begin(&node);
+    assert_true(run(&node));
+    assert_true(aero_checkpointer_take_result(node.checkpointer, &status, &entry));
+    aero_snapshot_name(&entry, name);
+    assert_true(aero_is_ok(aero_snapshot_read_header(power_disk_port(node.power), name, &header)));
+    assert_int_equal(header.history.segment_count, 3);
+    aero_snapshot_header_deinit(&header);
+    stop(&node);
+    power_disk_free(node.power);
+}
+
+/* DET-3: what cannot be remembered to be removed stays, and recovery removes it. */
+static void test_more_files_to_remove_than_are_remembered_stay(void **state)
+{
+    (void)state;
+    struct node node = start(directory(), &plain);
+    for (unsigned i = 0; i < 70; i++) {
+        char name[AERO_DISK_NAME_MAX];
+        snprintf(name, sizeof name, "wal/recycled-%08x.tmp", i);
+        power_put(node.power, name, aero_slice_text("x"));
+        aero_checkpointer_discard(node.checkpointer, name);
+    }
+    assert_true(run(&node));
+    assert_int_equal(count_files(node.power, "recycled"), 6);
+    stop(&node);
+    power_disk_return(node.power, POWER_KEPT, 0);
+    struct outcome outcome = recover(node.power);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    outcome_free(&outcome);
+    assert_int_equal(count_files(node.power, "recycled"), 0);
+    power_disk_free(node.power);
+}
+
 static void test_acknowledgements_are_told_by_name(void **state)
 {
     (void)state;
@@ -253,6 +297,8 @@ int main(void)
         cmocka_unit_test(test_failed_edit_settles_and_tells_no_result),
         cmocka_unit_test(test_snapshot_that_is_whole_behind_a_failure_is_not_named),
         cmocka_unit_test(test_manifest_under_way_does_not_name_the_snapshot),
+        cmocka_unit_test(test_snapshot_names_no_segment_that_begins_behind_it),
+        cmocka_unit_test(test_more_files_to_remove_than_are_remembered_stay),
         cmocka_unit_test(test_acknowledgements_are_told_by_name),
         cmocka_unit_test(test_durable_end_of_an_older_segment_is_its_own),
         cmocka_unit_test(test_one_truncated_segment_waits_for_reuse),

@@ -464,6 +464,15 @@ static void test_reader_finds_the_end_of_a_record_behind_damage(void **state)
     assert_int_equal(find_end(f, later), 0);
 }
 
+/* Further behind than one read goes. */
+static void test_reader_finds_an_end_far_behind_damage(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t end = put_records(f, 30000, 100);
+    f->file->bytes.data[AERO_SEGMENT_HEADER_BYTES + 200] ^= 1;
+    assert_int_equal(find_end(f, f->end), end);
+}
+
 /* What an earlier life of the file left tells of no end. */
 static void test_reader_finds_no_end_in_an_earlier_life(void **state)
 {
@@ -517,6 +526,16 @@ static void test_reader_passes_on_that_the_process_died(void **state)
         assert_int_equal(status.code, AERO_CRASHED);
         aero_wal_reader_close(reader);
     }
+    begin_segment(f, 8);
+    put_record(f, AERO_SEGMENT_HEADER_BYTES, (size_t)3 << 20); /* its rest is to be read */
+    struct dying_disk dying = {.disk = f->disk};
+    struct aero_disk disk = {.ops = &ops, .self = &dying};
+    struct aero_wal_reader *reader;
+    struct aero_wal_record record;
+    assert_int_equal(aero_wal_reader_open(disk, NAME, 0, &reader).code, AERO_OK);
+    dying.dies = true;
+    assert_int_equal(aero_wal_reader_next(reader, &record).code, AERO_CRASHED);
+    aero_wal_reader_close(reader);
 }
 
 /* The file became shorter while it was read, and a page of what is left cannot be read: neither is an end of the log. */
@@ -578,6 +597,7 @@ int main(void)
         WITH_SEGMENT(test_reader_goes_on_behind_a_read_that_failed_once),
         WITH_SEGMENT(test_reader_scan_takes_the_highest_mark_from_records_or_footer),
         WITH_SEGMENT(test_reader_finds_the_end_of_a_record_behind_damage),
+        WITH_SEGMENT(test_reader_finds_an_end_far_behind_damage),
         WITH_SEGMENT(test_reader_finds_no_end_in_an_earlier_life),
         WITH_SEGMENT(test_reader_passes_on_that_the_process_died),
         WITH_SEGMENT(test_reader_of_a_file_that_shrinks_stops_invalid),
