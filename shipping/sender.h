@@ -52,7 +52,7 @@ void aero_sender_free(struct aero_sender *sender);
 
 void aero_sender_on_bytes(struct aero_sender *sender, struct aero_slice plaintext,
                           aero_mono_ns now);
-/* The durable place never goes back; its segment is among the view's files. */
+/* The durable place never goes back. Its segment may be one that no view tells of yet: what is before it waits for that view. */
 void aero_sender_on_wal(struct aero_sender *sender, struct aero_shipping_view *view,
                         struct aero_wal_place durable);
 void aero_sender_tick(struct aero_sender *sender, aero_mono_ns now);
