@@ -220,13 +220,27 @@ size_t aero_config_diff(const struct aero_config *running, const struct aero_con
     return count;
 }
 
+static void copy_value(struct value *to, const struct value *from)
+{
+    replace_value(to, from->text, from->number);
+    to->is_set = from->is_set;
+}
+
+struct aero_config *aero_config_copy(const struct aero_config *config)
+{
+    struct aero_config *copy = aero_config_new(config->table);
+    for (size_t i = 0; i < config->table->count; i++) {
+        copy_value(&copy->values[i], &config->values[i]);
+    }
+    return copy;
+}
+
 void aero_config_adopt(struct aero_config *running, const struct aero_config *fresh)
 {
     AERO_ASSERT(running->table == fresh->table);
     for (size_t i = 0; i < running->table->count; i++) {
         if ((running->table->keys[i].flags & AERO_CONFIG_RELOADABLE) != 0) {
-            replace_value(&running->values[i], fresh->values[i].text, fresh->values[i].number);
-            running->values[i].is_set = fresh->values[i].is_set;
+            copy_value(&running->values[i], &fresh->values[i]);
         }
     }
 }

@@ -82,6 +82,8 @@ struct aero_config_error {
 
 /* Asserts that the table is right: defaults within bounds, names well formed and unique. */
 struct aero_config *aero_config_new(const struct aero_config_table *table);
+/* Every value, and where it came from. */
+struct aero_config *aero_config_copy(const struct aero_config *config);
 void aero_config_free(struct aero_config *config);
 
 /* Sets one key, over what earlier calls set. `origin` says where it came from in errors, "--set"

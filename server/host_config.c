@@ -138,8 +138,7 @@ static bool stage_key(void *self, const char *name, const char *value, const cha
         value = seconds;
     }
     if (host_config->staged == NULL) {
-        host_config->staged = aero_config_new(table);
-        aero_config_adopt(host_config->staged, host_config->config);
+        host_config->staged = aero_config_copy(host_config->config);
     }
     if (!aero_is_ok(aero_config_set_running(host_config->staged, "CONFIG SET", key->name, value,
                                             &host_config->error))) {
@@ -156,32 +155,12 @@ static void drop_staged(void *self)
     host_config->staged = NULL;
 }
 
-static void log_staged(const struct aero_host_config *host_config)
-{
-    const struct aero_config_table *table = aero_config_table(host_config->config);
-    size_t *changed = aero_calloc(table->count, sizeof *changed);
-    size_t count = aero_config_diff(host_config->config, host_config->staged, changed);
-    for (size_t i = 0; i < count; i++) {
-        const struct aero_config_key *key = &table->keys[changed[i]];
-        if ((key->flags & AERO_CONFIG_RELOADABLE) != 0) { /* the others were never staged */
-            aero_log_event(
-                host_config->logger, AERO_LOG_INFO, "config_changed",
-                AERO_LOG_STR("key", key->name),
-                AERO_LOG_STR("value", aero_config_shown(host_config->staged, changed[i])),
-                AERO_LOG_STR("by", "CONFIG SET"));
-        }
-    }
-    free(changed);
-}
-
 static void take_staged(void *self)
 {
     struct aero_host_config *host_config = self;
     if (host_config->staged != NULL) {
-        log_staged(host_config);
-        aero_config_adopt(host_config->config, host_config->staged);
+        aero_host_config_take(host_config, host_config->staged, "CONFIG SET");
         drop_staged(host_config);
-        aero_host_config_apply(host_config);
     }
 }
 
@@ -233,7 +212,26 @@ void aero_host_config_attach(struct aero_host_config *host_config, struct aero_s
     host_config->server = server;
 }
 
-void aero_host_config_apply(struct aero_host_config *host_config)
+static void log_changes(const struct aero_host_config *host_config, const struct aero_config *fresh,
+                        const char *by)
+{
+    const struct aero_config_table *table = aero_config_table(host_config->config);
+    size_t *changed = aero_calloc(table->count, sizeof *changed);
+    size_t count = aero_config_diff(host_config->config, fresh, changed);
+    for (size_t i = 0; i < count; i++) {
+        const struct aero_config_key *key = &table->keys[changed[i]];
+        bool taken = (key->flags & AERO_CONFIG_RELOADABLE) != 0;
+        aero_log_event(host_config->logger, taken ? AERO_LOG_INFO : AERO_LOG_WARN,
+                       taken ? "config_changed" : "config_change_needs_restart",
+                       AERO_LOG_STR("key", key->name),
+                       AERO_LOG_STR("value", aero_config_shown(fresh, changed[i])),
+                       by != NULL ? AERO_LOG_STR("by", by) : AERO_LOG_END);
+    }
+    free(changed);
+}
+
+/* Hands the values as they are now to the logger and the attached server. */
+static void apply(struct aero_host_config *host_config)
 {
     struct aero_server_options options;
     aero_host_config_server_options(host_config, &options);
@@ -241,4 +239,12 @@ void aero_host_config_apply(struct aero_host_config *host_config)
     if (host_config->server != NULL) {
         aero_server_configure(host_config->server, &options);
     }
+}
+
+void aero_host_config_take(struct aero_host_config *host_config, const struct aero_config *fresh,
+                           const char *by)
+{
+    log_changes(host_config, fresh, by);
+    aero_config_adopt(host_config->config, fresh);
+    apply(host_config);
 }

@@ -23,7 +23,9 @@ void aero_host_config_server_options(const struct aero_host_config *host_config,
 struct aero_server_config aero_host_config_port(struct aero_host_config *host_config);
 /* Once there is a server: CONFIG SET and reloads change it through this. */
 void aero_host_config_attach(struct aero_host_config *host_config, struct aero_server *server);
-/* Hands the values as they are now to the logger and the attached server. */
-void aero_host_config_apply(struct aero_host_config *host_config);
+/* Takes over what may change of `fresh`, logs each change and each that needs a restart, and hands the values to the logger
+ * and the attached server. `by`: who changed them, for the log; NULL: the configuration file. */
+void aero_host_config_take(struct aero_host_config *host_config, const struct aero_config *fresh,
+                           const char *by);
 
 #endif

@@ -169,22 +169,6 @@ struct aero_host_wake *aero_host_wake(struct aero_host *host)
     return &host->wake;
 }
 
-static void log_changed_keys(struct aero_host *host, const struct aero_config *fresh)
-{
-    const struct aero_config_table *table = host->options.table;
-    size_t *changed = aero_calloc(table->count, sizeof *changed);
-    size_t count = aero_config_diff(host->options.config, fresh, changed);
-    for (size_t i = 0; i < count; i++) {
-        const struct aero_config_key *key = &table->keys[changed[i]];
-        bool taken = (key->flags & AERO_CONFIG_RELOADABLE) != 0;
-        aero_log_event(host->options.logger, taken ? AERO_LOG_INFO : AERO_LOG_WARN,
-                       taken ? "config_changed" : "config_change_needs_restart",
-                       AERO_LOG_STR("key", key->name),
-                       AERO_LOG_STR("value", aero_config_shown(fresh, changed[i])));
-    }
-    free(changed);
-}
-
 static void reload(struct aero_host *host)
 {
     struct aero_config *fresh = NULL;
@@ -193,10 +177,8 @@ static void reload(struct aero_host *host)
     aero_host_notify_reloading(host->now);
     if (aero_is_ok(
             aero_options_reload(host->options.command_line, host->options.table, &fresh, &error))) {
-        log_changed_keys(host, fresh);
-        aero_config_adopt(host->options.config, fresh);
+        aero_host_config_take(host->options.host_config, fresh, NULL);
         aero_config_free(fresh);
-        aero_host_config_apply(host->options.host_config);
         aero_log_event(host->options.logger, AERO_LOG_INFO, "config_reloaded");
     } else {
         aero_log_event(host->options.logger, AERO_LOG_ERROR, "config_reload_failed",

@@ -300,6 +300,24 @@ static void test_load_file_reads_it_or_says_why_not(void **state)
     aero_config_free(config);
 }
 
+static void test_copy_is_another_one_with_every_value(void **state)
+{
+    (void)state;
+    struct aero_config *config = aero_config_new(&table);
+    size_t changed[KEY_COUNT];
+    set_accepts(config, "port", "7001");
+    set_accepts(config, "password", "x");
+    struct aero_config *copy = aero_config_copy(config);
+    assert_int_equal(aero_config_diff(config, copy, changed), 0);
+    assert_true(aero_config_is_set(copy, "port"));
+    assert_false(aero_config_is_set(copy, "idle_timeout"));
+    set_accepts(copy, "password", "y");
+    assert_string_equal(aero_config_string(config, "password"), "x");
+    aero_config_free(config);
+    assert_string_equal(aero_config_string(copy, "password"), "y");
+    aero_config_free(copy);
+}
+
 static void test_reload_tells_what_changed_and_adopts_what_may(void **state)
 {
     (void)state;
@@ -424,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_parse_nul_byte_is_refused),
         cmocka_unit_test(test_parse_line_length_is_bounded_and_whole),
         cmocka_unit_test(test_load_file_reads_it_or_says_why_not),
+        cmocka_unit_test(test_copy_is_another_one_with_every_value),
         cmocka_unit_test(test_reload_tells_what_changed_and_adopts_what_may),
         cmocka_unit_test(test_set_running_refuses_fixed_keys),
         cmocka_unit_test(test_print_commented_shows_every_key),
