@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/simulation/check_damage.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/checksum.h"
 #include "engine/manifest.h"
+#include "engine/segment.h"
 #include "engine/verify.h"
 #include "tests/simulation/node.h"
 
@@ -80,11 +79,14 @@ static uint32_t verify(struct aero_sim_world *world, const struct aero_sim_node 
 static bool is_let_go(struct aero_sim_world *world, const struct aero_sim_node *node,
                       const char *name)
 {
-    uint64_t first_lsn;
+    static const char directory[] = "wal/";
+    size_t length = sizeof directory - 1;
+    aero_lsn first_lsn;
     uint64_t sequence;
     struct aero_manifest manifest;
     struct aero_manifest_found found;
-    if (sscanf(name, "wal/%" SCNx64 "-%" SCNx64 ".seg", &first_lsn, &sequence) != 2) {
+    if (strncmp(name, directory, length) != 0 ||
+        !aero_segment_name_parse(name + length, &first_lsn, &sequence)) {
         return false;
     }
     struct aero_sim_disk *copy = aero_sim_disk_clone(node->disk, &world->choice);
