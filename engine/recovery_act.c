@@ -68,15 +68,20 @@ static void fold_checksum(struct copy *copy, struct aero_slice piece)
     copy->checksum = aero_checksum64(aero_slice_of(both, sizeof both));
 }
 
+/* What is copied at a time from `at` on. */
+static size_t piece_bytes(const struct copy *copy, uint64_t at)
+{
+    uint64_t rest = copy->end - at;
+    return rest < COPY_BYTES ? (size_t)rest : COPY_BYTES;
+}
+
 static aero_status copy_bytes(struct aero_disk disk, struct copy *copy, struct aero_disk_file *from,
                               struct aero_disk_file *to)
 {
-    uint64_t all = copy->end - copy->offset;
-    uint8_t *data = aero_malloc(all < COPY_BYTES ? (size_t)all : COPY_BYTES);
+    uint8_t *data = aero_malloc(piece_bytes(copy, copy->offset));
     aero_status status = aero_ok();
     for (uint64_t at = copy->offset; aero_is_ok(status) && at < copy->end; at += COPY_BYTES) {
-        uint64_t rest = copy->end - at;
-        size_t length = rest < COPY_BYTES ? (size_t)rest : COPY_BYTES;
+        size_t length = piece_bytes(copy, at);
         size_t written;
         status = read_piece(disk, from, copy, at, data, length);
         if (aero_is_ok(status)) {
