@@ -88,7 +88,7 @@ def read_mutants(text):
 
 
 def read_coverage(text):
-    rows = re.findall(r"^\s+all of (.+?)\s+\d+/\d+\s+([\d.]+)\s+\d+/\d+\s+([\d.]+)\s+\d+/\d+\s+([\d.]+)$",
+    rows = re.findall(r"^\s+all of (.+?)\s+\d+/\d+\s+([\d.]+)\s+\d+/\d+\s+([\d.]+)\s+\d+/\d+\s+([\d.]+)",
                       text, re.MULTILINE)
     return "; ".join(f"{name.strip()} {lines} / {branches} / {mcdc}" for name, lines, branches, mcdc in rows)
 
@@ -104,7 +104,7 @@ PARTS = [
     Part("flips", 2, lambda seconds: ["tests/crash/run", "--flip", "--every-bit"], read_flips, r"^BROKEN"),
     Part("valgrind", 3, lambda seconds: ["tests/valgrind"],
          lambda text: last(r"^(\d+) passed, \d+ failed$", text, "{0} programs of unit tests"), r"^failed:"),
-    Part("coverage", 3, lambda seconds: ["tests/coverage", "--all"], read_coverage, r"tests failed"),
+    Part("coverage", 3, lambda seconds: ["tests/coverage"], read_coverage, r"tests failed"),
     Part("mutants", 8, lambda seconds: ["tests/mutants"], read_mutants, r"SURVIVED|\] ERROR|notices something"),
     Part("system-calls", 6,
          lambda seconds: python("tests/faults/run", "--sample", "1000000", "--seconds", str(max(1, seconds - 60)),
