@@ -140,7 +140,7 @@ MUTANTS = [
             "    aero_lsn lsn = aero_lsn_next(pipeline->evaluated);\n"
             "    aero_commit_add(&pipeline->payload, operation);\n"
             "    aero_apply(pipeline->tree, operation, pipeline->undo);"),
-        judges=("sim", "unit primary.pipeline")),
+        judges=("unit primary.pipeline", "sim")),
     Mutant(
         "formats/torn-tail-in-every-recycled-file",
         "bytes of a file's earlier life are a torn tail",

@@ -4,13 +4,16 @@
 
 #include <string.h>
 
+#include "engine/operation.h"
 #include "engine/record.h"
+#include "engine/summary.h"
 #include "primary/pipeline.h"
 
 struct bench {
     struct aero_wal_writer *wal;
     struct aero_pipeline *pipeline;
     uint8_t next_nonce;
+    struct aero_buffer written; /* to the WAL, one write behind the other */
 };
 
 static aero_id fresh_nonce(struct bench *bench)
@@ -42,6 +45,7 @@ static void close_bench(struct bench *bench)
 {
     aero_pipeline_free(bench->pipeline);
     aero_wal_free(bench->wal);
+    aero_buffer_deinit(&bench->written);
 }
 
 /* Runs requests until there are none; a sync of the WAL fails when `sync_fails`. */
@@ -54,8 +58,9 @@ static void run_disk(struct bench *bench, bool sync_fails)
             .request_id = request->id,
             .failed_op = request->op_count,
         };
-        for (uint32_t i = 0; sync_fails && i < request->op_count; i++) {
-            if (request->ops[i].kind == AERO_OP_SYNC && request->domain == AERO_DOMAIN_WAL) {
+        for (uint32_t i = 0; request->domain == AERO_DOMAIN_WAL && i < request->op_count; i++) {
+            aero_buffer_append_slice(&bench->written, request->ops[i].bytes);
+            if (request->ops[i].kind == AERO_OP_SYNC && sync_fails) {
                 done.status = aero_error(AERO_IO);
                 done.failed_op = i;
                 break;
@@ -190,6 +195,40 @@ static void test_digest_record_stands_at_its_multiple(void **state)
     close_bench(&bench);
 }
 
+/* The digest record that was written. */
+static struct aero_digest_payload written_digest(struct bench *bench)
+{
+    for (size_t at = 0; at < bench->written.length; at += AERO_RECORD_ALIGN) {
+        struct aero_record_header header;
+        struct aero_digest_payload digest;
+        struct aero_slice rest =
+            aero_slice_of(bench->written.data + at, bench->written.length - at);
+        if (aero_is_ok(aero_record_decode(rest, &header)) && header.type == AERO_RECORD_DIGEST) {
+            struct aero_slice payload =
+                aero_slice_of(rest.data + AERO_RECORD_HEADER_BYTES, header.payload_length);
+            assert_true(aero_is_ok(aero_digest_decode(payload, &digest)));
+            return digest;
+        }
+    }
+    fail_msg("no digest record was written");
+    return (struct aero_digest_payload){0};
+}
+
+/* Decision 20: it names the state before it, although the commit behind it is what makes it be written. */
+static void test_digest_record_names_the_state_before_it(void **state)
+{
+    (void)state;
+    struct bench bench = open_bench();
+    while (aero_pipeline_evaluated(bench.pipeline).value < AERO_DIGEST_INTERVAL_LSN - 1) {
+        put(&bench, "a", "before");
+    }
+    struct aero_summary before = aero_tree_summary(aero_pipeline_tree(bench.pipeline));
+    put(&bench, "a", "behind");
+    run_disk(&bench, false);
+    assert_true(aero_summary_equal(written_digest(&bench).summary, before));
+    close_bench(&bench);
+}
+
 /* Decision 21 and FM-time: the logged clock never runs backwards. */
 static void test_clock_never_decreases(void **state)
 {
@@ -210,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_abort_takes_back_only_the_open_commit),
         cmocka_unit_test(test_commit_without_a_change_takes_no_lsn),
         cmocka_unit_test(test_digest_record_stands_at_its_multiple),
+        cmocka_unit_test(test_digest_record_names_the_state_before_it),
         cmocka_unit_test(test_clock_never_decreases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
