@@ -269,7 +269,7 @@ static bool apply_record(struct aero_replica *replica, const struct aero_record_
             snprintf(text, sizeof text,
                      "the state before LSN %llu is not the state that the primary had there",
                      (unsigned long long)header->lsn.value);
-            aero_replica_halt(replica, "digest mismatch", text);
+            aero_replica_halt(replica, AERO_HALT_KIND_DIGEST, text);
             return false;
         }
     } else {

@@ -12,6 +12,8 @@
 #include "shipping/receiver.h"
 
 #define AERO_REPLICA_ENTROPY_STOCK 2
+/* What the reason of a halt begins with, where more than one file says it. */
+#define AERO_HALT_KIND_DIGEST "digest mismatch"
 
 enum aero_replica_link {
     AERO_LINK_DOWN,

@@ -41,8 +41,8 @@ static const char *halt_advice(const char *reason)
                        "needed: " EMPTY_DIRECTORY},
         {"history", "see with 'aeroctl wal dump --keys DIR' what it holds; if that is not "
                     "needed: " EMPTY_DIRECTORY},
-        {"digest mismatch", "'aeroctl verify DIR' on both nodes' directories, stopped, says whose "
-                            "state is wrong; if it is this one's: " EMPTY_DIRECTORY},
+        {AERO_HALT_KIND_DIGEST, "'aeroctl verify DIR' on both nodes' directories, stopped, says "
+                                "whose state is wrong; if it is this one's: " EMPTY_DIRECTORY},
         {"malformed commit", "'aeroctl verify DIR' on both nodes' directories, stopped; if the "
                              "primary's is sound: " EMPTY_DIRECTORY},
         {"gap", "'aeroctl reconnect'; if it comes again, 'aeroctl verify DIR' on the primary's "
@@ -80,6 +80,15 @@ static const char *next_action(const struct aero_replica *replica)
     }
     return replica->link == AERO_LINK_UP ? "none"
                                          : "none: it reconnects by itself; see link_reason";
+}
+
+/* Also of a core that began halted, and has compared nothing itself. */
+static const char *digest_agreement(const struct aero_replica *replica)
+{
+    if (strncmp(replica->reason, AERO_HALT_KIND_DIGEST, strlen(AERO_HALT_KIND_DIGEST)) == 0) {
+        return "differs";
+    }
+    return replica->digests_compared == 0 ? "not compared yet" : "agrees";
 }
 
 void aero_replica_note_certificates(struct aero_replica *replica, bool refused)
@@ -136,8 +145,7 @@ static void put_status(struct aero_replica *replica, struct aero_buffer *out)
     aero_status_u64(out, "digest_lsn", replica->applied.lsn.value);
     aero_status_u64(out, "entries", summary.count);
     aero_status_u64(out, "digests_compared", replica->digests_compared);
-    aero_status_text(out, "digest_agreement",
-                     replica->digests_compared == 0 ? "not compared yet" : "agrees");
+    aero_status_text(out, "digest_agreement", digest_agreement(replica));
     put_transfer(replica, out);
     aero_status_u64(out, "received_bytes", link.received_bytes);
     aero_status_u64(out, "damaged_segments", manifest->damaged_count);
