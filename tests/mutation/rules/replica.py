@@ -56,7 +56,7 @@ MUTANTS = [
         after=(
             "    if (true) {\n"
             "        return true;"),
-        judges=("sim", "explore", "flip")),
+        judges=("unit replica.follow", "sim", "explore", "flip")),
     Mutant(
         "replica/snapshot-chain-passed-over",
         "the log passes the snapshot that the state came from without a look",
@@ -66,7 +66,7 @@ MUTANTS = [
             "        bool same = header->lsn.value != replica->snapshot.lsn.value ||\n"
             "                    header->chain == replica->snapshot.chain;"),
         after="        bool same = true;",
-        judges=("sim", "explore")),
+        judges=("unit replica.follow", "sim", "explore")),
     Mutant(
         "replica/halted-serves",
         "a halted replica serves",
@@ -77,7 +77,8 @@ MUTANTS = [
             "        return false;"),
         after=(
             "        *out_error = replica->served_reason;\n"
-            "        return true;")),
+            "        return true;"),
+        judges=("unit replica.halt", "sim")),
     Mutant(
         "replica/halt-forgotten",
         "a halt does not outlive a restart",
@@ -87,7 +88,8 @@ MUTANTS = [
             "    snprintf(manifest->halt_reason, sizeof manifest->halt_reason, \"%s: %s\", kind, "
             "text);\n"
             "    snprintf(replica->reason, sizeof replica->reason, \"%s\", manifest->halt_reason);"),
-        after="    snprintf(replica->reason, sizeof replica->reason, \"%s: %s\", kind, text);"),
+        after="    snprintf(replica->reason, sizeof replica->reason, \"%s: %s\", kind, text);",
+        judges=("unit replica.halt", "sim")),
     Mutant(
         "replica/writes-taken",
         "a replica takes writes",
@@ -98,7 +100,8 @@ MUTANTS = [
             "    return false;"),
         after=(
             "    *out_error = \"\";\n"
-            "    return true;")),
+            "    return true;"),
+        judges=("unit replica.serve", "sim")),
     Mutant(
         "replica/transfer-not-verified",
         "a snapshot that was transferred counts before it is whole",
@@ -106,14 +109,15 @@ MUTANTS = [
         "replica/bootstrap.c",
         before="    if (!aero_snapshot_check_done(bootstrap->check)) {",
         after="    if (false) {",
-        judges=("sim", "survive", "unit shipping.liar")),
+        judges=("unit replica.bootstrap", "sim", "survive")),
     Mutant(
         "replica/transfer-bytes-not-verified",
         "the bytes of a transferred snapshot are not looked at",
         ("FM-9.1", "decision 19"),
         "replica/bootstrap.c",
         before="    AERO_TRY(aero_snapshot_check_feed(bootstrap->check, bytes));",
-        after="    (void)aero_snapshot_check_feed(bootstrap->check, bytes);"),
+        after="    (void)aero_snapshot_check_feed(bootstrap->check, bytes);",
+        judges=("unit replica.bootstrap", "sim")),
     Mutant(
         "replica/transfer-not-synced",
         "a transferred snapshot is named before it is durable",
@@ -145,7 +149,7 @@ MUTANTS = [
             "                   aero_id_equal(aero_bootstrap_entry(replica->bootstrap)->id, "
             "told->id) &&\n"),
         after="",
-        judges=("sim", "survive")),
+        judges=("unit replica.bootstrap", "sim", "survive")),
     Mutant(
         "replica/old-log-kept-over-a-new-snapshot",
         "a new snapshot is read on with the old log",
@@ -159,5 +163,6 @@ MUTANTS = [
         ("decision 21", "FM-time"),
         "replica/replica_node.c",
         before="    return replica->expiry_clock;",
-        after="    return replica->wall;"),
+        after="    return replica->wall;",
+        judges=("unit replica.serve", "sim")),
 ]

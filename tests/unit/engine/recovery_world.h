@@ -2,7 +2,7 @@
 /* Small data directories, built byte by byte on a disk that can lose power, and what recovery makes of them.
  *
  *     world_begin(world, seal)      ends the segment (with a footer when `seal`), begins the next
- *     world_put(world, key, value)  one commit; world_digest: one digest record
+ *     world_put(world, key, value)  one commit of one entry; world_commit: of any operations; world_digest: one digest record
  *     world_flush(world)            puts everything on the disk, durable; world_prove: with the proof of its end
  *     world_snapshot(world)         a snapshot of the state now, named by the manifest
  */
@@ -162,17 +162,25 @@ static inline void world_record(struct world *world, enum aero_record_type type,
     world->states[header.lsn.value] = aero_tree_summary(world->tree);
 }
 
-static inline void world_put(struct world *world, const char *key, const char *value)
+static inline void world_commit(struct world *world, const struct aero_operation *operations,
+                                size_t count)
 {
     struct aero_buffer payload = {0};
-    struct aero_operation operation = {
-        .kind = AERO_PUT, .key = aero_slice_text(key), .value = aero_slice_text(value)};
     world->clock.value++;
     aero_commit_begin(&payload, world->clock);
-    aero_commit_add(&payload, &operation);
-    aero_apply(world->tree, &operation, NULL);
+    for (size_t i = 0; i < count; i++) {
+        aero_commit_add(&payload, &operations[i]);
+        aero_apply(world->tree, &operations[i], NULL);
+    }
     world_record(world, AERO_RECORD_COMMIT, aero_buffer_slice(&payload));
     aero_buffer_deinit(&payload);
+}
+
+static inline void world_put(struct world *world, const char *key, const char *value)
+{
+    const struct aero_operation operation = {
+        .kind = AERO_PUT, .key = aero_slice_text(key), .value = aero_slice_text(value)};
+    world_commit(world, &operation, 1);
 }
 
 static inline void world_digest(struct world *world)

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A snapshot on its way in (decision 24, FM-9.1, FM-11.2): verified as it comes, whole and durable before it counts, and
+ * gone on with only where it broke. */
+#include "tests/unit/replica/replica_bench.h"
+
+/* A replica without data is offered a snapshot of ten keys; nothing of it has come. */
+static struct bench *offered(const struct aero_snapshot_entry **out_entry)
+{
+    struct bench *bench = bench_new();
+    set_many(bench, 10);
+    *out_entry = snapshot(bench);
+    dial(bench);
+    offer(bench, *out_entry, 0);
+    return bench;
+}
+
+/* Of the transfer nothing is left: the link ends for this reason, and the next Hello asks for all of it. */
+static void expect_dropped(struct bench *bench, const char *reason)
+{
+    char line[128];
+    snprintf(line, sizeof line, "link_reason:%s", reason);
+    turn(bench);
+    assert_true(aero_replica_wants_close(bench->replica));
+    assert_false(aero_replica_wants_reopen(bench->replica));
+    expect_status(bench, line);
+    hang_up(bench);
+    dial(bench);
+    assert_true(bench->heard.hello.holds_nothing);
+    assert_true(aero_id_is_none(bench->heard.hello.snapshot_id));
+    assert_int_equal(bench->heard.hello.snapshot_verified, 0);
+}
+
+/* The transfer comes to its end: the new core shows the snapshot and follows the log behind it. */
+static void expect_installed(struct bench *bench)
+{
+    turn(bench);
+    reopen(bench);
+    dial(bench);
+    resume(bench);
+    set_many(bench, 1);
+    ship(bench);
+    turn(bench);
+    expect_primary_state(bench);
+}
+
+static void test_a_snapshot_that_is_whole_is_swapped_in(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct bench *bench = offered(&entry);
+    tell_whole_snapshot(bench, entry, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* One flipped bit, wherever it is, ends the transfer at the latest with the piece that completes its block. */
+static void test_bytes_that_do_not_verify_end_the_transfer(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct bench *bench = offered(&entry);
+    for (size_t at = 0; at < entry->size_bytes; at += 13) {
+        struct aero_buffer *file = snapshot_file(bench, entry);
+        file->data[at] ^= 0x40;
+        tell_snapshot(bench, entry, 0, entry->size_bytes);
+        expect_dropped(bench, "the primary's snapshot does not verify: ");
+        file->data[at] ^= 0x40;
+        offer(bench, entry, 0);
+    }
+    tell_whole_snapshot(bench, entry, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* All that came is sound, there is less of it than there has to be, and the primary calls it all. */
+static void test_a_snapshot_without_its_end_is_not_installed(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *whole;
+    struct bench *bench = offered(&whole);
+    struct aero_snapshot_entry cut = *whole;
+    hang_up(bench);
+    dial(bench);
+    for (cut.size_bytes = 1; cut.size_bytes < whole->size_bytes; cut.size_bytes += 13) {
+        offer(bench, &cut, 0);
+        tell_whole_snapshot(bench, &cut, 0);
+        expect_dropped(bench, "the snapshot ended early: ");
+    }
+    offer(bench, whole, 0);
+    tell_whole_snapshot(bench, whole, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* Also where the connection broke while the disk had yet to write what came. */
+static void test_a_broken_transfer_goes_on_where_it_broke(void **state)
+{
+    (void)state;
+    for (unsigned written = 0; written < 2; written++) {
+        const struct aero_snapshot_entry *entry;
+        struct bench *bench = offered(&entry);
+        uint64_t half = entry->size_bytes / 2;
+        tell_snapshot(bench, entry, 0, half);
+        if (written) {
+            turn(bench);
+        }
+        aero_replica_on_link_closed(bench->replica, "cut");
+        bench->mono.value += (uint64_t)60 * 1000000000;
+        tick(bench);
+        dial(bench);
+        assert_true(aero_id_equal(bench->heard.hello.snapshot_id, entry->id));
+        assert_int_equal(bench->heard.hello.snapshot_verified, half);
+        offer(bench, entry, half);
+        tell_whole_snapshot(bench, entry, half);
+        expect_installed(bench);
+        bench_free(bench);
+    }
+}
+
+/* Neither at another place of it, nor with another snapshot at that place. */
+static void test_a_broken_transfer_goes_on_nowhere_else(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct bench *bench = offered(&entry);
+    struct aero_snapshot_entry other = *entry;
+    uint64_t half = entry->size_bytes / 2;
+    other.id = world_id(0x77);
+    tell_snapshot(bench, entry, 0, half);
+    for (unsigned i = 0; i < 2; i++) {
+        hang_up(bench);
+        dial(bench);
+        assert_int_equal(bench->heard.hello.snapshot_verified, half);
+        offer(bench, i == 0 ? entry : &other, i == 0 ? half - 1 : half);
+        turn(bench);
+        assert_true(aero_replica_wants_close(bench->replica));
+    }
+    hang_up(bench);
+    dial(bench);
+    offer(bench, entry, half);
+    tell_whole_snapshot(bench, entry, half);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* The first one broke before its first byte; the second begins at the same place, 0, and is another. */
+static void test_another_snapshot_is_not_taken_for_the_one_that_broke(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *first;
+    struct bench *bench = offered(&first);
+    hang_up(bench);
+    set_many(bench, 5);
+    const struct aero_snapshot_entry *second = snapshot(bench);
+    dial(bench);
+    assert_true(aero_id_equal(bench->heard.hello.snapshot_id, first->id));
+    offer(bench, second, 0);
+    tell_whole_snapshot(bench, second, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* A newer one comes in the middle of the first: it begins anew, in an empty file. */
+static void test_a_transfer_that_begins_anew_keeps_nothing_of_the_last(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *first;
+    struct bench *bench = offered(&first);
+    tell_snapshot(bench, first, 0, first->size_bytes - 1);
+    hang_up(bench);
+    fork_behind(bench, 0, 1);
+    const struct aero_snapshot_entry *second = snapshot(bench);
+    dial(bench);
+    offer(bench, second, 0);
+    tell_whole_snapshot(bench, second, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* Decision 8: of the old log nothing is read on with the new state, and until the swap the old state is served. */
+static void test_a_new_snapshot_replaces_state_and_log(void **state)
+{
+    (void)state;
+    struct bench *bench = following(3);
+    hang_up(bench);
+    set_many(bench, 3);
+    begin_segment(bench, true);
+    set_many(bench, 3);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    turn(bench);
+    expect(bench, "GET k3", "$4\r\nat 3\r\n");
+    expect(bench, "GET k4", "$-1\r\n");
+    expect_installed(bench);
+    restart(bench);
+    expect_primary_state(bench);
+    bench_free(bench);
+}
+
+/* Decision 22: what fails on a temporary file is dropped, said and begun anew. */
+static void test_a_disk_that_fails_costs_the_transfer_and_nothing_else(void **state)
+{
+    (void)state;
+    unsigned failed = 0;
+    for (;;) {
+        const struct aero_snapshot_entry *entry;
+        struct bench *bench = offered(&entry);
+        bench->disk->fail_at = bench->disk->changes + failed + 1;
+        tell_whole_snapshot(bench, entry, 0);
+        turn(bench);
+        bool ends = aero_replica_wants_reopen(bench->replica);
+        if (!ends) {
+            expect_dropped(bench, "writing the snapshot failed: ");
+            offer(bench, entry, 0);
+            tell_whole_snapshot(bench, entry, 0);
+            failed++;
+        }
+        bench->disk->fail_at = 0;
+        expect_installed(bench);
+        bench_free(bench);
+        if (ends) {
+            break;
+        }
+    }
+    assert_int_equal(failed, 5); /* open, write, sync, rename, sync of the directory */
+}
+
+/* FM-9.1: power is lost at each step of the transfer and the swap, and behind it; the next start has all of the snapshot, or
+ * asks for it anew. */
+static void test_power_lost_anywhere_leaves_all_of_a_snapshot_or_nothing(void **state)
+{
+    (void)state;
+    bool whole = false;
+    unsigned nothing = 0;
+    for (uint64_t step = 1; !whole; step++) {
+        const struct aero_snapshot_entry *entry;
+        struct bench *bench = offered(&entry);
+        power_disk_crash_at(bench->disk, step);
+        tell_whole_snapshot(bench, entry, 0);
+        turn(bench);
+        whole = aero_replica_wants_reopen(bench->replica) && aero_is_ok(install(bench));
+        power_disk_return(bench->disk, POWER_LOST, step);
+        restart(bench);
+        dial(bench);
+        bool has_it = !bench->heard.hello.holds_nothing;
+        assert_true(has_it || !whole);
+        nothing += !has_it;
+        if (!has_it) {
+            offer(bench, entry, 0);
+            tell_whole_snapshot(bench, entry, 0);
+            turn(bench);
+            reopen(bench);
+            dial(bench);
+        }
+        resume(bench);
+        ship(bench);
+        turn(bench);
+        expect_primary_state(bench);
+        bench_free(bench);
+    }
+    assert_true(nothing >= 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_snapshot_that_is_whole_is_swapped_in),
+        cmocka_unit_test(test_bytes_that_do_not_verify_end_the_transfer),
+        cmocka_unit_test(test_a_snapshot_without_its_end_is_not_installed),
+        cmocka_unit_test(test_a_broken_transfer_goes_on_where_it_broke),
+        cmocka_unit_test(test_a_broken_transfer_goes_on_nowhere_else),
+        cmocka_unit_test(test_another_snapshot_is_not_taken_for_the_one_that_broke),
+        cmocka_unit_test(test_a_transfer_that_begins_anew_keeps_nothing_of_the_last),
+        cmocka_unit_test(test_a_new_snapshot_replaces_state_and_log),
+        cmocka_unit_test(test_a_disk_that_fails_costs_the_transfer_and_nothing_else),
+        cmocka_unit_test(test_power_lost_anywhere_leaves_all_of_a_snapshot_or_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
