@@ -583,13 +583,11 @@ static const struct aero_disk_request *manifest_request(struct aero_checkpointer
 /* Behind the naming edit, and for files that nobody names: one bounded request after the other. */
 static const struct aero_disk_request *truncation_request(struct aero_checkpointer *checkpointer)
 {
-    bool named = checkpointer->edits_durable >= checkpointer->naming_edit;
     checkpointer->own.op_count = 0;
     if (checkpointer->state == STATE_TRUNCATING) {
         add_segments(checkpointer);
     }
-    /* uncovered: nothing is removed while an edit waits, so the naming one is durable by now */
-    if (named && checkpointer->own.op_count == 0) {
+    if (checkpointer->own.op_count == 0) {
         add_doomed(checkpointer);
     }
     if (checkpointer->own.op_count > 0) {
@@ -609,6 +607,7 @@ aero_checkpointer_next_request(struct aero_checkpointer *checkpointer)
         return NULL; /* decision 22: no checkpoint, truncation, reuse or deletion until a restart */
     }
     if (!checkpointer->own_in_flight) {
+        /* Nothing is removed while an edit waits: the manifest that is durable may still name it (FM-9.2, decision 13). */
         const struct aero_disk_request *own = checkpointer->edits > checkpointer->edits_writing
                                                   ? manifest_request(checkpointer)
                                                   : truncation_request(checkpointer);

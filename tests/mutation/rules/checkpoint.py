@@ -127,8 +127,14 @@ MUTANTS = [
         "a snapshot is removed that the durable manifest still names",
         ("FM-9.2", "decision 13"),
         "engine/checkpoint.c",
-        before="    bool named = checkpointer->edits_durable >= checkpointer->naming_edit;",
-        after="    bool named = true;"),
+        before=(
+            "checkpointer->edits > checkpointer->edits_writing\n"
+            "                                                  ? manifest_request"),
+        after=(
+            "checkpointer->edits > checkpointer->edits_writing &&\n"
+            "                                                      checkpointer->doomed_count == 0\n"
+            "                                                  ? manifest_request"),
+        judges=("unit engine.checkpoint", "sim")),
     Mutant(
         "checkpoint/read-segment-recycled",
         "a segment that a replica still reads is written over",

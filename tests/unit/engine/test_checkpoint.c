@@ -79,6 +79,49 @@ static void test_checkpoint_crashed_anywhere_recovers_the_same(void **state)
     power_disk_free(first.power);
 }
 
+/* Every snapshot that the manifest on the disk names is there. */
+static void expect_named_snapshots(struct power_disk *power)
+{
+    struct aero_manifest manifest;
+    struct aero_manifest_found found;
+    assert_true(aero_is_ok(aero_manifest_read(power_disk_port(power), &manifest, &found)));
+    assert_true(manifest.snapshot_count >= 2);
+    for (size_t i = 0; i < manifest.snapshot_count; i++) {
+        char name[AERO_DISK_NAME_MAX];
+        aero_snapshot_name(&manifest.snapshots[i], name);
+        assert_non_null(power_find(&power->seen, name));
+    }
+    aero_manifest_deinit(&manifest);
+}
+
+/* FM-9.2, decision 13: a third snapshot takes the first one's place, and the process dies at any operation. History with the
+ * removal first: the manifest named two, one was gone, and the other one rotted. */
+static void test_a_snapshot_goes_once_no_durable_manifest_names_it(void **state)
+{
+    (void)state;
+    struct node first = start(directory(), &plain);
+    for (unsigned i = 0; i < 2; i++) {
+        begin(&first);
+        assert_true(run(&first));
+    }
+    stop(&first);
+    bool finished = false;
+    for (uint64_t at = 1; !finished; at++) {
+        struct power_disk *power = power_disk_clone(first.power);
+        struct node node = start(power, &plain);
+        node.id = 0xE0;
+        begin(&node);
+        power_disk_crash_at(power, at);
+        finished = run(&node);
+        stop(&node);
+        power_disk_return(power, POWER_KEPT, 0);
+        expect_named_snapshots(power);
+        assert_true(!finished || count_files(power, ".snap") == 2);
+        power_disk_free(power);
+    }
+    power_disk_free(first.power);
+}
+
 /* Decision 22: any failure is told; a failure of the manifest or of a directory's sync closes, the others do not; whatever
  * happened, a restart finds the state. */
 static void test_checkpoint_with_any_operation_failing_is_told_and_harmless(void **state)
@@ -584,6 +627,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_second_checkpoint_truncates_what_no_snapshot_needs),
         cmocka_unit_test(test_checkpoint_crashed_anywhere_recovers_the_same),
+        cmocka_unit_test(test_a_snapshot_goes_once_no_durable_manifest_names_it),
         cmocka_unit_test(test_checkpoint_with_any_operation_failing_is_told_and_harmless),
         cmocka_unit_test(test_a_snapshot_names_no_incarnation_that_began_behind_it),
         cmocka_unit_test(test_edits_become_the_manifest_once_durable),
