@@ -606,8 +606,8 @@ aero_checkpointer_next_request(struct aero_checkpointer *checkpointer)
     if (checkpointer->failed) {
         return NULL; /* decision 22: no checkpoint, truncation, reuse or deletion until a restart */
     }
+    /* Nothing is removed while an edit waits: the manifest that is durable may still name it (FM-9.2, decision 13). */
     if (!checkpointer->own_in_flight) {
-        /* Nothing is removed while an edit waits: the manifest that is durable may still name it (FM-9.2, decision 13). */
         const struct aero_disk_request *own = checkpointer->edits > checkpointer->edits_writing
                                                   ? manifest_request(checkpointer)
                                                   : truncation_request(checkpointer);

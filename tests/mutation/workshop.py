@@ -4,6 +4,7 @@ directory of its own and linked in front of the library that holds the sound one
 import json
 import shlex
 import subprocess
+from pathlib import Path
 
 from mutation.mutant import ROOT
 
@@ -17,6 +18,17 @@ def run(command, **more):
     if done.returncode != 0:
         raise DoesNotBuild((done.stdout + done.stderr)[-1500:])
     return done.stdout
+
+
+def defined_symbols(paths):
+    """What each of these objects and programs defines for others."""
+    told = run(["nm", "--print-file-name", "--defined-only", "--extern-only", "--format=posix",
+                *map(str, paths)])
+    found = {path: set() for path in paths}
+    for line in told.splitlines():
+        path, symbol = line.split(": ", 1)
+        found[Path(path)].add(symbol.split(" ", 1)[0])
+    return found
 
 
 class Workshop:
@@ -34,23 +46,42 @@ class Workshop:
         missing = sorted(set(targets) - self.built)
         if not missing:
             return
-        if self.commands is None:
+        if not self.built:
             run(self.configure, cwd=ROOT)
         run(["cmake", "--build", str(self.build), "-j", str(jobs), "--target", *missing])
-        entries = json.loads((self.build / "compile_commands.json").read_text())
-        self.commands = {entry["file"]: entry for entry in entries}
         self.built.update(missing)
+
+    def compiling(self, file):
+        """The words of the command that compiles it, and where; the object is the word behind "-o"."""
+        if self.commands is None:
+            path = self.build / "compile_commands.json"
+            if not path.is_file():
+                raise DoesNotBuild(f"there is no {path}")
+            self.commands = {entry["file"]: entry for entry in json.loads(path.read_text())}
+        entry = self.commands[str(ROOT / file)]
+        return shlex.split(entry["command"]), Path(entry["directory"])
+
+    def object_of(self, file):
+        words, directory = self.compiling(file)
+        return directory / words[words.index("-o") + 1]
+
+    def deaf(self, pairs):
+        """Of pairs of a program and a source file those where the sound program does not take the file's object out of its
+        library: a change of the file would change nothing."""
+        defined = defined_symbols({self.build / program for program, _ in pairs} |
+                                  {self.object_of(file) for _, file in pairs})
+        return [(program, file) for program, file in pairs
+                if defined[self.object_of(file)].isdisjoint(defined[self.build / program])]
 
     def compile_changed(self, mutant, place):
         """The changed file's object, in `place`."""
         source = place / "changed.c"
         target = place / "changed.o"
         source.write_text(mutant.changed_text(), encoding="utf-8")
-        entry = self.commands[str(ROOT / mutant.file)]
-        words = shlex.split(entry["command"])
+        words, directory = self.compiling(mutant.file)
         words[words.index("-o") + 1] = str(target)
         words[words.index("-c") + 1] = str(source)
-        run(words + ["-w", "-Wno-error", "-g0", "-O0"], cwd=entry["directory"])
+        run(words + ["-w", "-Wno-error", "-g0", "-O0"], cwd=directory)
         return target
 
     def linking(self, program):
@@ -72,9 +103,9 @@ class Workshop:
         return target
 
 
-def plain_workshop():
+def plain_workshop(build=ROOT / "build" / "dev"):
     """Every judge but the fuzz targets: what tests/run has built anyway."""
-    return Workshop(ROOT / "build" / "dev", ["cmake", "--preset", "dev"])
+    return Workshop(build, ["cmake", "--preset", "dev"])
 
 
 def fuzz_workshop():

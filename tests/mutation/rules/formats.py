@@ -36,7 +36,7 @@ MUTANTS = [
             " header.prev_chain != before.chain ||\n"
             "        header.lsn.value != before.lsn.value + 1) {"),
         after=" header.prev_chain != before.chain) {",
-        judges=("sim", "unit engine.record", "unit engine.forged")),
+        judges=("sim", "unit engine.record")),
     Mutant(
         "formats/out-of-place-nonce",
         "a record of the file's earlier life counts",
@@ -44,7 +44,7 @@ MUTANTS = [
         "engine/record.c",
         before="    if (header.segment_nonce != segment_nonce || header.prev_chain",
         after="    if (header.prev_chain",
-        judges=("sim", "unit engine.record", "unit engine.forged")),
+        judges=("sim", "unit engine.record")),
     Mutant(
         "formats/cut-record-counts",
         "a record whose end is missing counts",
