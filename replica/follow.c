@@ -198,7 +198,9 @@ static void take(struct aero_replica *replica, const struct aero_receiver_action
         aero_replica_halt(replica, aero_halt_text(action->halt), action->text);
         break;
     case AERO_RECEIVER_RECONNECT:
-        aero_replica_close_link(replica, action->text);
+        if (replica->link == AERO_LINK_UP) { /* else its end was told by whoever saw it first */
+            aero_replica_close_link(replica, action->text);
+        }
         break;
     }
 }

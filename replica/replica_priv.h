@@ -17,7 +17,6 @@
 
 enum aero_replica_link {
     AERO_LINK_DOWN,
-    AERO_LINK_DIALLING,
     AERO_LINK_UP,
     AERO_LINK_CLOSING, /* the runner is asked to drop it once the output is gone */
 };

@@ -92,29 +92,87 @@ static void test_a_snapshot_without_its_end_is_not_installed(void **state)
     bench_free(bench);
 }
 
-/* Also where the connection broke while the disk had yet to write what came. */
+/* Also where the connection broke before the disk was asked to write what came, and before it had. */
 static void test_a_broken_transfer_goes_on_where_it_broke(void **state)
 {
     (void)state;
-    for (unsigned written = 0; written < 2; written++) {
+    for (unsigned written = 0; written < 3; written++) {
         const struct aero_snapshot_entry *entry;
+        struct aero_core_request request;
         struct bench *bench = offered(&entry);
         uint64_t half = entry->size_bytes / 2;
         tell_snapshot(bench, entry, 0, half);
-        if (written) {
-            turn(bench);
+        if (written > 0) {
+            assert_true(next_request(bench, &request));
         }
-        aero_replica_on_link_closed(bench->replica, "cut");
+        if (written > 1) {
+            finish(bench, &request);
+        }
+        hang_up_at_once(bench);
         bench->mono.value += (uint64_t)60 * 1000000000;
         tick(bench);
         dial(bench);
         assert_true(aero_id_equal(bench->heard.hello.snapshot_id, entry->id));
         assert_int_equal(bench->heard.hello.snapshot_verified, half);
+        if (written == 1) {
+            finish(bench, &request);
+        }
         offer(bench, entry, half);
         tell_whole_snapshot(bench, entry, half);
         expect_installed(bench);
         bench_free(bench);
     }
+}
+
+/* What the disk was asked for by a transfer that was dropped counts for nothing in the next. */
+static void test_a_write_of_a_dropped_transfer_is_none_of_the_next(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct aero_core_request request;
+    struct bench *bench = offered(&entry);
+    tell_snapshot(bench, entry, 0, entry->size_bytes / 2);
+    assert_true(next_request(bench, &request));
+    snapshot_file(bench, entry)->data[entry->size_bytes / 2] ^= 1;
+    tell_snapshot(bench, entry, entry->size_bytes / 2, entry->size_bytes);
+    snapshot_file(bench, entry)->data[entry->size_bytes / 2] ^= 1;
+    hear(bench);
+    assert_true(aero_replica_wants_close(bench->replica));
+    hang_up_at_once(bench);
+    bench->mono.value += (uint64_t)60 * 1000000000;
+    tick(bench);
+    dial(bench);
+    assert_int_equal(bench->heard.hello.snapshot_verified, 0);
+    offer(bench, entry, 0);
+    tell_snapshot(bench, entry, 0, 100);
+    finish(bench, &request);
+    tell_whole_snapshot(bench, entry, 100);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* DET-3: a snapshot of more than the window, in more than one block. */
+static void test_a_large_snapshot_comes_through_a_small_window(void **state)
+{
+    (void)state;
+    static char value[100 << 10];
+    struct bench *bench = bench_new();
+    memset(value, 'v', sizeof value - 1);
+    for (unsigned i = 0; i < 3 * WINDOW_BYTES / sizeof value; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "large%u", i);
+        set(bench, key, value);
+    }
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    begin_segment(bench, true);
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    turn(bench);
+    reopen(bench);
+    assert_int_equal(aero_tree_summary(aero_replica_tree(bench->replica)).count,
+                     entry->entry_count);
+    bench_free(bench);
 }
 
 /* Neither at another place of it, nor with another snapshot at that place. */
@@ -182,6 +240,11 @@ static void test_a_new_snapshot_replaces_state_and_log(void **state)
 {
     (void)state;
     struct bench *bench = following(3);
+    for (unsigned i = 0; i < 2; i++) { /* snapshots of its own, too */
+        expect(bench, "AERO.CHECKPOINT", "");
+        turn(bench);
+        expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    }
     hang_up(bench);
     set_many(bench, 3);
     begin_segment(bench, true);
@@ -194,6 +257,11 @@ static void test_a_new_snapshot_replaces_state_and_log(void **state)
     expect(bench, "GET k3", "$4\r\nat 3\r\n");
     expect(bench, "GET k4", "$-1\r\n");
     expect_installed(bench);
+    struct outcome outcome = recover(bench->disk);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.recovered.manifest.snapshot_count, 1);
+    assert_true(aero_id_equal(outcome.recovered.manifest.snapshots[0].id, entry->id));
+    outcome_free(&outcome);
     restart(bench);
     expect_primary_state(bench);
     bench_free(bench);
@@ -271,6 +339,8 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_without_its_end_is_not_installed),
         cmocka_unit_test(test_a_broken_transfer_goes_on_where_it_broke),
         cmocka_unit_test(test_a_broken_transfer_goes_on_nowhere_else),
+        cmocka_unit_test(test_a_write_of_a_dropped_transfer_is_none_of_the_next),
+        cmocka_unit_test(test_a_large_snapshot_comes_through_a_small_window),
         cmocka_unit_test(test_another_snapshot_is_not_taken_for_the_one_that_broke),
         cmocka_unit_test(test_a_transfer_that_begins_anew_keeps_nothing_of_the_last),
         cmocka_unit_test(test_a_new_snapshot_replaces_state_and_log),
