@@ -125,9 +125,8 @@ struct aero_server *aero_replica_server(struct aero_replica *replica)
 /* REP-4: says why, serves nothing, and remembers it over restarts until an operator resolves it. */
 void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text)
 {
-    if (replica->state == AERO_REPLICA_HALTED) {
-        return;
-    }
+    AERO_ASSERT(replica->state !=
+                AERO_REPLICA_HALTED); /* the first reason is the one that led here */
     uint64_t edit;
     struct aero_manifest *manifest = aero_checkpointer_edit(replica->checkpointer, &edit);
     snprintf(manifest->halt_reason, sizeof manifest->halt_reason, "%s: %s", kind, text);

@@ -56,23 +56,20 @@ aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk 
 {
     close_files(replica, disk); /* the process goes on, nothing of this core does */
     /* With the edits that no request carries yet: the cluster and the history may have come in the
-     * same breath as the snapshot. */
+     * same breath as the snapshot, and an operator's word takes a halt back by one. */
     uint64_t edit;
     struct aero_manifest manifest;
     aero_manifest_copy(&manifest, aero_checkpointer_edit(replica->checkpointer, &edit));
-    if (!replica->wants_reopen) {
-        manifest.halt_reason[0] = '\0';
-        aero_status written = aero_manifest_write(disk, &manifest);
-        aero_manifest_deinit(&manifest);
-        return written;
+    aero_status status = aero_ok();
+    if (replica->wants_reopen) {
+        /* One entry, so that recovery cannot prefer the old data; its files go once the new ones are
+         * in force. */
+        manifest.snapshots[0] = *aero_bootstrap_entry(replica->bootstrap);
+        manifest.snapshot_count = 1;
+        manifest.wal_floor_sequence = manifest.snapshots[0].sequence;
+        manifest.damaged_count = 0;
+        status = adopt_snapshot(disk, &manifest.snapshots[0], &manifest);
     }
-    /* One entry, so that recovery cannot prefer the old data; its files go once the new ones are
-     * in force. */
-    manifest.snapshots[0] = *aero_bootstrap_entry(replica->bootstrap);
-    manifest.snapshot_count = 1;
-    manifest.wal_floor_sequence = manifest.snapshots[0].sequence;
-    manifest.damaged_count = 0;
-    aero_status status = adopt_snapshot(disk, &manifest.snapshots[0], &manifest);
     if (aero_is_ok(status)) {
         status = aero_manifest_write(disk, &manifest);
     }
