@@ -27,6 +27,46 @@ static void test_a_record_counts_once_it_is_durable_here(void **state)
     bench_free(bench);
 }
 
+/* Decision 23: of two gulps the first is synced, and it alone is acknowledged as durable. */
+static void test_an_acknowledgement_covers_what_is_synced_and_no_more(void **state)
+{
+    (void)state;
+    struct aero_core_request request;
+    struct bench *bench = following(1);
+    set_many(bench, 1);
+    ship(bench);
+    aero_replica_end_turn(bench->replica);
+    assert_true(next_request(bench, &request));
+    set_many(bench, 1);
+    ship(bench);
+    do {
+        finish(bench, &request);
+        hear(bench);
+        assert_int_equal(bench->heard.ack.durable.value,
+                         aero_replica_applied_lsn(bench->replica).value);
+    } while (next_request(bench, &request));
+    turn(bench);
+    expect_primary_state(bench);
+    bench_free(bench);
+}
+
+/* DET-3: the window bounds what is on its way, not how much comes in all. */
+static void test_the_window_opens_again_with_what_was_applied(void **state)
+{
+    (void)state;
+    static char value[200 << 10];
+    struct bench *bench = following(1);
+    memset(value, 'v', sizeof value - 1);
+    for (unsigned i = 0; i < 3 * WINDOW_BYTES / sizeof value; i++) {
+        set(bench, "large", value);
+        ship(bench);
+        turn(bench);
+    }
+    assert_false(aero_replica_wants_close(bench->replica));
+    expect_primary_state(bench);
+    bench_free(bench);
+}
+
 /* FM-11.2: what has come of a record is nobody's until the rest has; the next link begins behind the last whole one. */
 static void test_a_part_of_a_record_waits_for_its_rest(void **state)
 {
@@ -140,6 +180,9 @@ static void test_a_snapshot_is_served_once_the_log_has_passed_it(void **state)
     turn(bench);
     expect_primary_state(bench);
     expect(bench, "GET k10", "$5\r\nat 10\r\n");
+    set_many(bench, 1); /* and is served from then on */
+    ship(bench);
+    expect_at(bench, AERO_REPLICA_FOLLOWING, 10);
     bench_free(bench);
 }
 
@@ -219,6 +262,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_record_counts_once_it_is_durable_here),
+        cmocka_unit_test(test_an_acknowledgement_covers_what_is_synced_and_no_more),
+        cmocka_unit_test(test_the_window_opens_again_with_what_was_applied),
         cmocka_unit_test(test_a_part_of_a_record_waits_for_its_rest),
         cmocka_unit_test(test_the_log_is_a_copy_of_the_primarys),
         cmocka_unit_test(test_a_digest_that_agrees_is_passed),

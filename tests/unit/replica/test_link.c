@@ -87,8 +87,7 @@ static void test_it_does_not_dial_before_all_that_came_is_durable(void **state)
     bench_free(bench);
 }
 
-/* Nor before a checkpoint has ended that holds what came. History (a seed of the simulator): the Hello told the end before it, and
- * the segment behind it. */
+/* Nor before a checkpoint has ended that holds what came. History: the Hello told the end before it and the segment behind it. */
 static void test_it_does_not_dial_while_what_came_waits_for_a_checkpoint(void **state)
 {
     (void)state;

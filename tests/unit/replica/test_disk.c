@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The replica's disk: checkpoints of what is durable here, and what a call that fails leaves (decision 22). */
+#include "tests/unit/replica/replica_bench.h"
+
+static void test_a_checkpoint_is_what_the_next_start_begins_with(void **state)
+{
+    (void)state;
+    struct bench *bench = following(3);
+    expect(bench, "AERO.CHECKPOINT", "");
+    turn(bench);
+    expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    set_many(bench, 2);
+    ship(bench);
+    turn(bench);
+    struct outcome outcome = recover(bench->disk);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.recovered.manifest.snapshot_count, 1);
+    assert_int_equal(outcome.recovered.manifest.snapshots[0].position.lsn.value, 3);
+    outcome_free(&outcome);
+    restart(bench);
+    expect_primary_state(bench);
+    bench_free(bench);
+}
+
+/* Nothing of the log is taken while one runs, without checkpoint_pipelining; all of it is behind it. */
+static void test_what_comes_beside_a_checkpoint_waits_for_its_end(void **state)
+{
+    (void)state;
+    struct aero_core_request request;
+    unsigned requests = 0;
+    struct bench *bench = following(3);
+    turn(bench); /* for the entropy */
+    expect(bench, "AERO.CHECKPOINT", "");
+    set_many(bench, 1);
+    ship(bench);
+    aero_replica_end_turn(bench->replica);
+    while (next_request(bench, &request)) {
+        assert_int_equal(request.owner, AERO_OWNER_CHECKPOINT);
+        expect_at(bench, AERO_REPLICA_FOLLOWING, 3);
+        finish(bench, &request);
+        requests++;
+    }
+    assert_true(requests > 2);
+    turn(bench);
+    expect_primary_state(bench);
+    bench_free(bench);
+}
+
+/* The log stops: what was durable is served, marked, and nothing is acknowledged, dialled or checkpointed until a restart. */
+static void test_a_log_that_fails_serves_what_was_durable_until_a_restart(void **state)
+{
+    (void)state;
+    for (uint64_t call = 1; call <= 2; call++) { /* the write, the sync */
+        struct bench *bench = following(2);
+        set_many(bench, 1);
+        bench->disk->fail_at = bench->disk->changes + call;
+        ship(bench);
+        turn(bench);
+        expect_at(bench, AERO_REPLICA_FOLLOWING, 2);
+        expect(bench, "GET k2", "$4\r\nat 2\r\n");
+        expect(bench, "GET k3", "$-1\r\n");
+        expect(bench, "AERO.CHECKPOINT", "-ERR ");
+        expect_status(bench, "disk:fault\r");
+        expect_status(bench, "next_action:mend the disk, then restart this replica\r");
+        assert_int_equal(bench->heard.ack.durable.value, 2);
+        assert_true(aero_replica_wants_close(bench->replica));
+        hang_up(bench);
+        assert_false(aero_replica_wants_link(bench->replica));
+        restart(bench);
+        dial(bench);
+        resume(bench);
+        ship(bench);
+        turn(bench);
+        expect_primary_state(bench);
+        bench_free(bench);
+    }
+}
+
+/* Decision 13: an incarnation that the manifest could not be given has no record taken. */
+static void test_a_manifest_that_fails_takes_no_record(void **state)
+{
+    (void)state;
+    for (uint64_t call = 1; call <= 4; call++) { /* write, sync, write, sync */
+        struct bench *bench = bench_new();
+        set_many(bench, 1);
+        dial(bench);
+        bench->disk->fail_at = bench->disk->changes + call;
+        tell_resume(bench);
+        ship_header(bench);
+        turn(bench);
+        expect_status(bench, "disk:fault\r");
+        expect_status(bench, "received_lsn:0\r");
+        assert_int_equal(aero_replica_state(bench->replica), AERO_REPLICA_EMPTY);
+        assert_true(aero_replica_wants_close(bench->replica));
+        hang_up(bench);
+        assert_false(aero_replica_wants_link(bench->replica));
+        restart(bench);
+        dial(bench);
+        resume(bench);
+        ship(bench);
+        turn(bench);
+        expect_primary_state(bench);
+        bench_free(bench);
+    }
+}
+
+/* A snapshot's own file is no reason to stop: it is told, and the next try has another name. */
+static void test_a_checkpoint_that_fails_is_told_and_tried_again(void **state)
+{
+    (void)state;
+    struct bench *bench = following(3);
+    bench->disk->fail_at = bench->disk->changes + 2;
+    expect(bench, "AERO.CHECKPOINT", "");
+    turn(bench);
+    expect(bench, "PING", "-ERR checkpoint failed: ");
+    expect_status(bench, "disk:ok\r");
+    expect(bench, "AERO.CHECKPOINT", "");
+    turn(bench);
+    expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    bench_free(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_checkpoint_is_what_the_next_start_begins_with),
+        cmocka_unit_test(test_what_comes_beside_a_checkpoint_waits_for_its_end),
+        cmocka_unit_test(test_a_log_that_fails_serves_what_was_durable_until_a_restart),
+        cmocka_unit_test(test_a_manifest_that_fails_takes_no_record),
+        cmocka_unit_test(test_a_checkpoint_that_fails_is_told_and_tried_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
