@@ -6,8 +6,9 @@
  * How far: a segment that has a successor ends where the successor's header says (a footer may
  * stand there: then the segment was sealed, else it was cut). The newest ends at the durable place.
  * The header of a segment, and with it the footer of the one before, goes out only when a durable
- * record stands behind the header: until then a crash of this primary may replace both (decision
- * 14), and a replica must not hold what its primary may take back. */
+ * record stands behind the header, in this segment or in a later one: until then a crash of this
+ * primary may replace both (decision 14), or an operator who brings lost records back (7), and a
+ * replica must not hold what its primary may take back. */
 #include "shipping/sender_priv.h"
 
 #include <inttypes.h>
@@ -45,9 +46,8 @@ static const struct aero_wal_file *find_file(const struct aero_sender *sender, u
 /* A durable record stands behind the header of `sequence`: it is part of the log for good. */
 static bool is_established(const struct aero_sender *sender, uint64_t sequence)
 {
-    return sender->durable.sequence > sequence ||
-           (sender->durable.sequence == sequence &&
-            sender->durable.offset > AERO_SEGMENT_HEADER_BYTES);
+    const struct aero_wal_file *file = find_file(sender, sequence);
+    return file != NULL && sender->durable.position.lsn.value > file->header.prev_end.lsn.value;
 }
 
 /* Damage or loss of my own files: says so to both sides and ends the link. */

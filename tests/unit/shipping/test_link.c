@@ -153,6 +153,28 @@ static void test_header_without_durable_record_is_not_shipped(void **state)
     link_free(link);
 }
 
+/* Decision 7: starts that wrote nothing leave segments without a record. A replica that took them would stand on another
+ * history once a salvage has put the lost segments of these sequences back. */
+static void test_segments_without_records_wait_for_one_behind_them(void **state)
+{
+    (void)state;
+    struct link *link = connected();
+    for (unsigned start = 0; start < 3; start++) {
+        fake_log_start(&link->primary, (uint8_t)(102 + start), 1);
+        fake_log_begin(&link->primary, (uint8_t)(204 + start));
+        link_publish(link);
+        link_run(link);
+        assert_int_equal(link->actions[AERO_RECEIVER_BEGIN_SEGMENT], 3);
+        assert_int_equal(link->end.sequence, 3);
+    }
+    fake_log_append(&link->primary, 10, 1);
+    link_publish(link);
+    link_run(link);
+    assert_int_equal(link->actions[AERO_RECEIVER_BEGIN_SEGMENT], 6);
+    link_assert_equal(link);
+    link_free(link);
+}
+
 /* DIS-1: without tail streaming, on either side, only complete segments go. */
 static void test_without_tail_streaming_only_complete_segments_are_shipped(void **state)
 {
@@ -634,6 +656,7 @@ int main(void)
         cmocka_unit_test(test_records_written_later_follow_at_once),
         cmocka_unit_test(test_nothing_behind_the_durable_place_is_shipped),
         cmocka_unit_test(test_header_without_durable_record_is_not_shipped),
+        cmocka_unit_test(test_segments_without_records_wait_for_one_behind_them),
         cmocka_unit_test(test_without_tail_streaming_only_complete_segments_are_shipped),
         cmocka_unit_test(test_new_incarnation_is_told_before_its_segment),
         cmocka_unit_test(test_window_bounds_what_the_replica_holds),
