@@ -8,6 +8,7 @@
 
 #include "ctl/directory.h"
 #include "ctl/salvage_act.h"
+#include "ctl/salvage_manifest.h"
 #include "engine/verify.h"
 
 #define WORDS "salvage"
@@ -142,7 +143,7 @@ static void print_plan(const struct salvage *salvage)
         if (step->from_replica) {
             fprintf(out, "  copy       %s, to LSN %" PRIu64 "%s\n", step->segment->listed.name,
                     step->segment->end.lsn.value,
-                    step->replaces ? "; the primary's goes to quarantine/" : "");
+                    step->old != NULL ? "; the primary's goes to quarantine/" : "");
         }
     }
     for (size_t i = 0; i < plan->drop_count; i++) {
@@ -154,9 +155,10 @@ static void print_plan(const struct salvage *salvage)
 static bool carry_out(struct salvage *salvage)
 {
     struct aero_salvage_failure failure = {.step = ""};
-    aero_status status =
-        aero_salvage_act(salvage->primary_disk, salvage->replica.disk, &salvage->plan,
-                         &salvage->primary_log, &salvage->primary_manifest, &failure);
+    const struct aero_salvage_side now = {.log = &salvage->primary_log,
+                                          .manifest = &salvage->primary_manifest};
+    aero_status status = aero_salvage_act(salvage->primary_disk, salvage->replica.disk,
+                                          &salvage->plan, &now, &failure);
     if (!aero_is_ok(status)) {
         aero_ctl_complain(salvage->ctl, WORDS,
                           "%s: %s %s: %s. The primary takes no writes until this is finished: "
@@ -173,7 +175,7 @@ static void print_outcome(const struct salvage *salvage)
 {
     struct aero_manifest after = {0};
     FILE *out = salvage->ctl->out;
-    aero_salvage_plan_manifest(&salvage->plan, &salvage->primary_manifest, &after);
+    aero_salvage_manifest_make(&salvage->plan, &salvage->primary_manifest, &after);
     fprintf(out, "%s: the log ends at LSN %" PRIu64 " and verifies.\n", salvage->primary_path,
             salvage->plan.end.lsn.value);
     if (after.gate != AERO_GATE_OPEN) {
@@ -242,8 +244,11 @@ static int run(struct salvage *salvage)
         fail(salvage, "wal", "a log cannot be listed");
         return AERO_EXIT_FAILURE;
     }
-    aero_salvage_plan_make(&salvage->primary_log, &salvage->replica_log, &salvage->primary_manifest,
-                           &salvage->plan);
+    const struct aero_salvage_side primary = {.log = &salvage->primary_log,
+                                              .manifest = &salvage->primary_manifest};
+    const struct aero_salvage_side replica = {.log = &salvage->replica_log,
+                                              .manifest = &salvage->replica_manifest};
+    aero_salvage_plan_make(&primary, &replica, &salvage->plan);
     return follow_plan(salvage);
 }
 
@@ -270,8 +275,9 @@ int aero_ctl_salvage(const struct aero_ctl *ctl, int argc, char **argv)
         .name = "aeroctl " WORDS,
         .summary = "Brings records that a primary lost, though they had been durable, back from "
                    "the directory of a replica that has them. The replica is verified first; its "
-                   "log must continue what is left of the primary's, exactly. What is replaced "
-                   "goes to quarantine/. Then the primary takes writes again.",
+                   "log must continue what is left of the primary's, exactly. The primary's may be "
+                   "an older copy, also one that was started since, if it wrote nothing. What is "
+                   "replaced goes to quarantine/. Then the primary takes writes again.",
         .more_help = "With several replicas, salvage from the one that is furthest.\n\n"
                      "Exit status: 0 done, or nothing to do; 5 damage; 6 two histories: nothing\n"
                      "was changed; 7 a daemon runs on one of them; 1 it could not be done.\n",

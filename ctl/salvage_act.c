@@ -7,17 +7,17 @@
 #include <string.h>
 
 #include "base/position.h"
+#include "ctl/salvage_manifest.h"
 #include "engine/proof.h"
 #include "engine/wal_reader.h"
 
 #define COPY_BYTES ((size_t)1 << 20)
-#define PROOF_FILE_BYTES_MAX ((size_t)1 << 16)
 
 struct act {
     struct aero_disk primary;
     struct aero_disk replica;
     const struct aero_salvage_plan *plan;
-    const struct aero_manifest *manifest;
+    const struct aero_salvage_side *now;
     struct aero_salvage_failure *failure;
 };
 
@@ -125,31 +125,18 @@ static aero_status set_aside(struct act *act, const struct aero_wal_listed *list
     begin_step(act, "setting aside", listed->name);
     snprintf(temporary, sizeof temporary, "quarantine/%.64s.tmp", base_name(listed->name));
     snprintf(final, sizeof final, "quarantine/%.64s.generation-%" PRIu64 ".salvaged",
-             base_name(listed->name), act->manifest->generation);
+             base_name(listed->name), act->now->manifest->generation);
     AERO_TRY(act->primary.ops->make_directory(act->primary.self, "quarantine"));
     AERO_TRY(copy_file(act->primary, listed->name, act->primary, temporary, listed->size_bytes));
     return act->primary.ops->rename(act->primary.self, temporary, final);
 }
 
-static const struct aero_wal_listed *replaced_by(const struct aero_salvage_log *log,
-                                                 const struct aero_salvage_step *step)
-{
-    for (size_t i = 0; i < log->count; i++) {
-        if (log->segments[i].listed.named_sequence == step->segment->listed.named_sequence) {
-            return &log->segments[i].listed;
-        }
-    }
-    return NULL;
-}
-
 /* Everything of the primary that will not stand under its name any more. */
-static aero_status set_all_aside(struct act *act, const struct aero_salvage_log *now)
+static aero_status set_all_aside(struct act *act)
 {
     for (size_t i = 0; i < act->plan->step_count; i++) {
-        const struct aero_wal_listed *old =
-            act->plan->steps[i].replaces ? replaced_by(now, &act->plan->steps[i]) : NULL;
-        if (old != NULL) {
-            AERO_TRY(set_aside(act, old));
+        if (act->plan->steps[i].old != NULL) {
+            AERO_TRY(set_aside(act, &act->plan->steps[i].old->listed));
         }
     }
     for (size_t i = 0; i < act->plan->drop_count; i++) {
@@ -170,16 +157,15 @@ static aero_status unlink_one(struct act *act, const char *name)
 
 /* Dropped segments, and replaced ones that are not simply renamed over: two names of one sequence are a refusal to start.
  * Newest first, so that the log never has a hole. */
-static aero_status unlink_dropped(struct act *act, const struct aero_salvage_log *now)
+static aero_status unlink_dropped(struct act *act)
 {
     for (size_t i = act->plan->drop_count; i > 0; i--) {
         AERO_TRY(unlink_one(act, act->plan->drops[i - 1]->listed.name));
     }
     for (size_t i = act->plan->step_count; i > 0; i--) {
         const struct aero_salvage_step *step = &act->plan->steps[i - 1];
-        const struct aero_wal_listed *old = step->replaces ? replaced_by(now, step) : NULL;
-        if (old != NULL && strcmp(old->name, step->segment->listed.name) != 0) {
-            AERO_TRY(unlink_one(act, old->name));
+        if (step->old != NULL && strcmp(step->old->listed.name, step->segment->listed.name) != 0) {
+            AERO_TRY(unlink_one(act, step->old->listed.name));
         }
     }
     return aero_ok();
@@ -204,18 +190,10 @@ static aero_status rename_copies(struct act *act)
 static aero_status write_proof(struct act *act)
 {
     const struct aero_salvage_step *last = &act->plan->steps[act->plan->step_count - 1];
-    struct aero_buffer file = {0};
-    struct aero_proof newest = {0};
     uint8_t slots[2 * AERO_PROOF_SLOT_BYTES] = {0};
     begin_step(act, "writing", AERO_PROOF_FILE);
-    if (aero_is_ok(
-            aero_disk_read_file(act->primary, AERO_PROOF_FILE, PROOF_FILE_BYTES_MAX, &file)) &&
-        !aero_is_ok(aero_proof_newest(aero_buffer_slice(&file), &newest))) {
-        newest.generation = 0;
-    }
-    aero_buffer_deinit(&file);
     struct aero_proof proof = {
-        .generation = newest.generation + 1,
+        .generation = act->now->log->proof.generation + 1,
         .segment_sequence = last->segment->listed.header.sequence,
         .segment_nonce = last->segment->listed.header.nonce,
         .end_offset = last->segment->end_offset,
@@ -232,7 +210,7 @@ static aero_status close_writes(struct act *act)
 {
     struct aero_manifest closed = {0};
     begin_step(act, "writing", AERO_MANIFEST_FILE);
-    aero_manifest_copy(&closed, act->manifest);
+    aero_manifest_copy(&closed, act->now->manifest);
     closed.gate = AERO_GATE_PRIMARY_LOST;
     closed.lost_count =
         act->plan->brought_count < UINT32_MAX ? (uint32_t)act->plan->brought_count : UINT32_MAX;
@@ -249,7 +227,7 @@ static aero_status write_manifest(struct act *act)
 {
     struct aero_manifest after = {0};
     begin_step(act, "writing", AERO_MANIFEST_FILE);
-    aero_salvage_plan_manifest(act->plan, act->manifest, &after);
+    aero_salvage_manifest_make(act->plan, act->now->manifest, &after);
     aero_status status = aero_manifest_write(act->primary, &after);
     aero_manifest_deinit(&after);
     return status;
@@ -257,19 +235,15 @@ static aero_status write_manifest(struct act *act)
 
 aero_status aero_salvage_act(struct aero_disk primary, struct aero_disk replica,
                              const struct aero_salvage_plan *plan,
-                             const struct aero_salvage_log *now,
-                             const struct aero_manifest *manifest,
+                             const struct aero_salvage_side *now,
                              struct aero_salvage_failure *out_failure)
 {
-    struct act act = {.primary = primary,
-                      .replica = replica,
-                      .plan = plan,
-                      .manifest = manifest,
-                      .failure = out_failure};
+    struct act act = {
+        .primary = primary, .replica = replica, .plan = plan, .now = now, .failure = out_failure};
     AERO_TRY(close_writes(&act));
     AERO_TRY(stage_copies(&act));
-    AERO_TRY(set_all_aside(&act, now));
-    AERO_TRY(unlink_dropped(&act, now));
+    AERO_TRY(set_all_aside(&act));
+    AERO_TRY(unlink_dropped(&act));
     AERO_TRY(rename_copies(&act));
     AERO_TRY(write_proof(&act));
     return write_manifest(&act);

@@ -11,7 +11,8 @@
  *     6  the proof for the log's new end
  *     7  the manifest as it is to be
  *
- * A crash on the way leaves a log that refuses to start or that takes no writes; salvage run again finishes. */
+ * A crash on the way leaves a log that refuses to start or that takes no writes; salvage run again finishes. What came back
+ * from behind an older copy is of incarnations that only the last step makes known, so between 5 and 7 such a log refuses. */
 #ifndef AERO_CTL_SALVAGE_ACT_H
 #define AERO_CTL_SALVAGE_ACT_H
 
@@ -22,11 +23,10 @@ struct aero_salvage_failure {
     const char *step; /* "copying", ... */
 };
 
-/* `now` is the primary's log that the plan was made of, `manifest` its manifest. */
+/* `now` is the primary that the plan was made of. */
 aero_status aero_salvage_act(struct aero_disk primary, struct aero_disk replica,
                              const struct aero_salvage_plan *plan,
-                             const struct aero_salvage_log *now,
-                             const struct aero_manifest *manifest,
+                             const struct aero_salvage_side *now,
                              struct aero_salvage_failure *out_failure);
 
 #endif

@@ -8,7 +8,11 @@
 
 #include "base/assert.h"
 #include "base/position.h"
+#include "ctl/salvage_history.h"
+#include "ctl/salvage_manifest.h"
 #include "engine/wal_reader.h"
+
+#define PROOF_FILE_BYTES_MAX ((size_t)1 << 16)
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
 
@@ -37,6 +41,17 @@ static aero_status scan_segment(struct aero_disk disk, struct aero_salvage_segme
     return status;
 }
 
+static aero_status read_proof(struct aero_disk disk, struct aero_proof *proof)
+{
+    struct aero_buffer bytes = {0};
+    aero_status status = aero_disk_read_file(disk, AERO_PROOF_FILE, PROOF_FILE_BYTES_MAX, &bytes);
+    if (aero_is_ok(status) && !aero_is_ok(aero_proof_newest(aero_buffer_slice(&bytes), proof))) {
+        *proof = (struct aero_proof){0};
+    }
+    aero_buffer_deinit(&bytes);
+    return status.code == AERO_NOT_FOUND ? aero_ok() : status;
+}
+
 aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
                               struct aero_salvage_log *out_log)
 {
@@ -44,7 +59,7 @@ aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
     AERO_TRY(aero_wal_list_read(disk, floor, &list));
     struct aero_salvage_log log = {.segments = aero_calloc(list.count + 1, sizeof *log.segments),
                                    .count = list.count};
-    aero_status status = aero_ok();
+    aero_status status = read_proof(disk, &log.proof);
     for (size_t i = 0; i < list.count && aero_is_ok(status); i++) {
         log.segments[i].listed = list.segments[i];
         status = scan_segment(disk, &log.segments[i]);
@@ -69,7 +84,7 @@ void aero_salvage_log_deinit(struct aero_salvage_log *log)
 struct planner {
     const struct aero_salvage_log *primary;
     const struct aero_salvage_log *replica;
-    const struct aero_manifest *manifest;
+    const struct aero_manifest *manifest; /* the primary's */
     struct aero_salvage_plan plan;
     size_t next; /* in the primary's log */
     bool begun;
@@ -126,19 +141,6 @@ static const struct aero_salvage_segment *find_following(const struct planner *p
     return NULL;
 }
 
-static bool refuse(struct planner *planner, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static bool refuse(struct planner *planner, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(planner->plan.text, sizeof planner->plan.text, format, arguments);
-    va_end(arguments);
-    planner->plan.outcome = AERO_SALVAGE_REFUSED;
-    return false;
-}
-
 static void note_loss(struct planner *planner, struct aero_position whole_to)
 {
     if (!planner->lost_known) {
@@ -147,39 +149,60 @@ static void note_loss(struct planner *planner, struct aero_position whole_to)
     }
 }
 
-static void take(struct planner *planner, const struct aero_salvage_segment *segment,
+/* Whether the primary's file, or what is left of it, is the replica's segment. Under a damaged header its nonce is what the
+ * manifest or the proof remembers; where neither does, only a segment of an incarnation that this directory knows can be it. */
+static bool is_same_file(const struct planner *planner, const struct aero_salvage_segment *file,
+                         const struct aero_salvage_segment *copy)
+{
+    const struct aero_history *history = &planner->manifest->history;
+    const struct aero_proof *proof = &planner->primary->proof;
+    if (is_readable(file)) {
+        return same_segment(file, copy);
+    }
+    const struct aero_segment_start *start =
+        aero_history_find_segment(history, file->listed.named_sequence);
+    if (start != NULL) {
+        return aero_id_equal(start->nonce, header_of(copy)->nonce);
+    }
+    if (proof->segment_sequence == file->listed.named_sequence) {
+        return aero_id_equal(proof->segment_nonce, header_of(copy)->nonce);
+    }
+    return aero_history_find(history, header_of(copy)->incarnation) != NULL;
+}
+
+static bool take(struct planner *planner, const struct aero_salvage_segment *segment,
                  bool from_replica)
 {
     uint64_t sequence = segment->listed.named_sequence;
-    const struct aero_salvage_segment *old = find_sequence(planner->primary, sequence);
+    const struct aero_salvage_segment *old =
+        from_replica ? find_sequence(planner->primary, sequence) : NULL;
     planner->plan.steps[planner->plan.step_count++] = (struct aero_salvage_step){
-        .segment = segment, .from_replica = from_replica, .replaces = from_replica && old != NULL};
+        .segment = segment,
+        .from_replica = from_replica,
+        .old = old,
+        .mends = old != NULL && is_same_file(planner, old, segment),
+    };
     planner->begun = true;
     planner->last_sequence = sequence;
     planner->end = segment->end;
+    return true;
 }
 
-/* From the replica, in place of `old` (NULL: the primary has none). */
-static bool take_from_replica(struct planner *planner, const struct aero_salvage_segment *segment,
-                              const struct aero_salvage_segment *old)
+/* The primary lost it, or its end. */
+static bool take_from_replica(struct planner *planner, const struct aero_salvage_segment *segment)
 {
-    const struct aero_incarnation *incarnation =
-        aero_history_find(&planner->manifest->history, header_of(segment)->incarnation);
-    if (incarnation == NULL || !aero_id_equal(incarnation->node_id, planner->manifest->node_id)) {
-        return refuse(
-            planner,
-            "segment %" PRIu64
-            " of the replica was not written by this primary, as far as its directory "
-            "knows (is it an older copy?). Two histories, which nothing merges: what only "
-            "the replica has can only be given up, as 'aeroctl status' of the primary says.",
-            segment->listed.named_sequence);
-    }
+    const struct aero_salvage_segment *old =
+        find_sequence(planner->primary, segment->listed.named_sequence);
     bool shares_beginning = old != NULL && same_segment(old, segment);
     note_loss(planner, shares_beginning ? old->end : planner->end);
     planner->plan.brought_count +=
         segment->record_count - (shares_beginning ? old->record_count : 0);
-    take(planner, segment, true);
-    return true;
+    return take(planner, segment, true);
+}
+
+static struct aero_position end_of(const struct aero_salvage_log *log)
+{
+    return log->count > 0 ? log->segments[log->count - 1].end : (struct aero_position){0};
 }
 
 /* The next segment of the primary continues the log: it is taken, or a better copy of it. */
@@ -191,29 +214,31 @@ static bool take_next(struct planner *planner)
     const struct aero_salvage_segment *other = find_following(planner);
     bool better =
         copy != NULL && same_segment(mine, copy) && copy->end.lsn.value > mine->end.lsn.value;
-    bool elsewhere = other != NULL && !same_segment(mine, other) && other->record_count > 0;
+    /* The first of the replica's segments there may be empty, too: what matters is what it leads to. */
+    bool elsewhere = other != NULL && !same_segment(mine, other) &&
+                     end_of(planner->replica).lsn.value > planner->end.lsn.value;
     if (better) {
         planner->next++;
-        return take_from_replica(planner, copy, mine);
+        return take_from_replica(planner, copy);
     }
     if (elsewhere && mine->record_count > 0) {
-        return refuse(planner,
-                      "behind LSN %" PRIu64 " the primary wrote %" PRIu64
-                      " records of its own and the replica holds others: two histories. Bringing "
-                      "back the replica's would discard the primary's.",
-                      planner->end.lsn.value, mine->record_count);
+        return aero_salvage_refuse(
+            &planner->plan,
+            "behind LSN %" PRIu64 " the primary wrote %" PRIu64
+            " records of its own and the replica holds others: two histories. Bringing "
+            "back the replica's would discard the primary's.",
+            planner->end.lsn.value, mine->record_count);
     }
     if (elsewhere) {
-        return take_from_replica(planner, other, NULL); /* mine is empty: dropped at the end */
+        return take_from_replica(planner, other); /* mine is empty: dropped at the end */
     }
     if (!mine->whole && planner->next + 1 < planner->primary->count) {
-        return refuse(planner,
-                      "%s is damaged at offset %" PRIu64 " and the replica has no whole copy",
-                      mine->listed.name, mine->end_offset);
+        return aero_salvage_refuse(
+            &planner->plan, "%s is damaged at offset %" PRIu64 " and the replica has no whole copy",
+            mine->listed.name, mine->end_offset);
     }
     planner->next++;
-    take(planner, mine, false);
-    return true;
+    return take(planner, mine, false);
 }
 
 static bool plan_steps(struct planner *planner)
@@ -241,9 +266,7 @@ static bool plan_steps(struct planner *planner)
         if (other == NULL || (!planner->begun && !is_readable(other))) {
             return true;
         }
-        if (!take_from_replica(planner, other, NULL)) {
-            return false;
-        }
+        take_from_replica(planner, other);
     }
 }
 
@@ -258,163 +281,126 @@ static bool is_taken(const struct aero_salvage_plan *plan,
     return false;
 }
 
-static bool is_replaced(const struct aero_salvage_plan *plan, uint64_t sequence)
+/* The step that takes the place of the primary's file; NULL: none does. */
+static const struct aero_salvage_step *find_replacing(const struct aero_salvage_plan *plan,
+                                                      const struct aero_salvage_segment *file)
 {
     for (size_t i = 0; i < plan->step_count; i++) {
-        if (plan->steps[i].replaces && plan->steps[i].segment->listed.named_sequence == sequence) {
-            return true;
+        if (plan->steps[i].old == file) {
+            return &plan->steps[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+/* A record may have stood in it: no segment goes on the word of its damaged bytes alone. */
+static bool may_hold_records(const struct planner *planner,
+                             const struct aero_salvage_segment *segment)
+{
+    const struct aero_proof *proof = &planner->primary->proof;
+    bool proven = proof->segment_sequence == segment->listed.named_sequence &&
+                  proof->end.lsn.value > segment->end.lsn.value;
+    return !is_readable(segment) || !segment->whole || proven;
 }
 
 /* What the plan leaves out of the primary's log must be nothing to anybody. */
 static bool plan_drops(struct planner *planner)
 {
+    struct aero_salvage_plan *plan = &planner->plan;
     for (size_t i = 0; i < planner->primary->count; i++) {
         const struct aero_salvage_segment *segment = &planner->primary->segments[i];
-        if (is_taken(&planner->plan, segment)) {
+        const struct aero_salvage_step *step = find_replacing(plan, segment);
+        if (is_taken(plan, segment) || (step != NULL && step->mends)) {
             continue;
         }
-        const struct aero_salvage_segment *copy =
-            find_sequence(planner->replica, segment->listed.named_sequence);
-        bool in_copy = copy != NULL && is_taken(&planner->plan, copy) &&
-                       (!is_readable(segment) || same_segment(copy, segment));
-        if (!in_copy && (segment->record_count > 0 || !is_readable(segment))) {
-            return refuse(planner,
-                          "%s holds %s that would be lost: it does not continue what the replica "
-                          "has. Two histories; 'aeroctl compare' says where they part.",
-                          segment->listed.name,
-                          is_readable(segment) ? "records" : "bytes under a damaged header");
+        if (segment->record_count > 0) {
+            return aero_salvage_refuse(
+                plan,
+                "%s holds %" PRIu64 " records of the primary's own, which would be lost: it does "
+                "not continue what the replica has. Two histories; 'aeroctl compare' says where "
+                "they part.",
+                segment->listed.name, segment->record_count);
         }
-        if (!is_replaced(&planner->plan, segment->listed.named_sequence)) {
-            planner->plan.drops[planner->plan.drop_count++] = segment;
+        if (may_hold_records(planner, segment)) {
+            return aero_salvage_refuse(
+                plan,
+                "%s is damaged and may have held records of the primary's own: nothing says that "
+                "it did not. Two histories, unless a start of the primary finds nothing durable "
+                "in it.",
+                segment->listed.name);
+        }
+        if (step == NULL) {
+            plan->drops[plan->drop_count++] = segment;
         }
     }
     return true;
 }
 
-void aero_salvage_plan_make(const struct aero_salvage_log *primary,
-                            const struct aero_salvage_log *replica,
-                            const struct aero_manifest *primary_manifest,
+/* "Nothing to bring back" would be false of a replica that goes on behind a gap. */
+static bool reaches_replica(struct planner *planner, const struct aero_manifest *replica)
+{
+    aero_lsn end = end_of(planner->replica).lsn;
+    for (size_t i = 0; i < replica->snapshot_count; i++) {
+        if (replica->snapshots[i].position.lsn.value > end.value) {
+            end = replica->snapshots[i].position.lsn;
+        }
+    }
+    return end.value <= planner->end.lsn.value ||
+           aero_salvage_refuse(
+               &planner->plan,
+               "the replica has records to LSN %" PRIu64 ", but its log does not continue the "
+               "primary's at LSN %" PRIu64 ": one of the two logs was truncated behind that. If "
+               "an older copy of the primary's directory is at hand, put it in its place, and "
+               "salvage before it is started.",
+               end.value, planner->end.lsn.value);
+}
+
+bool aero_salvage_refuse(struct aero_salvage_plan *plan, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(plan->text, sizeof plan->text, format, arguments);
+    va_end(arguments);
+    plan->outcome = AERO_SALVAGE_REFUSED;
+    return false;
+}
+
+static bool plan_all(struct planner *planner, const struct aero_manifest *replica)
+{
+    struct aero_salvage_plan *plan = &planner->plan;
+    if (planner->primary->count == 0) {
+        return aero_salvage_refuse(plan,
+                                   "the primary has no segment at all: set up a new primary from "
+                                   "this replica's directory instead");
+    }
+    if (!plan_steps(planner) || !plan_drops(planner)) {
+        return false;
+    }
+    plan->end = planner->end;
+    return reaches_replica(planner, replica) &&
+           aero_salvage_history_make(plan, planner->manifest, replica) &&
+           aero_salvage_manifest_has_base(plan, planner->manifest);
+}
+
+void aero_salvage_plan_make(const struct aero_salvage_side *primary,
+                            const struct aero_salvage_side *replica,
                             struct aero_salvage_plan *out_plan)
 {
-    struct planner planner = {.primary = primary, .replica = replica, .manifest = primary_manifest};
-    planner.plan.steps =
-        aero_calloc(primary->count + replica->count + 1, sizeof *planner.plan.steps);
-    planner.plan.drops = aero_calloc(primary->count + 1, sizeof *planner.plan.drops);
-    if (primary->count == 0) {
-        refuse(&planner, "the primary has no segment at all: set up a new primary from this "
-                         "replica's directory instead");
-    } else if (plan_steps(&planner) && plan_drops(&planner)) {
-        planner.plan.outcome =
-            planner.plan.brought_count > 0 ? AERO_SALVAGE_POSSIBLE : AERO_SALVAGE_NOTHING;
+    struct planner planner = {
+        .primary = primary->log, .replica = replica->log, .manifest = primary->manifest};
+    struct aero_salvage_plan *plan = &planner.plan;
+    plan->steps = aero_calloc(primary->log->count + replica->log->count + 1, sizeof *plan->steps);
+    plan->drops = aero_calloc(primary->log->count + 1, sizeof *plan->drops);
+    if (plan_all(&planner, replica->manifest)) {
+        plan->outcome = plan->brought_count > 0 ? AERO_SALVAGE_POSSIBLE : AERO_SALVAGE_NOTHING;
     }
-    planner.plan.end = planner.end;
-    *out_plan = planner.plan;
+    *out_plan = *plan;
 }
 
 void aero_salvage_plan_deinit(struct aero_salvage_plan *plan)
 {
     free(plan->steps);
     free((void *)plan->drops);
+    aero_history_deinit(&plan->history);
     *plan = (struct aero_salvage_plan){0};
-}
-
-/* ---- The manifest afterwards -------------------------------------------------------------------------------- */
-
-/* The planned segment that holds the record behind `lsn`; NULL: the plan does not reach there. */
-static const struct aero_salvage_segment *step_behind(const struct aero_salvage_plan *plan,
-                                                      aero_lsn lsn)
-{
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const struct aero_salvage_segment *segment = plan->steps[i].segment;
-        if (header_of(segment)->prev_end.lsn.value <= lsn.value &&
-            segment->end.lsn.value > lsn.value) {
-            return segment;
-        }
-    }
-    return NULL;
-}
-
-/* Whether an incarnation before it in the list wrote the record with which it claims to begin. */
-static bool is_contradicted(const struct aero_salvage_plan *plan,
-                            const struct aero_history *history, size_t index)
-{
-    const struct aero_salvage_segment *segment =
-        step_behind(plan, history->incarnations[index].start.lsn);
-    for (size_t i = 0; segment != NULL && i < index; i++) {
-        if (aero_id_equal(history->incarnations[i].nonce, header_of(segment)->incarnation)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* An incarnation that began where records were lost claims that its predecessor ended there. It wrote nothing that is left,
- * nobody can hold a record of it, and it must not stand in the way of those that came back. */
-static void drop_incarnations(const struct aero_salvage_plan *plan, struct aero_history *history)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < history->incarnation_count; i++) {
-        if (!is_contradicted(plan, history, i)) {
-            history->incarnations[kept++] = history->incarnations[i];
-        }
-    }
-    history->incarnation_count = kept;
-}
-
-static void replace_segments(const struct aero_salvage_plan *plan, struct aero_history *history)
-{
-    uint64_t first = header_of(plan->steps[0].segment)->sequence;
-    size_t kept = 0;
-    while (kept < history->segment_count && history->segments[kept].sequence < first) {
-        kept++;
-    }
-    history->segment_count = kept;
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const struct aero_segment_header *header = header_of(plan->steps[i].segment);
-        struct aero_segment_start start = {.sequence = header->sequence,
-                                           .before = header->prev_end,
-                                           .nonce = header->nonce,
-                                           .incarnation = header->incarnation};
-        aero_history_add_segment(history, &start);
-    }
-}
-
-static void settle_gate(const struct aero_salvage_plan *plan, struct aero_manifest *manifest)
-{
-    manifest->gate = AERO_GATE_OPEN;
-    manifest->lost_count = 0;
-    memset(manifest->gate_reason, 0, sizeof manifest->gate_reason);
-    for (size_t i = 0; i < manifest->pin_count; i++) {
-        const struct aero_pin *pin = &manifest->pins[i];
-        if (pin->durable.value > plan->end.lsn.value) {
-            uint64_t lost = pin->durable.value - plan->end.lsn.value;
-            manifest->gate = AERO_GATE_PRIMARY_LOST;
-            manifest->lost_count = lost < UINT32_MAX ? (uint32_t)lost : UINT32_MAX;
-            snprintf(manifest->gate_reason, sizeof manifest->gate_reason,
-                     "replica '%s' acknowledged LSN %" PRIu64 " and the log ends at %" PRIu64
-                     ": salvage from it, too",
-                     pin->node_name, pin->durable.value, plan->end.lsn.value);
-        }
-    }
-}
-
-void aero_salvage_plan_manifest(const struct aero_salvage_plan *plan,
-                                const struct aero_manifest *from,
-                                struct aero_manifest *out_manifest)
-{
-    AERO_ASSERT(plan->outcome != AERO_SALVAGE_REFUSED);
-    aero_manifest_copy(out_manifest, from);
-    drop_incarnations(plan, &out_manifest->history);
-    replace_segments(plan, &out_manifest->history);
-    size_t kept = 0;
-    for (size_t i = 0; i < out_manifest->damaged_count; i++) {
-        if (!is_replaced(plan, out_manifest->damaged_segments[i])) {
-            out_manifest->damaged_segments[kept++] = out_manifest->damaged_segments[i];
-        }
-    }
-    out_manifest->damaged_count = kept;
-    settle_gate(plan, out_manifest);
 }

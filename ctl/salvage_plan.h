@@ -4,14 +4,18 @@
  * Only durable bytes are ever shipped, so a replica that is ahead of its primary on the primary's own chain proves that
  * the primary lost them. The plan goes through the primary's log and takes each segment from the primary as long as it is
  * whole and the replica has no longer copy of the very same segment, else from the replica; every segment taken
- * continues the one before it, exactly. What is left of the primary's own log then may hold no record: two histories are
- * never merged, and a record that exists only on the primary is never dropped.
+ * continues the one before it, exactly. What is left of the primary's own log then may hold no record, nor anything that may
+ * have been one: two histories are never merged, and a record that exists only on the primary is never dropped.
+ *
+ * The primary's directory may be an older copy of itself, and may have been started any number of times since: what these starts
+ * left are incarnations and segments without a record. They give way (salvage_history.h).
  *
  * Pure, over what aero_salvage_scan read. */
 #ifndef AERO_CTL_SALVAGE_PLAN_H
 #define AERO_CTL_SALVAGE_PLAN_H
 
 #include "engine/manifest.h"
+#include "engine/proof.h"
 #include "engine/wal_list.h"
 
 /* A segment, and how much of it verifies. */
@@ -27,9 +31,10 @@ struct aero_salvage_segment {
 struct aero_salvage_log {
     struct aero_salvage_segment *segments; /* by sequence */
     size_t count;
+    struct aero_proof proof; /* generation 0: there is none */
 };
 
-/* Reads every segment. Errors: those of listing. */
+/* Reads every segment, and the proof. Errors: those of listing, and of a proof that is there and cannot be read. */
 aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
                               struct aero_salvage_log *out_log);
 void aero_salvage_log_deinit(struct aero_salvage_log *log);
@@ -38,7 +43,9 @@ void aero_salvage_log_deinit(struct aero_salvage_log *log);
 struct aero_salvage_step {
     const struct aero_salvage_segment *segment;
     bool from_replica;
-    bool replaces; /* the primary has a file of that sequence, which goes to quarantine/ */
+    /* The primary's file of that sequence, which goes to quarantine/. NULL: it has none, or keeps it. */
+    const struct aero_salvage_segment *old;
+    bool mends; /* `old` is the same segment, damaged or shorter */
 };
 
 enum aero_salvage_outcome {
@@ -56,19 +63,25 @@ struct aero_salvage_plan {
     struct aero_position lost_behind; /* the primary's log is whole up to here */
     struct aero_position end;         /* of the log as it would be */
     uint64_t brought_count;           /* records that the primary does not have */
-    char text[320];
+    struct aero_history history;      /* of the log as it would be */
+    /* The replica knows of a start of this primary behind the end: 0, or what had been durable then. */
+    aero_lsn known_durable;
+    char text[400];
 };
 
-void aero_salvage_plan_make(const struct aero_salvage_log *primary,
-                            const struct aero_salvage_log *replica,
-                            const struct aero_manifest *primary_manifest,
+/* Both sides' logs and manifests are borrowed as long as the plan lives. */
+struct aero_salvage_side {
+    const struct aero_salvage_log *log;
+    const struct aero_manifest *manifest;
+};
+
+void aero_salvage_plan_make(const struct aero_salvage_side *primary,
+                            const struct aero_salvage_side *replica,
                             struct aero_salvage_plan *out_plan);
 void aero_salvage_plan_deinit(struct aero_salvage_plan *plan);
 
-/* The primary's manifest once the plan is carried out: segments as planned; without incarnations that claim to begin where
- * an earlier one went on; writes open, unless a known replica acknowledged more than the plan brings back. */
-void aero_salvage_plan_manifest(const struct aero_salvage_plan *plan,
-                                const struct aero_manifest *from,
-                                struct aero_manifest *out_manifest);
+/* Effect: the plan is refused, for the reason said. Returns false. */
+bool aero_salvage_refuse(struct aero_salvage_plan *plan, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

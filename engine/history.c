@@ -6,7 +6,14 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/position.h"
 #include "engine/codec_priv.h"
+
+bool aero_incarnation_agrees(const struct aero_incarnation *a, const struct aero_incarnation *b)
+{
+    return a->epoch.value == b->epoch.value && aero_id_equal(a->node_id, b->node_id) &&
+           aero_position_equal(a->start, b->start);
+}
 
 void aero_history_deinit(struct aero_history *history)
 {

@@ -12,6 +12,8 @@
 #ifndef AERO_ENGINE_HISTORY_H
 #define AERO_ENGINE_HISTORY_H
 
+#include <stdbool.h>
+
 #include "base/slice.h"
 #include "base/status.h"
 #include "base/units.h"
@@ -48,6 +50,9 @@ struct aero_history {
     struct aero_segment_start *segments;
     size_t segment_count;
 };
+
+/* Of two with one nonce: whether all that belongs to it agrees (decision 6). */
+bool aero_incarnation_agrees(const struct aero_incarnation *a, const struct aero_incarnation *b);
 
 void aero_history_deinit(struct aero_history *history);
 void aero_history_copy(struct aero_history *out_history, const struct aero_history *from);

@@ -177,13 +177,6 @@ static bool decide_empty(const struct aero_handshake_input *input,
 
 /* ---- Rows 8 to 13: the lists of incarnations ---- */
 
-/* Of two with one nonce: whether all that belongs to it agrees (decision 6). */
-static bool same_incarnation(const struct aero_incarnation *a, const struct aero_incarnation *b)
-{
-    return a->epoch.value == b->epoch.value && aero_id_equal(a->node_id, b->node_id) &&
-           aero_position_equal(a->start, b->start);
-}
-
 static bool compare_histories(const struct aero_handshake_input *input, struct comparison *out)
 {
     const struct aero_history *mine = input->self->history;
@@ -192,7 +185,7 @@ static bool compare_histories(const struct aero_handshake_input *input, struct c
     for (size_t r = theirs->incarnation_count; r > 0 && out->shared == NULL; r--) {
         const struct aero_incarnation *entry =
             aero_history_find(mine, theirs->incarnations[r - 1].nonce);
-        if (entry != NULL && same_incarnation(entry, &theirs->incarnations[r - 1])) {
+        if (entry != NULL && aero_incarnation_agrees(entry, &theirs->incarnations[r - 1])) {
             size_t p = (size_t)(entry - mine->incarnations);
             out->shared = entry;
             out->limit = p + 1 < mine->incarnation_count ? mine->incarnations[p + 1].start

@@ -129,9 +129,10 @@ class Primary(Server):
 class Replica(Server):
     name = "aerodb-replica"
 
-    def __init__(self, primary, settings=(), through=None, directory=None):
+    def __init__(self, primary, settings=(), through=None, directory=None, node="replica1"):
         super().__init__(directory)
         self.primary = primary
+        self.node = node
         self.settings = settings
         self.through = through or primary.replication_port
 
@@ -140,7 +141,7 @@ class Replica(Server):
         os.makedirs(data, exist_ok=True)
         command = [binary("aerodb-replica"), "--data", data, "--port", str(self.port), "--primary",
                    f"127.0.0.1:{self.through}", "--certs",
-                   os.path.join(self.primary.certs, "replica1")]
+                   os.path.join(self.primary.certs, self.node)]
         for setting in self.settings:
             command += ["--set", setting]
         return command
@@ -150,11 +151,12 @@ class Replica(Server):
         return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
 
 
-def make_certs():
+def make_certs(*more_nodes):
     directory = tempfile.mkdtemp(prefix="aerodb-certs-")
     target = os.path.join(directory, "certs")
-    subprocess.run([binary("aeroctl"), "certs", "init", target, "--node", "primary", "--node",
-                    "replica1"], check=True, stdout=subprocess.DEVNULL)
+    nodes = [word for node in ("primary", "replica1", *more_nodes) for word in ("--node", node)]
+    subprocess.run([binary("aeroctl"), "certs", "init", target, *nodes], check=True,
+                   stdout=subprocess.DEVNULL)
     return target
 
 
