@@ -185,7 +185,7 @@ static void pump(struct aero_wal_writer *wal)
 struct aero_wal_writer *aero_wal_new(const struct aero_wal_options *options,
                                      const struct aero_wal_start *start)
 {
-    struct aero_wal_writer *wal = aero_malloc(sizeof *wal);
+    struct aero_wal_writer *wal = aero_calloc(1, sizeof *wal);
     AERO_ASSERT(!aero_id_is_none(start->nonce));
     wal->start = *start;
     wal->nonce = start->nonce;
