@@ -41,8 +41,9 @@ static void set_alarm(struct turns *turns, long delay_ns, long interval_ns)
 static void await_alarm(struct turns *turns)
 {
     uint64_t rings;
+    /* A read that fails is a ring like any other: who hears one looks whether nobody leads. */
     ssize_t got = read(turns->alarm_fd, &rings, sizeof rings);
-    AERO_ASSERT(got == (ssize_t)sizeof rings); /* signals are blocked here */
+    (void)got;
 }
 
 static bool has_ended(struct turns *turns)
