@@ -29,6 +29,22 @@ static uint64_t durable_floor(const struct aero_sim_node *node)
     return floor;
 }
 
+/* A replica's log begins behind the snapshot that it began with. Where that ends a segment, the next ones may hold no record
+ * and be gone from the primary before the replica asks: its first segment then begins at the next LSN all the same. */
+static bool begins_behind_a_snapshot(const struct aero_sim_node *node,
+                                     const struct aero_buffer *names, const char *segment)
+{
+    uint64_t first_lsn = strtoull(segment + strlen("wal/"), NULL, 16);
+    bool found = false;
+    for (size_t at = 0; at < names->length; at += sizeof(struct aero_disk_entry)) {
+        struct aero_disk_entry entry;
+        memcpy(&entry, names->data + at, sizeof entry);
+        found = found || (strncmp(entry.name, "snapshots/", 10) == 0 &&
+                          strtoull(entry.name + 10, NULL, 16) + 1 == first_lsn);
+    }
+    return found && !node->is_primary;
+}
+
 /* Names are wal/<first LSN, 16 hex>-<sequence, 8 hex>.seg, sorted, so sequences rise. */
 void aero_check_truncation_look(const struct aero_sim_node *node)
 {
@@ -47,7 +63,8 @@ void aero_check_truncation_look(const struct aero_sim_node *node)
         }
         uint64_t sequence = strtoull(entry.name + strlen("wal/") + 17, NULL, 16);
         uint64_t from = expected == 0 ? floor : expected;
-        if (floor != UINT64_MAX && from < sequence && sequence > floor) {
+        bool is_gap = floor != UINT64_MAX && from < sequence && sequence > floor;
+        if (is_gap && (expected != 0 || !begins_behind_a_snapshot(node, &names, entry.name))) {
             AERO_SIM_VIOLATION(node->world, "truncation",
                                "%s: segments %llu to %llu are gone, the durable manifest wants "
                                "all from %llu on",

@@ -7,8 +7,8 @@
 #include "tests/simulation/node.h"
 
 #define LOOKS_BEFORE_RECONNECT 5U
-#define LOOKS_BEFORE_RESEED 40U
-#define LOOKS_BEFORE_CHECKPOINT 60U
+#define LOOKS_BEFORE_CHECKPOINT 40U
+#define LOOKS_BEFORE_RESEED 60U
 
 void aero_sim_resolve_refusal(struct aero_sim_node *node, aero_status status)
 {
@@ -53,8 +53,8 @@ static void help(struct aero_sim_world *world, struct aero_sim_node *replica)
     }
     replica->resolved++;
     if (replica->resolved == LOOKS_BEFORE_CHECKPOINT) {
-        aero_sim_command(world->nodes[0],
-                         "AERO.CHECKPOINT"); /* what a primary with damaged WAL asks for */
+        /* What a primary with damaged WAL asks for; a snapshot taken before the damage would end in front of it again. */
+        aero_sim_command(world->nodes[0], "AERO.CHECKPOINT");
     } else if (halted && replica->resolved == LOOKS_BEFORE_RECONNECT) {
         world->counts.refusals++;
         aero_sim_command(replica, "AERO.RECONNECT");
@@ -63,12 +63,31 @@ static void help(struct aero_sim_world *world, struct aero_sim_node *replica)
     }
 }
 
-void aero_sim_resolve_look(struct aero_sim_world *world)
+/* A cut waits for a replica to vouch for it: one that has more than the primary never does, and proves its loss only as long
+ * as its log reaches back to it. */
+static bool can_nobody_vouch(const struct aero_sim_world *world)
+{
+    for (uint32_t i = 1; i < world->node_count; i++) {
+        if (!world->nodes[i]->holds_lost) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool needs_an_operator(const struct aero_sim_world *world)
 {
     const struct aero_sim_node *primary = world->nodes[0];
-    bool lost =
-        primary->alive && aero_primary_manifest(primary->primary)->gate == AERO_GATE_PRIMARY_LOST;
-    if (lost && world->forked) {
+    if (!primary->alive || !world->forked) {
+        return false;
+    }
+    enum aero_write_gate gate = aero_primary_manifest(primary->primary)->gate;
+    return gate == AERO_GATE_PRIMARY_LOST || (gate == AERO_GATE_CUT && can_nobody_vouch(world));
+}
+
+void aero_sim_resolve_look(struct aero_sim_world *world)
+{
+    if (needs_an_operator(world)) {
         world->given_up = true; /* salvage is the operator's next step, not the simulator's */
     }
     for (uint32_t i = 1; i < world->node_count && !world->given_up; i++) {
