@@ -40,8 +40,8 @@ struct aero_record_header {
 /* Header + payload + padding to 8. */
 static inline size_t aero_record_bytes(size_t payload_length)
 {
-    return (AERO_RECORD_HEADER_BYTES + payload_length + AERO_RECORD_ALIGN - 1) &
-           ~(size_t)(AERO_RECORD_ALIGN - 1);
+    return (AERO_RECORD_HEADER_BYTES + payload_length + AERO_RECORD_ALIGN - 1) / AERO_RECORD_ALIGN *
+           AERO_RECORD_ALIGN;
 }
 
 /* Writes 64 bytes and sets header->chain. */

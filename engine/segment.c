@@ -10,7 +10,7 @@
 #include "base/checksum.h"
 #include "base/le.h"
 
-#define HEADER_MAGIC "AEROSEG1"
+#define HEADER_MAGIC UINT64_C(0x314745534F524541) /* "AEROSEG1" */
 #define HEADER_VERSION 1U
 #define HEADER_USED_BYTES 128U
 #define HEADER_CHECKSUM_OFFSET 4088U
@@ -41,7 +41,7 @@ void aero_segment_header_encode(struct aero_segment_header *header,
     AERO_ASSERT(!aero_id_is_none(header->nonce));
     header->chain0 = aero_segment_chain0(header->prev_end.chain, header->nonce);
     memset(out_bytes, 0, AERO_SEGMENT_HEADER_BYTES);
-    memcpy(out_bytes, HEADER_MAGIC, 8);
+    aero_store_u64(out_bytes, HEADER_MAGIC);
     aero_store_u32(out_bytes + 8, HEADER_VERSION);
     aero_store_u32(out_bytes + 12, AERO_SEGMENT_HEADER_BYTES);
     memcpy(out_bytes + 16, header->cluster_id.bytes, 16);
@@ -73,7 +73,7 @@ aero_status aero_segment_header_decode(struct aero_slice bytes,
         return aero_error(AERO_INCOMPLETE);
     }
     const uint8_t *in = bytes.data;
-    if (memcmp(in, HEADER_MAGIC, 8) != 0 ||
+    if (aero_load_u64(in) != HEADER_MAGIC ||
         aero_load_u64(in + HEADER_CHECKSUM_OFFSET) !=
             aero_checksum64(aero_slice_of(in, HEADER_CHECKSUM_OFFSET))) {
         return aero_error(AERO_CORRUPT);
@@ -95,7 +95,8 @@ aero_status aero_segment_header_decode(struct aero_slice bytes,
     };
     bool sound = aero_load_u32(in + 12) == AERO_SEGMENT_HEADER_BYTES &&
                  header.sequence > header.prev_sequence &&
-                 header.first_lsn.value == header.prev_end.lsn.value + 1 &&
+                 header.first_lsn.value > header.prev_end.lsn.value &&
+                 header.first_lsn.value - header.prev_end.lsn.value == 1 &&
                  !aero_id_is_none(header.nonce) &&
                  header.chain0 == aero_segment_chain0(header.prev_end.chain, header.nonce) &&
                  aero_slice_is_zero(aero_slice_of(in + HEADER_USED_BYTES,

@@ -141,6 +141,19 @@ static void test_segment_header_decode_refuses_a_segment_without_a_nonce(void **
     assert_int_equal(decode_code(bytes), AERO_CORRUPT);
 }
 
+/* No LSN comes behind the last one: it does not begin at 0 again. */
+static void test_segment_header_decode_refuses_an_lsn_that_wraps(void **state)
+{
+    (void)state;
+    struct aero_segment_header header = sample_header();
+    uint8_t bytes[AERO_SEGMENT_HEADER_BYTES];
+    aero_segment_header_encode(&header, bytes);
+    aero_store_u64(bytes + 64, 0);
+    aero_store_u64(bytes + 104, UINT64_MAX);
+    seal(bytes);
+    assert_int_equal(decode_code(bytes), AERO_CORRUPT);
+}
+
 static void test_segment_chain0_depends_on_chain_and_nonce(void **state)
 {
     (void)state;
@@ -219,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_segment_header_decode_returns_every_field),
         cmocka_unit_test(test_segment_header_decode_refuses_every_flipped_byte),
         cmocka_unit_test(test_segment_header_decode_refuses_what_a_right_checksum_hides),
+        cmocka_unit_test(test_segment_header_decode_refuses_an_lsn_that_wraps),
         cmocka_unit_test(test_segment_header_decode_refuses_a_segment_without_a_nonce),
         cmocka_unit_test(test_segment_chain0_depends_on_chain_and_nonce),
         cmocka_unit_test(test_segment_footer_round_trip_of_the_golden_bytes),
