@@ -101,6 +101,8 @@ PARTS = [
     Part("model", 1, lambda seconds: ["tests/model/run"],
          lambda text: last(r"^(\S+ states, \d+ variants, \d+ caught)$", text),
          r"not caught|model .*(breaks|not complete)"),
+    Part("proof", 1, lambda seconds: ["tests/proof/run"],
+         lambda text: last(r"^(\d+ goals, \d+ proved; \d+ variants, \d+ caught)$", text), r"Goal \S+ : (?!Valid)|exit status"),
     Part("flips", 2, lambda seconds: ["tests/crash/run", "--flip", "--every-bit"], read_flips, r"^BROKEN"),
     Part("valgrind", 3, lambda seconds: ["tests/valgrind"],
          lambda text: last(r"^(\d+) passed, \d+ failed$", text, "{0} programs of unit tests"), r"^failed:"),
