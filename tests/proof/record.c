@@ -14,7 +14,8 @@ static inline size_t aero_record_bytes(size_t payload_length);
 /*@ requires 1 <= payload.length <= AERO_RECORD_PAYLOAD_MAX;
     requires readable(payload.data, payload.length);
     requires \valid(out_bytes + (0 .. AERO_RECORD_HEADER_BYTES + payload.length + 6));
-    requires \separated(payload.data + (0 .. payload.length - 1), out_bytes + (0 .. AERO_RECORD_HEADER_BYTES + payload.length + 6));
+    requires \separated(payload.data + (0 .. payload.length - 1),
+                        out_bytes + (0 .. AERO_RECORD_HEADER_BYTES + payload.length + 6));
     assigns out_bytes[0 .. AERO_RECORD_HEADER_BYTES + payload.length + 6];
     exits \false; */
 void aero_record_prepare(enum aero_record_type type, struct aero_slice payload, uint8_t *out_bytes);
@@ -39,7 +40,8 @@ uint64_t aero_record_stamp(uint8_t *bytes, const struct aero_record_place *place
     requires header->durable_mark.value < header->lsn.value;
     assigns header->chain, out_bytes[0 .. AERO_RECORD_HEADER_BYTES - 1];
     exits \false; */
-void aero_record_encode(struct aero_record_header *header, uint8_t out_bytes[AERO_RECORD_HEADER_BYTES]);
+void aero_record_encode(struct aero_record_header *header,
+                        uint8_t out_bytes[AERO_RECORD_HEADER_BYTES]);
 
 /*@ requires \valid_read(bytes + (0 .. AERO_RECORD_HEADER_BYTES - 1));
     requires u32_at(bytes + 8) <= AERO_RECORD_PAYLOAD_MAX;

@@ -50,7 +50,7 @@ MUTANTS = [
         "a first LSN need not follow the predecessor's end",
         ("decision 14",),
         "engine/segment.c",
-        before="header.first_lsn.value == header.prev_end.lsn.value + 1 &&",
+        before="header.first_lsn.value - header.prev_end.lsn.value == 1 &&",
         after="",
         judges=("fuzz segment",)),
     Mutant(
