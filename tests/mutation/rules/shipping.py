@@ -125,6 +125,19 @@ MUTANTS = [
         after="    if (false) {",
         judges=("unit shipping.receiver",)),
     Mutant(
+        "shipping/segment-without-records-shipped",
+        "a replica is sent a segment that a salvage may have to replace",
+        ("decision 7", "decision 14"),
+        "shipping/sender_ship.c",
+        before=(
+            "    return file != NULL && sender->durable.position.lsn.value > "
+            "file->header.prev_end.lsn.value;"),
+        after=(
+            "    return file != NULL && (sender->durable.sequence > sequence ||\n"
+            "                            sender->durable.position.lsn.value > "
+            "file->header.prev_end.lsn.value);"),
+        judges=("unit shipping.link",)),
+    Mutant(
         "shipping/lost-records-are-divergence",
         "a replica that holds what its primary lost counts as diverged",
         ("decision 7",),
