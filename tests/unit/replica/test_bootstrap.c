@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A snapshot on its way in (decision 24, FM-9.1, FM-11.2): verified as it comes, whole and durable before it counts, and
  * gone on with only where it broke. */
-#include "tests/unit/replica/replica_bench.h"
+#include "tests/unit/replica/played_primary.h"
 
 /* A replica without data is offered a snapshot of ten keys; nothing of it has come. */
 static struct bench *offered(const struct aero_snapshot_entry **out_entry)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The replica's disk: checkpoints of what is durable here, and what a call that fails leaves (decision 22). */
-#include "tests/unit/replica/replica_bench.h"
+#include "tests/unit/replica/played_primary.h"
 
 static void test_a_checkpoint_is_what_the_next_start_begins_with(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what the primary sends to the state that clients see: in which order, and where the replica halts instead. */
-#include "tests/unit/replica/replica_bench.h"
+#include "tests/unit/replica/played_primary.h"
 
 /* Decision 18: nothing is applied, shown or acknowledged before it is durable here. */
 static void test_a_record_counts_once_it_is_durable_here(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A halted replica (REP-4): serves its reason and nothing else, over restarts, until an operator acts. */
-#include "tests/unit/replica/replica_bench.h"
+#include "tests/unit/replica/played_primary.h"
 
 /* Three commits are applied, and the next one puts what no client can have put. */
 static struct bench *halted(void)

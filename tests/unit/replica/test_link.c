@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When the replica dials, what it says of itself, and what it keeps to itself (decisions 7 and 18). */
-#include "tests/unit/replica/replica_bench.h"
+#include "tests/unit/replica/played_primary.h"
 
 #define NS_PER_MS 1000000U
 

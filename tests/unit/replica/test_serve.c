@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients get from a replica: what is durable here and nothing newer, no writes, and expiry by the log's clock. */
-#include "tests/unit/replica/replica_bench.h"
+#include "tests/unit/replica/played_primary.h"
 
 #define READONLY "-READONLY You can't write against a read only replica.\r\n"
 
