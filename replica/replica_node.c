@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The replica as sessions see it: evaluated, durable and applied are one; writes are refused;
+/* The replica as sessions see it: evaluated, durable and shown are one; writes are refused;
  * expiry is the primary's to log. */
 #include <stdio.h>
 
@@ -56,10 +56,10 @@ static const struct aero_tree *node_tree(void *self)
     return replica->tree;
 }
 
-static aero_lsn node_applied(void *self)
+/* A snapshot's LSN is nobody's to name before the log holds it, any more than its data (decision 18). */
+static aero_lsn node_shown(void *self)
 {
-    struct aero_replica *replica = self;
-    return replica->applied.lsn;
+    return aero_replica_shown(self).lsn;
 }
 
 static aero_lsn node_touched(void *self, struct aero_slice key)
@@ -218,8 +218,8 @@ static const struct aero_node_ops node_ops = {
     .can_read = node_can_read,
     .can_write = node_can_write,
     .tree = node_tree,
-    .evaluated = node_applied,
-    .durable = node_applied,
+    .evaluated = node_shown,
+    .durable = node_shown,
     .touched = node_touched,
     .depends = node_touched,
     .expiry_clock = node_expiry_clock,

@@ -8,7 +8,7 @@
  * `depends(key)` (a key that no commit in flight touched reads the same in the durable state, so it depends on nothing);
  * for anything that looks at many keys it is `evaluated()`.
  *
- * On a replica evaluated == durable == applied at all times, and writes are refused with READONLY. */
+ * On a replica evaluated == durable == shown at all times, and writes are refused with READONLY. */
 #ifndef AERO_SERVER_NODE_H
 #define AERO_SERVER_NODE_H
 

@@ -72,6 +72,30 @@ static void test_bytes_that_do_not_verify_end_the_transfer(void **state)
     bench_free(bench);
 }
 
+/* All of it in one gulp: what stands behind the damage is nobody's. */
+static void test_what_comes_behind_damage_is_dropped(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct bench *bench = offered(&entry);
+    struct aero_buffer frames = {0};
+    struct aero_buffer *file = snapshot_file(bench, entry);
+    size_t half = file->length / 2;
+    file->data[0] ^= 1;
+    aero_frame_append_chunk(&frames, AERO_FRAME_SNAPSHOT_CHUNK, 0, 0,
+                            aero_slice_of(file->data, half));
+    aero_frame_append_chunk(&frames, AERO_FRAME_SNAPSHOT_CHUNK, half, 0,
+                            aero_slice_of(file->data + half, file->length - half));
+    aero_frame_append(&frames, AERO_FRAME_SNAPSHOT_END, aero_slice_of(NULL, 0));
+    file->data[0] ^= 1;
+    tell(bench, &frames);
+    expect_dropped(bench, "the primary's snapshot does not verify: ");
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
 /* All that came is sound, there is less of it than there has to be, and the primary calls it all. */
 static void test_a_snapshot_without_its_end_is_not_installed(void **state)
 {
@@ -109,8 +133,7 @@ static void test_a_broken_transfer_goes_on_where_it_broke(void **state)
             finish(bench, &request);
         }
         hang_up_at_once(bench);
-        bench->mono.value += (uint64_t)60 * 1000000000;
-        tick(bench);
+        wait_for_link(bench);
         dial(bench);
         assert_true(aero_id_equal(bench->heard.hello.snapshot_id, entry->id));
         assert_int_equal(bench->heard.hello.snapshot_verified, half);
@@ -139,14 +162,49 @@ static void test_a_write_of_a_dropped_transfer_is_none_of_the_next(void **state)
     hear(bench);
     assert_true(aero_replica_wants_close(bench->replica));
     hang_up_at_once(bench);
-    bench->mono.value += (uint64_t)60 * 1000000000;
-    tick(bench);
+    wait_for_link(bench);
     dial(bench);
     assert_int_equal(bench->heard.hello.snapshot_verified, 0);
     offer(bench, entry, 0);
     tell_snapshot(bench, entry, 0, 100);
     finish(bench, &request);
     tell_whole_snapshot(bench, entry, 100);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* The Hello told of half of it; then the disk lost that half, while the answer waited for a manifest that was not durable yet. */
+static void test_a_transfer_that_the_disk_lost_does_not_go_on(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct aero_core_request writing;
+    struct aero_core_request naming;
+    struct bench *bench = offered(&entry);
+    uint64_t half = entry->size_bytes / 2;
+    tell_snapshot(bench, entry, 0, half);
+    assert_true(next_request(bench, &writing));
+    hang_up_at_once(bench);
+    wait_for_link(bench);
+    dial(bench);
+    tell_resume(bench);
+    assert_true(next_request(bench, &naming));
+    assert_int_equal(naming.owner, AERO_OWNER_CHECKPOINT);
+    hang_up_at_once(bench);
+    expect(bench, "AERO.RECONNECT", "$"); /* else it dials once the manifest is durable */
+    dial(bench);
+    assert_int_equal(bench->heard.hello.snapshot_verified, half);
+    offer(bench, entry, half);
+    bench->disk->fail_at = bench->disk->changes + 1;
+    finish(bench, &writing);
+    finish(bench, &naming);
+    turn(bench);
+    expect_status(bench, "snapshot_size_bytes:0\r");
+    hang_up(bench);
+    dial(bench);
+    assert_int_equal(bench->heard.hello.snapshot_verified, 0);
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
     expect_installed(bench);
     bench_free(bench);
 }
@@ -336,10 +394,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_snapshot_that_is_whole_is_swapped_in),
         cmocka_unit_test(test_bytes_that_do_not_verify_end_the_transfer),
+        cmocka_unit_test(test_what_comes_behind_damage_is_dropped),
         cmocka_unit_test(test_a_snapshot_without_its_end_is_not_installed),
         cmocka_unit_test(test_a_broken_transfer_goes_on_where_it_broke),
         cmocka_unit_test(test_a_broken_transfer_goes_on_nowhere_else),
         cmocka_unit_test(test_a_write_of_a_dropped_transfer_is_none_of_the_next),
+        cmocka_unit_test(test_a_transfer_that_the_disk_lost_does_not_go_on),
         cmocka_unit_test(test_a_large_snapshot_comes_through_a_small_window),
         cmocka_unit_test(test_another_snapshot_is_not_taken_for_the_one_that_broke),
         cmocka_unit_test(test_a_transfer_that_begins_anew_keeps_nothing_of_the_last),

@@ -98,6 +98,42 @@ static void test_the_logged_clock_comes_with_digests_and_outlives_a_restart(void
     bench_free(bench);
 }
 
+#define TOKEN "41414141414141414141414141414141:" /* of the primary's incarnation */
+
+/* Decision 6: a token of the primary waits for its commit to be durable and applied here; one of a history that is unknown
+ * here is never reached. */
+static void test_a_token_is_reached_once_its_commit_is_shown(void **state)
+{
+    (void)state;
+    struct bench *bench = following(2);
+    expect(bench, "AERO.LSN", "$34\r\n" TOKEN "2\r\n");
+    expect(bench, "AERO.WAITLSN " TOKEN "2 1000", "+OK\r\n");
+    expect(bench, "AERO.WAITLSN 99999999999999999999999999999999:1 1000", "-HISTORYLOST ");
+    expect(bench, "AERO.WAITLSN " TOKEN "3 1000", "");
+    set_many(bench, 1);
+    ship(bench);
+    expect(bench, "GET k3", ""); /* it waits behind the token */
+    turn(bench);
+    expect(bench, "PING", "+OK\r\n$4\r\nat 3\r\n+PONG\r\n");
+    bench_free(bench);
+}
+
+/* Decision 18: a snapshot's LSN is none that is shown, as long as the log has yet to come to it. */
+static void test_a_token_of_the_snapshot_alone_is_not_reached(void **state)
+{
+    (void)state;
+    struct bench *bench = bootstrapped(10);
+    dial(bench);
+    resume(bench);
+    ship_to(bench, end_of(bench, 4));
+    turn(bench);
+    expect(bench, "AERO.WAITLSN " TOKEN "10 1000", "");
+    ship(bench);
+    turn(bench);
+    expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +142,8 @@ int main(void)
         cmocka_unit_test(test_writes_are_refused),
         cmocka_unit_test(test_reads_go_on_without_a_link),
         cmocka_unit_test(test_a_key_expires_by_the_logged_clock_alone),
+        cmocka_unit_test(test_a_token_is_reached_once_its_commit_is_shown),
+        cmocka_unit_test(test_a_token_of_the_snapshot_alone_is_not_reached),
         cmocka_unit_test(test_the_logged_clock_comes_with_digests_and_outlives_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a replica tells of itself where Redis's clients and operators look: INFO, ROLE, AERO.STATUS. */
+#include "tests/unit/replica/played_primary.h"
+
+static void expect_line(struct bench *bench, const char *command, const char *line)
+{
+    const char *said = ask(bench, command);
+    if (strstr(said, line) == NULL) {
+        fail_msg("no '%s' in %s", line, said);
+    }
+}
+
+static void test_a_replica_without_data_is_loading(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new();
+    expect_line(bench, "INFO persistence", "\r\nloading:1\r\n");
+    expect_line(bench, "INFO replication", "\r\nrole:slave\r\n");
+    expect_line(bench, "INFO replication", "\r\nmaster_link_status:down\r\n");
+    expect_line(bench, "INFO replication", "\r\naero_state:EMPTY\r\n");
+    expect_line(bench, "ROLE", "connect\r\n");
+    expect_status(bench, "state:EMPTY\r");
+    bench_free(bench);
+}
+
+/* Of a snapshot on its way: how much of it, and that this is a synchronisation. */
+static void test_a_transfer_is_told_by_its_bytes(void **state)
+{
+    (void)state;
+    char line[64];
+    struct bench *bench = bench_new();
+    set_many(bench, 10);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_snapshot(bench, entry, 0, 100);
+    turn(bench);
+    expect_status(bench, "state:BOOTSTRAPPING\r");
+    expect_status(bench, "snapshot_received_bytes:100\r");
+    snprintf(line, sizeof line, "snapshot_size_bytes:%llu\r",
+             (unsigned long long)entry->size_bytes);
+    expect_status(bench, line);
+    expect_line(bench, "INFO replication", "\r\nmaster_sync_in_progress:1\r\n");
+    expect_line(bench, "ROLE", "sync\r\n");
+    bench_free(bench);
+}
+
+static void test_a_replica_that_follows_tells_where_it_is(void **state)
+{
+    (void)state;
+    char line[64];
+    struct bench *bench = following(3);
+    world_digest(&bench->primary);
+    ship(bench);
+    turn(bench);
+    expect_line(bench, "INFO persistence", "\r\nloading:0\r\n");
+    expect_line(bench, "INFO persistence", "\r\naero_applied_lsn:4\r\n");
+    expect_line(bench, "INFO replication", "\r\nmaster_link_status:up\r\n");
+    expect_line(bench, "INFO replication", "\r\nslave_repl_offset:4\r\n");
+    expect_line(bench, "INFO replication", "\r\naero_state:FOLLOWING\r\n");
+    expect_line(bench, "ROLE", "connected\r\n:4\r\n");
+    expect_status(bench, "link:streaming\r");
+    expect_status(bench, "next_action:none\r");
+    expect_status(bench, "applied_lsn:4\r");
+    expect_status(bench, "digests_compared:1\r");
+    expect_status(bench, "digest_agreement:agrees\r");
+    snprintf(line, sizeof line, "applied_chain:%016llx\r",
+             (unsigned long long)bench->primary.position.chain);
+    expect_status(bench, line);
+    expect(bench, "AERO.STATUS now", "-ERR this command takes no arguments");
+    bench_free(bench);
+}
+
+/* What the primary has and this replica does not yet. */
+static void test_lag_is_what_the_primary_has_more(void **state)
+{
+    (void)state;
+    struct aero_message alive = {.type = AERO_FRAME_HEARTBEAT};
+    struct bench *bench = following(3);
+    alive.as.heartbeat.durable = aero_lsn_of(10);
+    tell_message(bench, &alive);
+    expect_status(bench, "primary_durable_lsn:10\r");
+    expect_status(bench, "lag_lsn:7\r");
+    bench_free(bench);
+}
+
+/* Decision 18: of a snapshot that the log has yet to come to nothing is told as reached. */
+static void test_a_replica_behind_its_snapshot_is_where_its_log_is(void **state)
+{
+    (void)state;
+    struct bench *bench = bootstrapped(10);
+    dial(bench);
+    resume(bench);
+    ship_to(bench, end_of(bench, 4));
+    turn(bench);
+    expect_line(bench, "INFO persistence", "\r\nloading:1\r\n");
+    expect_line(bench, "INFO persistence", "\r\naero_applied_lsn:4\r\n");
+    expect_line(bench, "INFO replication", "\r\nslave_repl_offset:4\r\n");
+    expect_line(bench, "ROLE", "sync\r\n:4\r\n");
+    expect_status(bench, "applied_lsn:4\r");
+    bench_free(bench);
+}
+
+static void test_refused_certificates_are_told(void **state)
+{
+    (void)state;
+    struct bench *bench = following(1);
+    expect_status(bench, "certificates:ok\r");
+    aero_replica_note_certificates(bench->replica, true);
+    expect_status(bench, "certificates:refused\r");
+    assert_null(strstr(ask(bench, "AERO.STATUS"), "next_action:none"));
+    bench_free(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_replica_without_data_is_loading),
+        cmocka_unit_test(test_a_transfer_is_told_by_its_bytes),
+        cmocka_unit_test(test_a_replica_that_follows_tells_where_it_is),
+        cmocka_unit_test(test_lag_is_what_the_primary_has_more),
+        cmocka_unit_test(test_a_replica_behind_its_snapshot_is_where_its_log_is),
+        cmocka_unit_test(test_refused_certificates_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
