@@ -30,6 +30,32 @@ static void take_verdict(struct aero_replica *replica, const struct aero_receive
                    AERO_LOG_STR("text", action->verdict->text));
 }
 
+/* The last record that the state here, or the log, has. */
+static aero_lsn end_here(const struct aero_replica *replica)
+{
+    aero_lsn logged = aero_wal_follower_durable(replica->follower).position.lsn;
+    return logged.value > replica->applied.lsn.value ? logged : replica->applied.lsn;
+}
+
+/* Incarnations that wrote nothing, of an older copy of the primary's directory or lost by one: the primary's list has others
+ * in their place, and there is no record of them here. Kept, they would say that the one before them ended where it did not,
+ * and a token of it would count as lost. One that began behind all that the primary knows is no such: it proves a loss. */
+static void forget_unwritten(struct aero_history *mine, const struct aero_history *primary,
+                             aero_lsn end)
+{
+    const size_t count = primary->incarnation_count;
+    const aero_lsn newest = count > 0 ? primary->incarnations[count - 1].start.lsn : aero_lsn_of(0);
+    size_t kept = 0;
+    for (size_t i = 0; i < mine->incarnation_count; i++) {
+        const struct aero_incarnation *entry = &mine->incarnations[i];
+        if (entry->start.lsn.value < end.value || entry->start.lsn.value > newest.value ||
+            aero_history_find(primary, entry->nonce) != NULL) {
+            mine->incarnations[kept++] = *entry;
+        }
+    }
+    mine->incarnation_count = kept;
+}
+
 /* The primary's incarnations become mine, in both slots, before the first record under them is
  * taken (decision 13). */
 static void take_history(struct aero_replica *replica, const struct aero_receiver_action *action)
@@ -37,6 +63,7 @@ static void take_history(struct aero_replica *replica, const struct aero_receive
     struct aero_manifest *manifest =
         aero_checkpointer_edit(replica->checkpointer, &replica->history_edit);
     struct aero_history *mine = &manifest->history;
+    forget_unwritten(mine, action->history, end_here(replica));
     size_t shared = 0; /* what both begin with needs no search */
     for (size_t i = 0; i < action->history->incarnation_count; i++) {
         const struct aero_incarnation *entry = &action->history->incarnations[i];

@@ -22,6 +22,8 @@ class Salvage(CtlCase):
         cls.certs = make_certs("replica2")
         cls.addClassCleanup(shutil.rmtree, os.path.dirname(cls.certs), ignore_errors=True)
 
+    copys_token = None
+
     def copy(self, primary):
         self.older = tempfile.mkdtemp(dir=self.directory) + "/data"
         shutil.copytree(self.data(primary), self.older)
@@ -47,6 +49,7 @@ class Salvage(CtlCase):
         if while_running:
             self.copy(primary)
             self.fill(primary, 50, COPIED)
+        tokens = [self.token(primary)]
         primary.stop()
         if not while_running:
             self.copy(primary)
@@ -54,6 +57,7 @@ class Salvage(CtlCase):
         primary.start()
         self.fill(primary, WRITTEN - COPIED, COPIED)
         self.wait_until_equal(primary, ahead)
+        self.tokens = [*tokens, self.token(primary)]
         ahead.stop()
         primary.stop()
         self.put_copy_back(primary)
@@ -63,9 +67,23 @@ class Salvage(CtlCase):
         primary.start()
         ahead.start()
         wait_for(lambda: self.status(primary).get("writes") == "primary_lost", "the verdict", 60)
+        self.assertIn("salvage", self.ctl(ATTENTION, "status", "--port", primary.port))
         wait_for(lambda: self.status(ahead).get("state") == "HALTED", "the replica to halt", 60)
         ahead.stop()
         primary.stop()
+
+    def follow_copy(self, primary, behind):
+        """The replica knows the copy's start then, and holds nothing of it."""
+        primary.start()
+        behind.start()
+        self.wait_until_equal(primary, behind)
+        self.copys_token = self.token(primary)
+        self.assertEqual(behind.ask("AERO.WAITLSN", self.copys_token, 60000), b"+OK\r\n")
+        behind.stop()
+        primary.stop()
+
+    def token(self, server):
+        return server.ask("AERO.LSN").split(b"\r\n")[1]
 
     def words(self, primary, replica):
         return ["salvage", "--primary-dir", self.data(primary), "--replica-dir", self.data(replica)]
@@ -88,6 +106,12 @@ class Salvage(CtlCase):
             self.wait_until_equal(primary, replica)
             self.assertEqual(self.status(replica)["state"], "FOLLOWING")
         self.expect_all(primary, *replicas)
+        for server in (primary, *replicas):
+            for token in self.tokens:
+                self.assertEqual(server.ask("AERO.WAITLSN", token, 60000), b"+OK\r\n")
+            if self.copys_token:
+                self.assertTrue(server.ask("AERO.WAITLSN", self.copys_token, 60000)
+                                .startswith(b"-HISTORYLOST"), server.name)
         self.assertEqual([self.log_of(replica).count("bootstrap_begins") for replica in replicas],
                          seeded)
         primary.stop()
@@ -104,22 +128,20 @@ class Salvage(CtlCase):
                 primary, ahead, behind = self.lose(ahead_starts=4 - starts)
                 self.restart(primary, starts - 1)
                 self.prove_loss(primary, ahead)
-                # One that followed these starts knows them, and holds nothing of them.
-                primary.start()
-                behind.start()
-                self.wait_until_equal(primary, behind)
-                self.assertIn("salvage", self.ctl(ATTENTION, "status", "--port", primary.port))
-                behind.stop()
-                primary.stop()
+                self.follow_copy(primary, behind)
                 self.assertIn("Nothing was changed", self.ctl(OK, *self.words(primary, ahead)))
                 self.ctl(OK, *self.words(primary, ahead), "--yes")
                 self.assertIn("Nothing to bring back", self.ctl(OK, *self.words(primary, ahead)))
                 self.expect_one_history(primary, ahead, behind)
 
-    def test_a_copy_of_a_running_primary_that_was_never_started_takes_it_back(self):
-        primary, ahead, behind = self.lose(while_running=True)
-        self.ctl(OK, *self.words(primary, ahead), "--yes")
-        self.expect_one_history(primary, ahead, behind)
+    def test_what_was_written_behind_a_copy_of_a_running_primary_comes_back(self):
+        for started in (False, True):
+            with self.subTest(started=started):
+                primary, ahead, behind = self.lose(while_running=True)
+                if started:
+                    self.follow_copy(primary, behind)
+                self.ctl(OK, *self.words(primary, ahead), "--yes")
+                self.expect_one_history(primary, ahead, behind)
 
     def test_a_copy_that_took_a_write_is_left_alone(self):
         primary, ahead, _ = self.lose()
