@@ -24,21 +24,6 @@ static bool writers_are_known(const struct aero_salvage_plan *plan,
     return true;
 }
 
-/* Index behind the newest of `theirs` that is also in `mine`, and agrees; 0: none. The same of `mine` in *out_mine. */
-static size_t find_shared(const struct aero_history *mine, const struct aero_history *theirs,
-                          size_t *out_mine)
-{
-    for (size_t i = theirs->incarnation_count; i > 0; i--) {
-        const struct aero_incarnation *entry =
-            aero_history_find(mine, theirs->incarnations[i - 1].nonce);
-        if (entry != NULL && aero_incarnation_agrees(entry, &theirs->incarnations[i - 1])) {
-            *out_mine = (size_t)(entry - mine->incarnations) + 1;
-            return i;
-        }
-    }
-    return 0;
-}
-
 /* An incarnation begins a segment. */
 static bool begins_as_told(const struct aero_salvage_plan *plan,
                            const struct aero_incarnation *entry)
@@ -82,14 +67,14 @@ static bool adopt(struct aero_salvage_plan *plan, const struct aero_manifest *pr
                   const struct aero_manifest *replica)
 {
     const struct aero_history *theirs = &replica->history;
-    size_t kept = 0;
-    size_t shared = find_shared(&plan->history, theirs, &kept);
-    if (shared == 0) {
+    size_t ours;
+    size_t shared;
+    if (!aero_history_find_shared(&plan->history, theirs, &ours, &shared)) {
         return aero_salvage_refuse(plan, "the two directories share no start of this primary: "
                                          "nothing proves that they are of one history");
     }
-    plan->history.incarnation_count = kept;
-    for (size_t i = shared; i < theirs->incarnation_count; i++) {
+    plan->history.incarnation_count = ours + 1;
+    for (size_t i = shared + 1; i < theirs->incarnation_count; i++) {
         if (!adopt_one(plan, primary, &theirs->incarnations[i])) {
             return false;
         }

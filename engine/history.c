@@ -154,6 +154,21 @@ const struct aero_segment_start *aero_history_find_segment(const struct aero_his
     return found ? &history->segments[low] : NULL;
 }
 
+bool aero_history_find_shared(const struct aero_history *mine, const struct aero_history *theirs,
+                              size_t *out_mine, size_t *out_theirs)
+{
+    for (size_t i = theirs->incarnation_count; i > 0; i--) {
+        const struct aero_incarnation *entry =
+            aero_history_find(mine, theirs->incarnations[i - 1].nonce);
+        if (entry != NULL && aero_incarnation_agrees(entry, &theirs->incarnations[i - 1])) {
+            *out_mine = (size_t)(entry - mine->incarnations);
+            *out_theirs = i - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- Bytes ---------------------------------------------------------------------------------------------- */
 
 static void put_incarnation(struct aero_buffer *out, const struct aero_incarnation *entry)

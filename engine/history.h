@@ -69,6 +69,9 @@ void aero_history_add_segment(struct aero_history *history, const struct aero_se
 const struct aero_incarnation *aero_history_find(const struct aero_history *history, aero_id nonce);
 const struct aero_segment_start *aero_history_find_segment(const struct aero_history *history,
                                                            uint64_t sequence);
+/* The newest incarnation of `theirs` that `mine` has too and agrees upon: its index in each. False: there is none. */
+bool aero_history_find_shared(const struct aero_history *mine, const struct aero_history *theirs,
+                              size_t *out_mine, size_t *out_theirs);
 
 /* Bytes: docs/formats.md, "History". In the manifest, in snapshots and in the handshake. Decode takes exactly the
  * whole slice: AERO_CORRUPT for anything that encode does not write. */

@@ -182,24 +182,22 @@ static bool compare_histories(const struct aero_handshake_input *input, struct c
     const struct aero_history *mine = input->self->history;
     const struct aero_history *theirs = input->hello_history;
     *out = (struct comparison){0};
-    for (size_t r = theirs->incarnation_count; r > 0 && out->shared == NULL; r--) {
-        const struct aero_incarnation *entry =
-            aero_history_find(mine, theirs->incarnations[r - 1].nonce);
-        if (entry != NULL && aero_incarnation_agrees(entry, &theirs->incarnations[r - 1])) {
-            size_t p = (size_t)(entry - mine->incarnations);
-            out->shared = entry;
-            out->limit = p + 1 < mine->incarnation_count ? mine->incarnations[p + 1].start
-                                                         : input->durable.position;
-            out->branch_count = theirs->incarnation_count - r;
-            out->branch = out->branch_count > 0 ? &theirs->incarnations[r] : NULL;
-        }
+    size_t p;
+    size_t r;
+    if (!aero_history_find_shared(mine, theirs, &p, &r)) {
+        return false;
     }
+    out->shared = &mine->incarnations[p];
+    out->limit =
+        p + 1 < mine->incarnation_count ? mine->incarnations[p + 1].start : input->durable.position;
+    out->branch_count = theirs->incarnation_count - r - 1;
+    out->branch = out->branch_count > 0 ? &theirs->incarnations[r + 1] : NULL;
     if (out->branch != NULL) {
         out->branch_has_records = input->hello->end.lsn.value > out->branch->start.lsn.value;
         out->fork =
             out->branch->start.lsn.value < out->limit.lsn.value ? out->branch->start : out->limit;
     }
-    return out->shared != NULL;
+    return true;
 }
 
 static uint64_t my_epoch(const struct aero_shipping_source *self)

@@ -85,7 +85,7 @@ MUTANTS = [
         "salvage/nonce-is-enough",
         "two starts of one nonce count as the same, whatever else they say",
         ("decision 6",),
-        "ctl/salvage_history.c",
+        "engine/history.c",
         before=(
             "        if (entry != NULL && aero_incarnation_agrees(entry, &theirs->incarnations[i - 1])) "
             "{"),
