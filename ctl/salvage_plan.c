@@ -12,8 +12,6 @@
 #include "ctl/salvage_manifest.h"
 #include "engine/wal_reader.h"
 
-#define PROOF_FILE_BYTES_MAX ((size_t)1 << 16)
-
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
 
 static aero_status scan_segment(struct aero_disk disk, struct aero_salvage_segment *segment)
@@ -41,17 +39,6 @@ static aero_status scan_segment(struct aero_disk disk, struct aero_salvage_segme
     return status;
 }
 
-static aero_status read_proof(struct aero_disk disk, struct aero_proof *proof)
-{
-    struct aero_buffer bytes = {0};
-    aero_status status = aero_disk_read_file(disk, AERO_PROOF_FILE, PROOF_FILE_BYTES_MAX, &bytes);
-    if (aero_is_ok(status) && !aero_is_ok(aero_proof_newest(aero_buffer_slice(&bytes), proof))) {
-        *proof = (struct aero_proof){0};
-    }
-    aero_buffer_deinit(&bytes);
-    return status.code == AERO_NOT_FOUND ? aero_ok() : status;
-}
-
 aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
                               struct aero_salvage_log *out_log)
 {
@@ -59,7 +46,8 @@ aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
     AERO_TRY(aero_wal_list_read(disk, floor, &list));
     struct aero_salvage_log log = {.segments = aero_calloc(list.count + 1, sizeof *log.segments),
                                    .count = list.count};
-    aero_status status = read_proof(disk, &log.proof);
+    aero_status status = aero_proof_read(disk, &log.proof);
+    status = status.code == AERO_NOT_FOUND ? aero_ok() : status;
     for (size_t i = 0; i < list.count && aero_is_ok(status); i++) {
         log.segments[i].listed = list.segments[i];
         status = scan_segment(disk, &log.segments[i]);

@@ -12,6 +12,7 @@
 #define PROOF_MAGIC "AERODUR1"
 #define PROOF_VERSION 1U
 #define CHECKSUM_OFFSET 96U
+#define FILE_BYTES_MAX ((size_t)16 * AERO_PROOF_SLOT_BYTES)
 
 _Static_assert(CHECKSUM_OFFSET + 8 == AERO_PROOF_BYTES, "the checksum comes last");
 
@@ -83,4 +84,16 @@ aero_status aero_proof_newest(struct aero_slice file, struct aero_proof *out_pro
     }
     *out_proof = newest;
     return aero_ok();
+}
+
+aero_status aero_proof_read(struct aero_disk disk, struct aero_proof *out_proof)
+{
+    struct aero_buffer bytes = {0};
+    *out_proof = (struct aero_proof){0};
+    aero_status status = aero_disk_read_file(disk, AERO_PROOF_FILE, FILE_BYTES_MAX, &bytes);
+    if (aero_is_ok(status)) {
+        status = aero_proof_newest(aero_buffer_slice(&bytes), out_proof);
+    }
+    aero_buffer_deinit(&bytes);
+    return status;
 }

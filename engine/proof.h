@@ -10,6 +10,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "base/units.h"
+#include "engine/disk.h"
 
 #define AERO_PROOF_FILE "durable"
 #define AERO_PROOF_SLOT_BYTES 4096U
@@ -27,5 +28,7 @@ void aero_proof_encode(const struct aero_proof *proof, uint8_t out_bytes[AERO_PR
 aero_status aero_proof_decode(struct aero_slice slot, struct aero_proof *out_proof);
 /* The newest valid slot of a whole file's bytes; AERO_NOT_FOUND when there is none. */
 aero_status aero_proof_newest(struct aero_slice file, struct aero_proof *out_proof);
+/* That of a directory. Errors, with *out_proof all zero: AERO_NOT_FOUND when no slot is valid or there is no file; the disk's. */
+aero_status aero_proof_read(struct aero_disk disk, struct aero_proof *out_proof);
 
 #endif

@@ -135,15 +135,8 @@ static aero_status read_manifest(struct aero_recovery *r)
  * might prove are not cut (recovery_tail.c). */
 static aero_status read_proof(struct aero_recovery *r)
 {
-    struct aero_buffer bytes = {0};
-    aero_status status =
-        aero_disk_read_file(r->disk, AERO_PROOF_FILE, (size_t)16 * AERO_PROOF_SLOT_BYTES, &bytes);
-    if (!aero_is_ok(status) ||
-        !aero_is_ok(aero_proof_newest(aero_buffer_slice(&bytes), &r->proof))) {
-        r->proof = (struct aero_proof){0};
-    }
+    aero_status status = aero_proof_read(r->disk, &r->proof);
     r->proof_read = status.code == AERO_NOT_FOUND ? aero_ok() : status;
-    aero_buffer_deinit(&bytes);
     return status.code == AERO_CRASHED ? status : aero_ok();
 }
 

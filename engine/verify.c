@@ -94,19 +94,12 @@ static void check_manifest(struct aero_verify *verify)
 /* Losing the proof is harmless by design (decision 5): it says less then, never anything wrong. */
 static void check_proof(struct aero_verify *verify)
 {
-    struct aero_buffer bytes = {0};
-    aero_status status = aero_disk_read_file(verify->disk, AERO_PROOF_FILE,
-                                             (size_t)4 * AERO_PROOF_SLOT_BYTES, &bytes);
-    if (aero_is_ok(status)) {
-        status = aero_proof_newest(aero_buffer_slice(&bytes), &verify->proof);
-        verify->proof_known = aero_is_ok(status);
-    }
+    verify->proof_known = aero_is_ok(aero_proof_read(verify->disk, &verify->proof));
     if (!verify->proof_known && verify->list.count != 0 && !verify->options->moving) {
         aero_verify_tell(
             verify, AERO_FINDING_WARNING, AERO_PROOF_FILE, 0, aero_lsn_of(0),
             "no slot can be read: what the log's last group is rests on the log alone");
     }
-    aero_buffer_deinit(&bytes);
 }
 
 /* ---- Snapshots ---------------------------------------------------------------------------------------------- */

@@ -42,8 +42,8 @@ aero_status __real_aero_apply_commit(struct aero_tree *tree, struct aero_slice p
                                      aero_wall_ms *out_clock);
 aero_status __wrap_aero_apply_commit(struct aero_tree *tree, struct aero_slice payload,
                                      aero_wall_ms *out_clock);
-aero_status __real_aero_proof_newest(struct aero_slice file, struct aero_proof *out_proof);
-aero_status __wrap_aero_proof_newest(struct aero_slice file, struct aero_proof *out_proof);
+aero_status __real_aero_proof_read(struct aero_disk disk, struct aero_proof *out_proof);
+aero_status __wrap_aero_proof_read(struct aero_disk disk, struct aero_proof *out_proof);
 
 struct aero_tail_decision __wrap_aero_tail_decide(const struct aero_tail_evidence *evidence)
 {
@@ -64,10 +64,10 @@ aero_status __wrap_aero_apply_commit(struct aero_tree *tree, struct aero_slice p
     return __real_aero_apply_commit(tree, payload, out_clock);
 }
 
-aero_status __wrap_aero_proof_newest(struct aero_slice file, struct aero_proof *out_proof)
+aero_status __wrap_aero_proof_read(struct aero_disk disk, struct aero_proof *out_proof)
 {
     return wrapped == WRAP_PROOF ? aero_error(AERO_NOT_FOUND)
-                                 : __real_aero_proof_newest(file, out_proof);
+                                 : __real_aero_proof_read(disk, out_proof);
 }
 
 /* ---- The list ------------------------------------------------------------------------------------------------- */
