@@ -5,6 +5,7 @@
  *     fork_behind, rot          it is another one from there on; its state is not what its log says
  *     dial, resume, offer       a link opens; its verdict: the log goes on, or a snapshot comes
  *     ship, tell_*              it sends what is new of its log, or anything else
+ *     follow, follow_to         all three, and what came is durable and applied
  *     following, bootstrapped   a replica that has come so far */
 #ifndef AERO_TESTS_PLAYED_PRIMARY_H
 #define AERO_TESTS_PLAYED_PRIMARY_H
@@ -216,15 +217,27 @@ static inline uint64_t end_of(struct bench *bench, uint64_t lsn)
     return end;
 }
 
+/* A link opens and the log goes on, up to record `lsn`; it is durable here and applied. */
+static inline void follow_to(struct bench *bench, uint64_t lsn)
+{
+    dial(bench);
+    resume(bench);
+    ship_to(bench, end_of(bench, lsn));
+    turn(bench);
+}
+
+/* All of it. */
+static inline void follow(struct bench *bench)
+{
+    follow_to(bench, bench->primary.position.lsn.value);
+}
+
 /* A replica that holds nothing follows: the primary's log is shipped, durable here, applied. */
 static inline struct bench *following(unsigned commits)
 {
     struct bench *bench = bench_new();
     set_many(bench, commits);
-    dial(bench);
-    resume(bench);
-    ship(bench);
-    turn(bench);
+    follow(bench);
     assert_int_equal(aero_replica_state(bench->replica), AERO_REPLICA_FOLLOWING);
     assert_int_equal(aero_replica_applied_lsn(bench->replica).value, commits);
     return bench;

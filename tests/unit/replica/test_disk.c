@@ -67,10 +67,7 @@ static void test_a_log_that_fails_serves_what_was_durable_until_a_restart(void *
         hang_up(bench);
         assert_false(aero_replica_wants_link(bench->replica));
         restart(bench);
-        dial(bench);
-        resume(bench);
-        ship(bench);
-        turn(bench);
+        follow(bench);
         expect_primary_state(bench);
         bench_free(bench);
     }
@@ -95,10 +92,7 @@ static void test_a_manifest_that_fails_takes_no_record(void **state)
         hang_up(bench);
         assert_false(aero_replica_wants_link(bench->replica));
         restart(bench);
-        dial(bench);
-        resume(bench);
-        ship(bench);
-        turn(bench);
+        follow(bench);
         expect_primary_state(bench);
         bench_free(bench);
     }

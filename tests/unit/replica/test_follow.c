@@ -170,10 +170,7 @@ static void test_a_snapshot_is_served_once_the_log_has_passed_it(void **state)
     (void)state;
     struct bench *bench = bootstrapped(10);
     expect_at(bench, AERO_REPLICA_BOOTSTRAPPING, 0);
-    dial(bench);
-    resume(bench);
-    ship_to(bench, end_of(bench, 4));
-    turn(bench);
+    follow_to(bench, 4);
     expect_at(bench, AERO_REPLICA_BOOTSTRAPPING, 4);
     expect(bench, "GET k1", "-LOADING ");
     ship(bench);
@@ -191,16 +188,10 @@ static void test_a_log_that_passes_another_snapshot_than_ours_halts(void **state
 {
     (void)state;
     struct bench *bench = bootstrapped(10);
-    dial(bench);
-    resume(bench);
-    ship_to(bench, end_of(bench, 4));
-    turn(bench);
+    follow_to(bench, 4);
     hang_up(bench);
     fork_behind(bench, 4, 8);
-    dial(bench);
-    resume(bench);
-    ship(bench);
-    turn(bench);
+    follow(bench);
     expect_halted(bench, "diverged");
     bench_free(bench);
 }

@@ -55,10 +55,7 @@ static void test_a_hello_tells_the_end_of_the_log_before_its_snapshot(void **sta
 {
     (void)state;
     struct bench *bench = bootstrapped(10);
-    dial(bench);
-    resume(bench);
-    ship_to(bench, end_of(bench, 4));
-    turn(bench);
+    follow_to(bench, 4);
     hang_up(bench);
     dial(bench);
     assert_int_equal(bench->heard.hello.end.lsn.value, 4);

@@ -123,10 +123,7 @@ static void test_a_token_of_the_snapshot_alone_is_not_reached(void **state)
 {
     (void)state;
     struct bench *bench = bootstrapped(10);
-    dial(bench);
-    resume(bench);
-    ship_to(bench, end_of(bench, 4));
-    turn(bench);
+    follow_to(bench, 4);
     expect(bench, "AERO.WAITLSN " TOKEN "10 1000", "");
     ship(bench);
     turn(bench);

@@ -89,10 +89,7 @@ static void test_a_replica_behind_its_snapshot_is_where_its_log_is(void **state)
 {
     (void)state;
     struct bench *bench = bootstrapped(10);
-    dial(bench);
-    resume(bench);
-    ship_to(bench, end_of(bench, 4));
-    turn(bench);
+    follow_to(bench, 4);
     expect_line(bench, "INFO persistence", "\r\nloading:1\r\n");
     expect_line(bench, "INFO persistence", "\r\naero_applied_lsn:4\r\n");
     expect_line(bench, "INFO replication", "\r\nslave_repl_offset:4\r\n");
