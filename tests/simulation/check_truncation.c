@@ -34,15 +34,19 @@ static uint64_t durable_floor(const struct aero_sim_node *node)
 static bool begins_behind_a_snapshot(const struct aero_sim_node *node,
                                      const struct aero_buffer *names, const char *segment)
 {
+    if (node->is_primary) {
+        return false;
+    }
     uint64_t first_lsn = strtoull(segment + strlen("wal/"), NULL, 16);
-    bool found = false;
     for (size_t at = 0; at < names->length; at += sizeof(struct aero_disk_entry)) {
         struct aero_disk_entry entry;
         memcpy(&entry, names->data + at, sizeof entry);
-        found = found || (strncmp(entry.name, "snapshots/", 10) == 0 &&
-                          strtoull(entry.name + 10, NULL, 16) + 1 == first_lsn);
+        if (strncmp(entry.name, "snapshots/", 10) == 0 &&
+            strtoull(entry.name + 10, NULL, 16) + 1 == first_lsn) {
+            return true;
+        }
     }
-    return found && !node->is_primary;
+    return false;
 }
 
 /* Names are wal/<first LSN, 16 hex>-<sequence, 8 hex>.seg, sorted, so sequences rise. */
