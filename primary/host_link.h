@@ -18,9 +18,9 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "engine/disk.h"
+#include "host/core.h"
+#include "host/wake.h"
 #include "primary/primary.h"
-#include "server/host_core.h"
-#include "server/host_wake.h"
 
 struct aero_primary_link;
 

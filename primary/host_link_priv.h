@@ -14,10 +14,10 @@
 
 #include <pthread.h>
 
+#include "host/certs.h"
 #include "primary/host_link.h"
 #include "primary/host_mailbox.h"
 #include "primary/shipment.h"
-#include "server/host_certs.h"
 #include "shipping/transport.h"
 
 #define AERO_LINK_LISTENERS_MAX 16

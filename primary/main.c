@@ -6,12 +6,12 @@
  * Either way the next start does the same again. */
 #include <unistd.h>
 
+#include "host/loop.h"
+#include "host/start.h"
 #include "primary/host_core.h"
 #include "primary/host_link.h"
 #include "primary/primary.h"
 #include "server/config_keys.h"
-#include "server/host_loop.h"
-#include "server/host_start.h"
 
 #define NS_PER_MS 1000000U
 

@@ -3,7 +3,7 @@
 #ifndef AERO_REPLICA_HOST_CORE_H
 #define AERO_REPLICA_HOST_CORE_H
 
-#include "server/host_core.h"
+#include "host/core.h"
 
 struct aero_replica;
 

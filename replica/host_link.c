@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "host/certs.h"
+#include "host/resolve.h"
 #include "server/config_keys.h"
-#include "server/host_certs.h"
-#include "server/host_resolve.h"
 #include "shipping/transport.h"
 
 #define GULP_BYTES ((size_t)1 << 20)

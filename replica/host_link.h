@@ -13,9 +13,9 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "engine/disk.h"
+#include "host/core.h"
+#include "host/wake.h"
 #include "replica/replica.h"
-#include "server/host_core.h"
-#include "server/host_wake.h"
 
 struct event_base;
 struct aero_replica_link;

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "host/loop.h"
+#include "host/start.h"
 #include "replica/host_core.h"
 #include "replica/host_link.h"
 #include "replica/replica.h"
 #include "server/config_keys.h"
-#include "server/host_loop.h"
-#include "server/host_start.h"
 
 static const struct aero_option options[] = {
     AERO_OPTIONS_DAEMON,

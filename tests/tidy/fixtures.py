@@ -31,7 +31,7 @@ FILES = [
     ("rule_headers", "ctl/status.c", "#include <openssl/x509.h>\n", "belongs in shipping/tls*"),
     ("rule_headers", "shipping/tls_filter.c", "#include <openssl/ssl.h>\n", None),
     ("rule_headers", "shipping/sender.c", "#include <event2/event.h>\n", "<event2/event.h> belongs"),
-    ("rule_headers", "server/host_loop.c", "#include <event2/event.h>\n", None),
+    ("rule_headers", "host/loop.c", "#include <event2/event.h>\n", None),
     ("rule_headers", "shipping/sender.c", '#include "replication.pb-c.h"\n', "belongs in proto/m"),
     ("rule_headers", "proto/message.c", '#include "proto/replication.pb-c.h"\n', None),
     ("rule_headers", "proto/message.h", "#include <protobuf-c/protobuf-c.h>\n", "belongs in proto"),

@@ -30,13 +30,14 @@ LAYERS = {
     "engine": ["base"],
     "shipping": ["engine", "proto", "base"],
     "server": ["shipping", "engine", "proto", "base"],
-    "primary": ["server", "shipping", "engine", "proto", "base"],
-    "replica": ["server", "shipping", "engine", "proto", "base"],
+    "host": ["server", "shipping", "engine", "proto", "base"],
+    "primary": ["host", "server", "shipping", "engine", "proto", "base"],
+    "replica": ["host", "server", "shipping", "engine", "proto", "base"],
     "ctl": ["server", "shipping", "engine", "proto", "base"],
 }
 
 # Where the outside world may be touched.
-HOSTS = ["server/host*", "primary/host*", "replica/host*", "ctl/host*"]
+HOSTS = ["host/*", "primary/host*", "replica/host*", "ctl/host*"]
 MAINS = ["primary/main.c", "replica/main.c", "ctl/main.c"]
 DRIVERS = ["*_posix.[ch]", "*_libevent.[ch]"]
 ANY_WORLD = DRIVERS + HOSTS + MAINS + ["ctl/*"]
@@ -50,7 +51,7 @@ HEADERS = {
     "xxhash.h": ["base/checksum.c"],
     "ini.h": ["base/config_file.c"],
     "json-c/*": ["ctl/*"],
-    "systemd/*": ["server/host*"] + MAINS,
+    "systemd/*": ["host/*"] + MAINS,
     "pthread.h": DRIVERS + HOSTS + MAINS,
     "threads.h": [],
     "sys/socket.h": ANY_WORLD,
@@ -107,7 +108,7 @@ BANNED = {
        for name in ("setjmp", "longjmp", "sigsetjmp", "siglongjmp")},
     **{name: (NOWHERE, True, "sigaction says what happens afterwards")
        for name in ("signal", "bsd_signal", "sysv_signal")},
-    **{name: (["base/*", "server/host*", "ctl/*"] + MAINS, True,
+    **{name: (["base/*", "host/*", "ctl/*"] + MAINS, True,
               "libraries stay quiet; log an event or return a status")
        for name in ("printf", "vprintf", "puts", "putchar", "perror")},
 }

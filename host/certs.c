@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/certs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const file_names[AERO_HOST_CERTS_FILES] = {"ca.crt", "node.crt", "node.key"};
+
+/* A file that is missing is all zero. */
+static void look_at_files(const struct aero_host_certs *certs,
+                          struct stat out_found[AERO_HOST_CERTS_FILES])
+{
+    for (unsigned i = 0; i < AERO_HOST_CERTS_FILES; i++) {
+        char path[AERO_HOST_CERTS_PATH_MAX + 16];
+        snprintf(path, sizeof path, "%s/%s", certs->directory, file_names[i]);
+        if (stat(path, &out_found[i]) != 0) {
+            memset(&out_found[i], 0, sizeof out_found[i]);
+        }
+    }
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static aero_status refuse(struct aero_host_certs *certs, aero_status status, const char *text)
+{
+    atomic_store(&certs->refused, true);
+    aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_refused",
+                   AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
+                   AERO_LOG_STR("in_use", certs->context == NULL ? "none" : "the old ones"));
+    return status;
+}
+
+/* Expired ones never take the place of good ones; at a start they are better than no start: clients
+ * need no certificate, and peers refuse them by themselves. */
+static aero_status load(struct aero_host_certs *certs)
+{
+    struct aero_tls_context *context = NULL;
+    char text[AERO_TLS_TEXT_MAX];
+    look_at_files(certs, certs->seen);
+    aero_status status = aero_tls_context_load(certs->directory, &context, text);
+    if (!aero_is_ok(status)) {
+        return refuse(certs, status, text);
+    }
+    bool is_valid = aero_tls_context_was_valid(context);
+    if (!is_valid && certs->context != NULL && aero_tls_context_was_valid(certs->context)) {
+        aero_tls_context_release(context);
+        return refuse(certs, aero_error(AERO_INVALID), text);
+    }
+    aero_tls_context_release(certs->context);
+    certs->context = context;
+    atomic_store(&certs->refused, false);
+    if (!is_valid) {
+        aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_not_valid",
+                       AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
+                       AERO_LOG_STR("consequence", "clients are served, links are refused"));
+    }
+    aero_log_event(certs->logger, AERO_LOG_INFO, "certificates_loaded",
+                   AERO_LOG_STR("directory", certs->directory),
+                   AERO_LOG_STR("node", aero_tls_context_name(context)),
+                   AERO_LOG_I64("expires_unix_s", aero_tls_context_expires(context)));
+    return status;
+}
+
+aero_status aero_host_certs_open(struct aero_host_certs *certs, const char *directory,
+                                 struct aero_logger *logger)
+{
+    *certs = (struct aero_host_certs){.logger = logger};
+    if (directory[0] == '\0' || strlen(directory) >= sizeof certs->directory) {
+        aero_log_event(logger, AERO_LOG_ERROR, "certificates_missing",
+                       AERO_LOG_STR("key", "certs_dir"),
+                       AERO_LOG_STR("advice", "replication needs certificates: give --certs DIR; "
+                                              "aeroctl certs init DIR --node NAME makes some for "
+                                              "development"));
+        return aero_error(AERO_INVALID);
+    }
+    snprintf(certs->directory, sizeof certs->directory, "%s", directory);
+    return load(certs);
+}
+
+bool aero_host_certs_refresh(struct aero_host_certs *certs, bool always)
+{
+    struct stat found[AERO_HOST_CERTS_FILES];
+    bool changed = always;
+    look_at_files(certs, found);
+    for (unsigned i = 0; i < AERO_HOST_CERTS_FILES; i++) {
+        changed = changed || !is_same_file(&found[i], &certs->seen[i]);
+    }
+    return changed && aero_is_ok(load(certs));
+}
+
+void aero_host_certs_close(struct aero_host_certs *certs)
+{
+    aero_tls_context_release(certs->context);
+    certs->context = NULL;
+}

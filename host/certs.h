@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The certificates that a link uses now, and the way to newer ones.
+ *
+ * Files that changed are taken over as a whole or not at all: a bad new file leaves the old ones
+ * in use and is said so, once for each change. Used by one thread. Reads files: small ones, which
+ * the page cache holds. */
+#ifndef AERO_HOST_CERTS_H
+#define AERO_HOST_CERTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "shipping/tls.h"
+
+#define AERO_HOST_CERTS_FILES 3
+#define AERO_HOST_CERTS_PATH_MAX 1024
+
+struct aero_host_certs {
+    struct aero_logger *logger;
+    char directory[AERO_HOST_CERTS_PATH_MAX];
+    struct aero_tls_context *context; /* never NULL after a good open */
+    struct stat seen[AERO_HOST_CERTS_FILES];
+    atomic_bool refused; /* those that were tried last: for any thread to read */
+};
+
+/* Errors: INVALID: no directory given, or a path too long; else as aero_tls_context_load. Logged
+ * with what to do. */
+aero_status aero_host_certs_open(struct aero_host_certs *certs, const char *directory,
+                                 struct aero_logger *logger);
+/* Loads them again if they differ from those that were tried last, or if `always`. True: `context`
+ * is a new one. */
+bool aero_host_certs_refresh(struct aero_host_certs *certs, bool always);
+/* Accepts an object that was never opened, when it is all zero. */
+void aero_host_certs_close(struct aero_host_certs *certs);
+
+#endif
