@@ -32,10 +32,8 @@ void aero_command_getbit(struct aero_call *call)
     if (!parse_bit_offset(call, 2, &offset)) {
         return;
     }
-    enum aero_found found = aero_find_string(call, call->arguments[1], &entry);
-    if (found != AERO_WRONG_TYPE) {
-        aero_resp_integer(&call->reply, found == AERO_FOUND ? bit_at(entry.payload, offset) : 0);
-    }
+    bool exists = aero_find_counted(call, call->arguments[1], &entry);
+    aero_resp_integer(&call->reply, exists ? bit_at(entry.payload, offset) : 0);
 }
 
 void aero_command_setbit(struct aero_call *call)
@@ -52,11 +50,7 @@ void aero_command_setbit(struct aero_call *call)
         aero_call_error(call, "ERR bit is not an integer or out of range");
         return;
     }
-    enum aero_found found = aero_find_string(call, key, &entry);
-    if (found == AERO_WRONG_TYPE) {
-        return;
-    }
-    const struct aero_entry *old = found == AERO_FOUND ? &entry : NULL;
+    const struct aero_entry *old = aero_find_counted(call, key, &entry) ? &entry : NULL;
     size_t length = (size_t)(offset >> 3) + 1;
     aero_buffer_clear(text);
     if (old != NULL) {
@@ -145,14 +139,11 @@ void aero_command_bitcount(struct aero_call *call)
     if (call->argument_count > 2 && !parse_range(call, 2, &in_bits, &start, &end)) {
         return;
     }
-    enum aero_found found = aero_find_string(call, call->arguments[1], &entry);
-    if (found == AERO_WRONG_TYPE) {
-        return;
-    }
+    bool exists = aero_find_counted(call, call->arguments[1], &entry);
     int64_t count = 0;
     /* Such a range is empty also where both ends lie before the string (Redis: in BITCOUNT, not in BITPOS). */
     bool is_backwards = start < 0 && end < 0 && start > end;
-    if (found == AERO_FOUND && !is_backwards) {
+    if (exists && !is_backwards) {
         count = count_bits(entry.payload, resolve_range(entry.payload.length, in_bits, start, end));
     }
     aero_resp_integer(&call->reply, count);
@@ -196,17 +187,12 @@ void aero_command_bitpos(struct aero_call *call)
                   : call->argument_count == 4 && !aero_call_i64(call, 3, &start)) {
         return;
     }
-    enum aero_found found = aero_find_string(call, call->arguments[1], &entry);
-    if (found == AERO_WRONG_TYPE) {
-        return;
-    }
-    if (found == AERO_ABSENT) {
+    if (!aero_find_counted(call, call->arguments[1], &entry)) {
         aero_resp_integer(&call->reply, bit == 1 ? -1 : 0);
         return;
     }
     struct bit_range range = resolve_range(entry.payload.length, in_bits, start, end);
-    int64_t position =
-        range.first > range.last ? -1 : find_bit(entry.payload, range, (unsigned)bit);
+    int64_t position = find_bit(entry.payload, range, (unsigned)bit);
     if (position == -1 && bit == 0 && !end_given && range.first <= range.last) {
         /* Behind its end a string is thought to go on with zeros. */
         position = (int64_t)entry.payload.length * 8;
@@ -263,24 +249,20 @@ static void combine(struct aero_buffer *result, struct aero_slice next,
 }
 
 /* The first source as it is, each further one combined with what is there: each lies in the tree only until the next
- * is looked for, so it is copied at once. False: the error is written. */
-static bool gather(struct aero_call *call, enum bit_operation operation, struct aero_buffer *result)
+ * is looked for, so it is copied at once. */
+static void gather(struct aero_call *call, enum bit_operation operation, struct aero_buffer *result)
 {
     aero_buffer_clear(result);
     for (size_t i = 3; i < call->argument_count; i++) {
         struct aero_entry entry;
-        enum aero_found found = aero_find_string(call, call->arguments[i], &entry);
-        if (found == AERO_WRONG_TYPE) {
-            return false;
-        }
-        struct aero_slice payload = found == AERO_FOUND ? entry.payload : nothing;
+        bool exists = aero_find_counted(call, call->arguments[i], &entry);
+        struct aero_slice payload = exists ? entry.payload : nothing;
         if (i == 3 && operation != BITS_NOT) {
             aero_buffer_append_slice(result, payload);
         } else {
             combine(result, payload, operation);
         }
     }
-    return true;
 }
 
 void aero_command_bitop(struct aero_call *call)
@@ -296,9 +278,7 @@ void aero_command_bitop(struct aero_call *call)
         aero_call_error(call, "ERR BITOP NOT must be called with a single source key.");
         return;
     }
-    if (!gather(call, operation, result)) {
-        return;
-    }
+    gather(call, operation, result);
     bool exists = aero_find(call, key, &entry);
     if (result->length != 0) {
         aero_store(call, call->session->database, key, exists ? &entry : NULL, 0,

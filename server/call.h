@@ -66,19 +66,13 @@ void aero_call_block(struct aero_call *call, const struct aero_block *block);
 /* keyspace.c */
 /* What stands in the keyspace is no value: the command gets that as its error. Data never ends the process. */
 void aero_refuse_entry(struct aero_call *call);
-enum aero_found {
-    AERO_FOUND,
-    AERO_ABSENT,
-    AERO_WRONG_TYPE,
-};
 /* The entry of a key in the session's database, or in `database`. */
 bool aero_find(struct aero_call *call, struct aero_slice key, struct aero_entry *out_entry);
 bool aero_find_in(struct aero_call *call, uint8_t database, struct aero_slice key,
                   struct aero_entry *out_entry);
-/* A string; answers WRONGTYPE itself for anything else. */
-enum aero_found aero_find_string(struct aero_call *call, struct aero_slice key,
-                                 struct aero_entry *out_entry);
-/* Puts a string of two parts, which may lie in the tree. `old` is the entry that the key has now, NULL when absent.
+/* The same for the commands that Redis counts as hits and misses. */
+bool aero_find_counted(struct aero_call *call, struct aero_slice key, struct aero_entry *out_entry);
+/* Puts a value of two parts, which may lie in the tree. `old` is the entry that the key has now, NULL when absent.
  * deadline_ms 0: does not expire. */
 void aero_store(struct aero_call *call, uint8_t database, struct aero_slice key,
                 const struct aero_entry *old, uint64_t deadline_ms, struct aero_slice part_a,

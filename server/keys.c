@@ -9,11 +9,6 @@
 
 static const struct aero_slice nothing = {0};
 
-static const char *type_name(uint8_t type)
-{
-    return type == AERO_TYPE_STRING ? "string" : "unknown";
-}
-
 void aero_command_del(struct aero_call *call)
 {
     int64_t removed = 0;
@@ -43,7 +38,7 @@ void aero_command_type(struct aero_call *call)
 {
     struct aero_entry entry;
     bool found = aero_find(call, call->arguments[1], &entry);
-    aero_resp_simple(&call->reply, found ? type_name(entry.type) : "none");
+    aero_resp_simple(&call->reply, found ? "string" : "none");
 }
 
 /* Moves or copies an entry, payload and deadline, over whatever is there. The source was found last: its payload lies in

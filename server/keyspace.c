@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys as commands see them, on top of the node's one ordered keyspace. Every change of data that a client causes
- * passes change_fits and then put_entry or erase_entry: the commit's limit, the watchers and the books are
- * kept there and nowhere else. */
+ * goes through aero_store, remove_entry or aero_remove_all: the commit's limit, the watchers and the books are kept there
+ * and nowhere else. */
 #include "server/call.h"
 
 #include "base/assert.h"
@@ -63,41 +63,43 @@ static bool change_fits(struct aero_call *call, size_t bytes)
     return true;
 }
 
-static void put_deadline(struct aero_call *call, uint8_t database, struct aero_slice key,
-                         uint64_t deadline_ms)
+/* What an entry of the index by deadline adds to a commit, put or erased. */
+static size_t deadline_bytes(struct aero_slice key)
 {
-    struct aero_server *server = call->server;
-    struct aero_slice index =
-        aero_encode_deadline(&server->deadline_key, database, deadline_ms, key);
-    if (change_fits(call, index.length + OPERATION_OVERHEAD)) {
-        ops_of(server)->put(server->node.self, index, (struct aero_slice){0});
-    }
+    return AERO_RANGE_KEY_BYTES + key.length + OPERATION_OVERHEAD;
 }
 
-static void erase_deadline(struct aero_call *call, uint8_t database, struct aero_slice key,
-                           uint64_t deadline_ms)
+static void put_deadline(struct aero_server *server, uint8_t database, struct aero_slice key,
+                         uint64_t deadline_ms)
 {
-    struct aero_server *server = call->server;
     struct aero_slice index =
         aero_encode_deadline(&server->deadline_key, database, deadline_ms, key);
-    if (change_fits(call, index.length + OPERATION_OVERHEAD)) {
-        ops_of(server)->erase(server->node.self, index);
-    }
+    ops_of(server)->put(server->node.self, index, (struct aero_slice){0});
+}
+
+static void erase_deadline(struct aero_server *server, uint8_t database, struct aero_slice key,
+                           uint64_t deadline_ms)
+{
+    struct aero_slice index =
+        aero_encode_deadline(&server->deadline_key, database, deadline_ms, key);
+    ops_of(server)->erase(server->node.self, index);
 }
 
 static void remove_entry(struct aero_call *call, uint8_t database, struct aero_slice key,
                          uint64_t deadline_ms, bool by_expiry)
 {
     struct aero_server *server = call->server;
-    if (deadline_ms != 0) {
-        erase_deadline(call, database, key, deadline_ms); /* KS-1 */
-    }
     struct aero_slice engine_key = aero_encode_key(&server->key, database, key);
-    if (change_fits(call, engine_key.length + OPERATION_OVERHEAD)) {
-        ops_of(server)->erase(server->node.self, engine_key);
-        aero_watch_touch(&server->watches, engine_key, by_expiry);
-        server->stats.keys_expired += by_expiry;
+    size_t bytes = engine_key.length + OPERATION_OVERHEAD;
+    if (!change_fits(call, deadline_ms == 0 ? bytes : bytes + deadline_bytes(key))) {
+        return;
     }
+    if (deadline_ms != 0) {
+        erase_deadline(server, database, key, deadline_ms); /* KS-1 */
+    }
+    ops_of(server)->erase(server->node.self, engine_key);
+    aero_watch_touch(&server->watches, engine_key, by_expiry);
+    server->stats.keys_expired += by_expiry;
 }
 
 /* Decision 21: on the primary the deletion is part of this command; where it cannot be logged, the command gets
@@ -154,34 +156,30 @@ bool aero_find(struct aero_call *call, struct aero_slice key, struct aero_entry 
     return aero_find_in(call, call->session->database, key, out_entry);
 }
 
-enum aero_found aero_find_string(struct aero_call *call, struct aero_slice key,
-                                 struct aero_entry *out_entry)
+bool aero_find_counted(struct aero_call *call, struct aero_slice key, struct aero_entry *out_entry)
 {
-    struct aero_entry entry;
-    if (!aero_find(call, key, &entry)) {
-        call->server->stats.keyspace_misses++;
-        return AERO_ABSENT;
-    }
-    call->server->stats.keyspace_hits++;
-    if (entry.type != AERO_TYPE_STRING) {
-        aero_call_error(call, "WRONGTYPE Operation against a key holding the wrong kind of value");
-        return AERO_WRONG_TYPE;
-    }
-    *out_entry = entry;
-    return AERO_FOUND;
+    bool found = aero_find(call, key, out_entry);
+    call->server->stats.keyspace_hits += found;
+    call->server->stats.keyspace_misses += !found;
+    return found;
 }
 
-static void store_typed(struct aero_call *call, uint8_t database, struct aero_slice key,
-                        uint8_t type, uint64_t old_deadline_ms, uint64_t deadline_ms,
-                        struct aero_slice part_a, struct aero_slice part_b)
+void aero_store(struct aero_call *call, uint8_t database, struct aero_slice key,
+                const struct aero_entry *old, uint64_t deadline_ms, struct aero_slice part_a,
+                struct aero_slice part_b)
 {
     struct aero_server *server = call->server;
     struct aero_buffer *value = &server->value;
+    struct aero_slice engine_key = aero_encode_key(&server->key, database, key);
     uint8_t header[AERO_VALUE_HEADER_MAX];
-    size_t header_length = aero_encode_value_header(header, type, deadline_ms);
+    size_t header_length = aero_encode_value_header(header, deadline_ms);
     size_t length = header_length + part_a.length + part_b.length;
+    uint64_t old_deadline_ms = old == NULL ? 0 : old->deadline_ms;
+    bool erases_deadline = old_deadline_ms != 0 && old_deadline_ms != deadline_ms;
+    bool puts_deadline = deadline_ms != 0 && old_deadline_ms != deadline_ms;
+    size_t index_bytes = ((size_t)erases_deadline + puts_deadline) * deadline_bytes(key);
     /* Before anything is copied: a refused value costs nothing. */
-    if (!change_fits(call, length + key.length + OPERATION_OVERHEAD)) {
+    if (!change_fits(call, index_bytes + engine_key.length + length + OPERATION_OVERHEAD)) {
         return;
     }
     aero_buffer_clear(value);
@@ -189,34 +187,21 @@ static void store_typed(struct aero_call *call, uint8_t database, struct aero_sl
     aero_buffer_append(value, header, header_length);
     aero_buffer_append_slice(value, part_a);
     aero_buffer_append_slice(value, part_b);
-    if (old_deadline_ms != deadline_ms) { /* KS-1 */
-        if (old_deadline_ms != 0) {
-            erase_deadline(call, database, key, old_deadline_ms);
-        }
-        if (deadline_ms != 0) {
-            put_deadline(call, database, key, deadline_ms);
-        }
+    if (erases_deadline) { /* KS-1 */
+        erase_deadline(server, database, key, old_deadline_ms);
     }
-    struct aero_slice engine_key = aero_encode_key(&server->key, database, key);
-    if (change_fits(call, engine_key.length + length + OPERATION_OVERHEAD)) {
-        ops_of(server)->put(server->node.self, engine_key, aero_buffer_slice(value));
-        aero_watch_touch(&server->watches, engine_key, false);
+    if (puts_deadline) {
+        put_deadline(server, database, key, deadline_ms);
     }
-}
-
-void aero_store(struct aero_call *call, uint8_t database, struct aero_slice key,
-                const struct aero_entry *old, uint64_t deadline_ms, struct aero_slice part_a,
-                struct aero_slice part_b)
-{
-    store_typed(call, database, key, AERO_TYPE_STRING, old == NULL ? 0 : old->deadline_ms,
-                deadline_ms, part_a, part_b);
+    ops_of(server)->put(server->node.self, engine_key, aero_buffer_slice(value));
+    aero_watch_touch(&server->watches, engine_key, false);
 }
 
 void aero_store_deadline(struct aero_call *call, struct aero_slice key,
                          const struct aero_entry *old, uint64_t deadline_ms)
 {
-    store_typed(call, call->session->database, key, old->type, old->deadline_ms, deadline_ms,
-                old->payload, (struct aero_slice){0});
+    aero_store(call, call->session->database, key, old, deadline_ms, old->payload,
+               (struct aero_slice){0});
 }
 
 void aero_remove(struct aero_call *call, uint8_t database, struct aero_slice key,
@@ -289,8 +274,8 @@ static uint32_t delete_due(struct aero_call *call, uint8_t database, uint32_t bu
         struct aero_slice key = aero_buffer_slice(&server->due_key);
         if (has_deadline(server, database, key, deadline_ms)) {
             remove_entry(call, database, key, deadline_ms, true);
-        } else {
-            erase_deadline(call, database, key, deadline_ms);
+        } else if (change_fits(call, deadline_bytes(key))) {
+            erase_deadline(server, database, key, deadline_ms);
         }
         deleted++;
     }
@@ -334,7 +319,7 @@ bool aero_settle(struct aero_call *call, uint8_t database)
         call->refusal = error;
         return false;
     }
-    if (call->in_exec || server->commit_open) {
+    if (call->in_exec) {
         delete_due(call, database, UINT32_MAX, SIZE_MAX);
     } else {
         settle_in_batches(call, database);
@@ -396,13 +381,12 @@ void aero_commit_finish(struct aero_call *call)
         return;
     }
     aero_lsn lsn = ops_of(server)->commit(server->node.self);
-    if (lsn.value != 0) {
-        depend_on(call, lsn);
-        server->stats.commits++;
-        if (call->session != NULL) {
-            call->session->last_commit = lsn;
-            call->session->last_failure = AERO_WRITE_FINE;
-        }
+    AERO_ASSERT(lsn.value != 0); /* a commit is begun for a change that then was made */
+    depend_on(call, lsn);
+    server->stats.commits++;
+    if (call->session != NULL) {
+        call->session->last_commit = lsn;
+        call->session->last_failure = AERO_WRITE_FINE;
     }
 }
 

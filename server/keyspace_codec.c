@@ -9,6 +9,7 @@
 #define RANGE_KEYS 'k'
 #define FLAG_DEADLINE 0x80
 #define TYPE_MASK 0x7f
+#define TYPE_STRING 1
 #define PREFIX_BYTES 2
 #define DEADLINE_BYTES 8
 
@@ -109,12 +110,9 @@ bool aero_decode_deadline(struct aero_slice engine_key, uint8_t database, uint64
     return true;
 }
 
-size_t aero_encode_value_header(uint8_t out_header[AERO_VALUE_HEADER_MAX], uint8_t type,
-                                uint64_t deadline_ms)
+size_t aero_encode_value_header(uint8_t out_header[AERO_VALUE_HEADER_MAX], uint64_t deadline_ms)
 {
-    AERO_ASSERT(type != 0);
-    AERO_ASSERT(type <= TYPE_MASK);
-    out_header[0] = type;
+    out_header[0] = TYPE_STRING;
     if (deadline_ms == 0) {
         return 1;
     }
@@ -125,7 +123,7 @@ size_t aero_encode_value_header(uint8_t out_header[AERO_VALUE_HEADER_MAX], uint8
 
 bool aero_decode_value(struct aero_slice value, struct aero_entry *out_entry)
 {
-    if (value.length == 0 || (value.data[0] & TYPE_MASK) == 0) {
+    if (value.length == 0 || (value.data[0] & TYPE_MASK) != TYPE_STRING) {
         return false;
     }
     bool expires = (value.data[0] & FLAG_DEADLINE) != 0;
@@ -140,7 +138,6 @@ bool aero_decode_value(struct aero_slice value, struct aero_entry *out_entry)
             return false;
         }
     }
-    out_entry->type = value.data[0] & TYPE_MASK;
     out_entry->deadline_ms = deadline_ms;
     out_entry->payload = aero_slice_of(value.data + head, value.length - head);
     return true;
@@ -156,7 +153,7 @@ bool aero_entry_fits_keyspace(struct aero_slice engine_key, struct aero_slice va
         return false;
     }
     if (aero_decode_key(engine_key, database, &user_key)) {
-        return aero_decode_value(value, &entry) && entry.type == AERO_TYPE_STRING;
+        return aero_decode_value(value, &entry);
     }
     return aero_decode_deadline(engine_key, database, &deadline_ms, &user_key) &&
            deadline_ms != 0 && value.length == 0;

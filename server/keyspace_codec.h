@@ -18,13 +18,8 @@
 /* So that both encodings fit an engine key. */
 #define AERO_USER_KEY_MAX ((size_t)65525)
 
-enum aero_value_type {
-    AERO_TYPE_STRING = 1,
-};
-
 /* A value as it stands in the keyspace; payload is borrowed. */
 struct aero_entry {
-    uint8_t type;
     uint64_t deadline_ms; /* 0: does not expire */
     struct aero_slice payload;
 };
@@ -58,12 +53,11 @@ bool aero_decode_deadline(struct aero_slice engine_key, uint8_t database, uint64
 
 /* The bytes in front of a payload: 1, or 9 with a deadline. */
 #define AERO_VALUE_HEADER_MAX 9
-size_t aero_encode_value_header(uint8_t out_header[AERO_VALUE_HEADER_MAX], uint8_t type,
-                                uint64_t deadline_ms);
-/* False when the bytes are no value. */
+size_t aero_encode_value_header(uint8_t out_header[AERO_VALUE_HEADER_MAX], uint64_t deadline_ms);
+/* False when the bytes are no value: strings are the only type. */
 bool aero_decode_value(struct aero_slice value, struct aero_entry *out_entry);
 
-/* Whether an entry is as described above and of a type known here: the question before one of somebody else is taken. */
+/* Whether an entry is as described above: the question before one of somebody else is taken. */
 bool aero_entry_fits_keyspace(struct aero_slice engine_key, struct aero_slice value);
 /* Whether every PUT of a commit's payload is one. What is no commit at all is left to aero_apply_commit. */
 bool aero_commit_fits_keyspace(struct aero_slice payload);

@@ -15,17 +15,16 @@ static void reply_entry(struct aero_call *call, const struct aero_entry *entry)
     aero_resp_bulk(&call->reply, entry->payload);
 }
 
-/* The entry or nil; false when neither, because of its type. */
-static enum aero_found reply_get(struct aero_call *call, struct aero_slice key,
-                                 struct aero_entry *out_entry)
+/* The entry or nil. */
+static bool reply_get(struct aero_call *call, struct aero_slice key, struct aero_entry *out_entry)
 {
-    enum aero_found found = aero_find_string(call, key, out_entry);
-    if (found == AERO_FOUND) {
+    bool exists = aero_find_counted(call, key, out_entry);
+    if (exists) {
         reply_entry(call, out_entry);
-    } else if (found == AERO_ABSENT) {
+    } else {
         aero_resp_null(&call->reply);
     }
-    return found;
+    return exists;
 }
 
 void aero_command_get(struct aero_call *call)
@@ -92,16 +91,7 @@ void aero_command_set(struct aero_call *call)
     if (call->argument_count > 3 && !parse_set_options(call, &options)) {
         return;
     }
-    bool exists;
-    if (options.get) {
-        enum aero_found found = reply_get(call, key, &entry);
-        if (found == AERO_WRONG_TYPE) {
-            return;
-        }
-        exists = found == AERO_FOUND;
-    } else {
-        exists = aero_find(call, key, &entry);
-    }
+    bool exists = options.get ? reply_get(call, key, &entry) : aero_find(call, key, &entry);
     if ((options.only_new && exists) || (options.only_old && !exists)) {
         if (!options.get) {
             aero_resp_null(&call->reply);
@@ -154,17 +144,14 @@ void aero_command_psetex(struct aero_call *call)
 void aero_command_getset(struct aero_call *call)
 {
     struct aero_entry entry;
-    enum aero_found found = reply_get(call, call->arguments[1], &entry);
-    if (found != AERO_WRONG_TYPE) {
-        set_string(call, call->arguments[1], found == AERO_FOUND ? &entry : NULL, 0,
-                   call->arguments[2]);
-    }
+    bool exists = reply_get(call, call->arguments[1], &entry);
+    set_string(call, call->arguments[1], exists ? &entry : NULL, 0, call->arguments[2]);
 }
 
 void aero_command_getdel(struct aero_call *call)
 {
     struct aero_entry entry;
-    if (reply_get(call, call->arguments[1], &entry) == AERO_FOUND) {
+    if (reply_get(call, call->arguments[1], &entry)) {
         aero_remove(call, call->session->database, call->arguments[1], &entry);
     }
 }
@@ -184,11 +171,11 @@ void aero_command_getex(struct aero_call *call)
             return;
         }
     }
-    enum aero_found found = aero_find_string(call, key, &entry);
-    if (found == AERO_ABSENT) {
+    if (!aero_find_counted(call, key, &entry)) {
         aero_resp_null(&call->reply);
+        return;
     }
-    if (found != AERO_FOUND || !aero_expire_option_deadline(call, &expire, &deadline_ms)) {
+    if (!aero_expire_option_deadline(call, &expire, &deadline_ms)) {
         return;
     }
     reply_entry(call, &entry);
@@ -204,14 +191,7 @@ void aero_command_mget(struct aero_call *call)
     struct aero_entry entry;
     aero_resp_array(&call->reply, call->argument_count - 1);
     for (size_t i = 1; i < call->argument_count && !aero_call_reply_too_large(call); i++) {
-        bool exists = aero_find(call, call->arguments[i], &entry);
-        if (exists && entry.type == AERO_TYPE_STRING) {
-            reply_entry(call, &entry);
-        } else {
-            aero_resp_null(&call->reply);
-        }
-        call->server->stats.keyspace_hits += exists;
-        call->server->stats.keyspace_misses += !exists;
+        (void)reply_get(call, call->arguments[i], &entry);
     }
 }
 
@@ -265,11 +245,7 @@ void aero_command_append(struct aero_call *call)
     struct aero_slice key = call->arguments[1];
     struct aero_slice tail = call->arguments[2];
     struct aero_entry entry;
-    enum aero_found found = aero_find_string(call, key, &entry);
-    if (found == AERO_WRONG_TYPE) {
-        return;
-    }
-    if (found == AERO_ABSENT) {
+    if (!aero_find_counted(call, key, &entry)) {
         aero_store(call, call->session->database, key, NULL, 0, tail, nothing);
         aero_resp_integer(&call->reply, (int64_t)tail.length);
         return;
@@ -285,10 +261,8 @@ void aero_command_append(struct aero_call *call)
 void aero_command_strlen(struct aero_call *call)
 {
     struct aero_entry entry;
-    enum aero_found found = aero_find_string(call, call->arguments[1], &entry);
-    if (found != AERO_WRONG_TYPE) {
-        aero_resp_integer(&call->reply, found == AERO_FOUND ? (int64_t)entry.payload.length : 0);
-    }
+    bool exists = aero_find_counted(call, call->arguments[1], &entry);
+    aero_resp_integer(&call->reply, exists ? (int64_t)entry.payload.length : 0);
 }
 
 /* Redis's rules for start and end, negative ones counted from the back. */
@@ -317,11 +291,8 @@ void aero_command_getrange(struct aero_call *call)
     if (!aero_call_i64(call, 2, &start) || !aero_call_i64(call, 3, &end)) {
         return;
     }
-    enum aero_found found = aero_find_string(call, call->arguments[1], &entry);
-    if (found != AERO_WRONG_TYPE) {
-        aero_resp_bulk(&call->reply,
-                       found == AERO_FOUND ? substring(entry.payload, start, end) : nothing);
-    }
+    bool exists = aero_find_counted(call, call->arguments[1], &entry);
+    aero_resp_bulk(&call->reply, exists ? substring(entry.payload, start, end) : nothing);
 }
 
 /* The payload of `entry` (NULL: none) with zeros behind it up to `length`, in server->text. */
@@ -353,18 +324,15 @@ void aero_command_setrange(struct aero_call *call)
         aero_call_error(call, "ERR offset is out of range");
         return;
     }
-    enum aero_found found = aero_find_string(call, key, &entry);
-    if (found == AERO_WRONG_TYPE) {
-        return;
-    }
+    bool exists = aero_find_counted(call, key, &entry);
     if (part.length == 0) {
-        aero_resp_integer(&call->reply, found == AERO_FOUND ? (int64_t)entry.payload.length : 0);
+        aero_resp_integer(&call->reply, exists ? (int64_t)entry.payload.length : 0);
         return;
     }
     if (!string_length_fits(call, (uint64_t)offset + part.length)) {
         return;
     }
-    const struct aero_entry *old = found == AERO_FOUND ? &entry : NULL;
+    const struct aero_entry *old = exists ? &entry : NULL;
     struct aero_buffer *text = copy_padded(call, old, (size_t)offset + part.length);
     memcpy(text->data + offset, part.data, part.length);
     aero_store(call, call->session->database, key, old, old == NULL ? 0 : old->deadline_ms,
@@ -377,11 +345,8 @@ static void add(struct aero_call *call, int64_t increment)
     struct aero_slice key = call->arguments[1];
     struct aero_entry entry;
     int64_t value = 0;
-    enum aero_found found = aero_find_string(call, key, &entry);
-    if (found == AERO_WRONG_TYPE) {
-        return;
-    }
-    if (found == AERO_FOUND && !aero_parse_i64(entry.payload, &value)) {
+    bool exists = aero_find_counted(call, key, &entry);
+    if (exists && !aero_parse_i64(entry.payload, &value)) {
         aero_call_error(call, "ERR value is not an integer or out of range");
         return;
     }
@@ -392,7 +357,7 @@ static void add(struct aero_call *call, int64_t increment)
     }
     char digits[AERO_DECIMAL_BYTES];
     struct aero_slice text = aero_slice_of(digits, aero_format_i64(sum, digits));
-    const struct aero_entry *old = found == AERO_FOUND ? &entry : NULL;
+    const struct aero_entry *old = exists ? &entry : NULL;
     aero_store(call, call->session->database, key, old, old == NULL ? 0 : old->deadline_ms, text,
                nothing);
     aero_resp_integer(&call->reply, sum);
@@ -435,11 +400,8 @@ void aero_command_incrbyfloat(struct aero_call *call)
     struct aero_entry entry;
     long double value = 0;
     long double increment;
-    enum aero_found found = aero_find_string(call, key, &entry);
-    if (found == AERO_WRONG_TYPE) {
-        return;
-    }
-    if ((found == AERO_FOUND && !aero_parse_long_double(entry.payload, &value)) ||
+    bool exists = aero_find_counted(call, key, &entry);
+    if ((exists && !aero_parse_long_double(entry.payload, &value)) ||
         !aero_parse_long_double(call->arguments[2], &increment)) {
         aero_call_error(call, "ERR value is not a valid float");
         return;
@@ -451,7 +413,7 @@ void aero_command_incrbyfloat(struct aero_call *call)
     }
     char digits[AERO_LONG_DOUBLE_TEXT];
     struct aero_slice text = aero_slice_of(digits, aero_format_long_double(value, digits));
-    const struct aero_entry *old = found == AERO_FOUND ? &entry : NULL;
+    const struct aero_entry *old = exists ? &entry : NULL;
     aero_store(call, call->session->database, key, old, old == NULL ? 0 : old->deadline_ms, text,
                nothing);
     aero_resp_bulk(&call->reply, text);

@@ -37,7 +37,7 @@ static void look_at_value(struct aero_slice value)
         return;
     }
     uint8_t header[AERO_VALUE_HEADER_MAX];
-    size_t length = aero_encode_value_header(header, entry.type, entry.deadline_ms);
+    size_t length = aero_encode_value_header(header, entry.deadline_ms);
     AERO_ASSERT(length + entry.payload.length == value.length);
     AERO_ASSERT(memcmp(header, value.data, length) == 0);
     AERO_ASSERT(entry.payload.data == value.data + length);
@@ -68,8 +68,7 @@ void fuzz_seeds(struct fuzz_seeds *seeds)
     }
     for (uint64_t deadline_ms = 0; deadline_ms < 2; deadline_ms++) {
         bytes.length = 1;
-        aero_buffer_append(&bytes, header,
-                           aero_encode_value_header(header, AERO_TYPE_STRING, deadline_ms));
+        aero_buffer_append(&bytes, header, aero_encode_value_header(header, deadline_ms));
         aero_buffer_append(&bytes, "value", 5);
         fuzz_seed(seeds, aero_buffer_slice(&bytes));
     }

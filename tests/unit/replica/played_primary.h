@@ -26,8 +26,7 @@ static inline void set_until(struct bench *bench, const char *key, const char *v
     struct aero_buffer stored_key = {0};
     struct aero_buffer stored = {0};
     struct aero_buffer index = {0};
-    aero_buffer_append(&stored, header,
-                       aero_encode_value_header(header, AERO_TYPE_STRING, deadline_ms));
+    aero_buffer_append(&stored, header, aero_encode_value_header(header, deadline_ms));
     aero_buffer_append_slice(&stored, aero_slice_text(value));
     const struct aero_operation operations[] = {
         {.kind = AERO_PUT,
