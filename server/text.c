@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/text.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,9 +60,13 @@ bool aero_parse_long_double(struct aero_slice text, long double *out_value)
     memcpy(copy, text.data, text.length);
     copy[text.length] = '\0';
     char *end;
+    errno = 0;
     long double value = strtold(copy, &end);
     if (*end != '\0' || isnan(value)) {
         return false;
+    }
+    if (errno == ERANGE && (isinf(value) || value == 0)) {
+        return false; /* not the number that was written, nor near it */
     }
     *out_value = value;
     return true;

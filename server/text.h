@@ -12,7 +12,8 @@
 /* A 64-bit integer exactly as it would be printed: no blanks, no plus, no leading zeros (Redis: string2ll). */
 bool aero_parse_i64(struct aero_slice text, int64_t *out_value);
 bool aero_parse_u64(struct aero_slice text, uint64_t *out_value);
-/* A floating-point number with nothing around it; no NaN (Redis: getLongDoubleFromObject). */
+/* A floating-point number with nothing around it; no NaN, and none too large or too near 0 (Redis:
+ * getLongDoubleFromObject). */
 bool aero_parse_long_double(struct aero_slice text, long double *out_value);
 /* As Redis prints the result of INCRBYFLOAT: 17 digits behind the point, without trailing zeros. */
 #define AERO_LONG_DOUBLE_TEXT 5120
