@@ -50,7 +50,7 @@ void aero_command_setbit(struct aero_call *call)
         aero_call_error(call, "ERR bit is not an integer or out of range");
         return;
     }
-    const struct aero_entry *old = aero_find_counted(call, key, &entry) ? &entry : NULL;
+    const struct aero_entry *old = aero_find(call, key, &entry) ? &entry : NULL;
     size_t length = (size_t)(offset >> 3) + 1;
     aero_buffer_clear(text);
     if (old != NULL) {

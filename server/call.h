@@ -70,7 +70,7 @@ void aero_refuse_entry(struct aero_call *call);
 bool aero_find(struct aero_call *call, struct aero_slice key, struct aero_entry *out_entry);
 bool aero_find_in(struct aero_call *call, uint8_t database, struct aero_slice key,
                   struct aero_entry *out_entry);
-/* The same for the commands that Redis counts as hits and misses. */
+/* The same for a command that reads: counts a hit or a miss, as Redis does. */
 bool aero_find_counted(struct aero_call *call, struct aero_slice key, struct aero_entry *out_entry);
 /* Puts a value of two parts, which may lie in the tree. `old` is the entry that the key has now, NULL when absent.
  * deadline_ms 0: does not expire. */

@@ -192,7 +192,7 @@ enum shown {
 static void show_deadline(struct aero_call *call, enum shown shown, bool seconds)
 {
     struct aero_entry entry;
-    if (!aero_find(call, call->arguments[1], &entry)) {
+    if (!aero_find_counted(call, call->arguments[1], &entry)) {
         aero_resp_integer(&call->reply, -2);
         return;
     }

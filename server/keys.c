@@ -27,17 +27,15 @@ void aero_command_exists(struct aero_call *call)
     int64_t found = 0;
     for (size_t i = 1; i < call->argument_count; i++) {
         struct aero_entry entry;
-        found += aero_find(call, call->arguments[i], &entry);
+        found += aero_find_counted(call, call->arguments[i], &entry);
     }
-    call->server->stats.keyspace_hits += (uint64_t)found;
-    call->server->stats.keyspace_misses += call->argument_count - 1 - (uint64_t)found;
     aero_resp_integer(&call->reply, found);
 }
 
 void aero_command_type(struct aero_call *call)
 {
     struct aero_entry entry;
-    bool found = aero_find(call, call->arguments[1], &entry);
+    bool found = aero_find_counted(call, call->arguments[1], &entry);
     aero_resp_simple(&call->reply, found ? "string" : "none");
 }
 
@@ -49,14 +47,6 @@ static void copy_entry(struct aero_call *call, uint8_t database, struct aero_sli
     aero_store(call, database, to, old, source->deadline_ms, source->payload, nothing);
 }
 
-/* Finds both; the source last. False: there is no source. */
-static bool find_pair(struct aero_call *call, uint8_t to_database, struct aero_entry *out_source,
-                      struct aero_entry *out_target, bool *out_target_exists)
-{
-    *out_target_exists = aero_find_in(call, to_database, call->arguments[2], out_target);
-    return aero_find(call, call->arguments[1], out_source);
-}
-
 static void rename_key(struct aero_call *call, bool only_new)
 {
     struct aero_slice from = call->arguments[1];
@@ -64,8 +54,8 @@ static void rename_key(struct aero_call *call, bool only_new)
     uint8_t database = call->session->database;
     struct aero_entry source;
     struct aero_entry target;
-    bool target_exists;
-    if (!find_pair(call, database, &source, &target, &target_exists)) {
+    bool target_exists = aero_find(call, to, &target);
+    if (!aero_find(call, from, &source)) { /* found last: its payload is needed */
         aero_call_error(call, "ERR no such key");
         return;
     }
@@ -113,7 +103,6 @@ void aero_command_copy(struct aero_call *call)
     struct aero_entry source;
     struct aero_entry target;
     bool replace = false;
-    bool target_exists;
     for (size_t i = 3; i < call->argument_count; i++) {
         if (aero_call_is(call, i, "replace")) {
             replace = true;
@@ -131,8 +120,9 @@ void aero_command_copy(struct aero_call *call)
         aero_call_error(call, "ERR source and destination objects are the same");
         return;
     }
+    bool target_exists = aero_find_in(call, database, call->arguments[2], &target);
     bool copied =
-        find_pair(call, database, &source, &target, &target_exists) && (replace || !target_exists);
+        aero_find_counted(call, call->arguments[1], &source) && (replace || !target_exists);
     if (copied) {
         copy_entry(call, database, call->arguments[2], &source, target_exists ? &target : NULL);
     }
@@ -204,7 +194,7 @@ static const char *encoding_name(const struct aero_entry *entry)
 void aero_command_object_encoding(struct aero_call *call)
 {
     struct aero_entry entry;
-    if (aero_find(call, call->arguments[2], &entry)) {
+    if (aero_find_counted(call, call->arguments[2], &entry)) {
         aero_resp_bulk_text(&call->reply, encoding_name(&entry));
     } else {
         aero_resp_null(&call->reply);
@@ -214,7 +204,7 @@ void aero_command_object_encoding(struct aero_call *call)
 void aero_command_object_refcount(struct aero_call *call)
 {
     struct aero_entry entry;
-    if (aero_find(call, call->arguments[2], &entry)) {
+    if (aero_find_counted(call, call->arguments[2], &entry)) {
         aero_resp_integer(&call->reply, 1);
     } else {
         aero_resp_null(&call->reply);
@@ -225,7 +215,7 @@ void aero_command_object_refcount(struct aero_call *call)
 void aero_command_object_idletime(struct aero_call *call)
 {
     struct aero_entry entry;
-    if (aero_find(call, call->arguments[2], &entry)) {
+    if (aero_find_counted(call, call->arguments[2], &entry)) {
         aero_resp_integer(&call->reply, 0);
     } else {
         aero_resp_null(&call->reply);
@@ -235,7 +225,7 @@ void aero_command_object_idletime(struct aero_call *call)
 void aero_command_object_freq(struct aero_call *call)
 {
     struct aero_entry entry;
-    if (aero_find(call, call->arguments[2], &entry)) {
+    if (aero_find_counted(call, call->arguments[2], &entry)) {
         aero_call_error(
             call, "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
                   "Please note that when switching between policies at runtime LRU and LFU data "

@@ -245,7 +245,7 @@ void aero_command_append(struct aero_call *call)
     struct aero_slice key = call->arguments[1];
     struct aero_slice tail = call->arguments[2];
     struct aero_entry entry;
-    if (!aero_find_counted(call, key, &entry)) {
+    if (!aero_find(call, key, &entry)) {
         aero_store(call, call->session->database, key, NULL, 0, tail, nothing);
         aero_resp_integer(&call->reply, (int64_t)tail.length);
         return;
@@ -324,7 +324,7 @@ void aero_command_setrange(struct aero_call *call)
         aero_call_error(call, "ERR offset is out of range");
         return;
     }
-    bool exists = aero_find_counted(call, key, &entry);
+    bool exists = aero_find(call, key, &entry);
     if (part.length == 0) {
         aero_resp_integer(&call->reply, exists ? (int64_t)entry.payload.length : 0);
         return;
@@ -345,7 +345,7 @@ static void add(struct aero_call *call, int64_t increment)
     struct aero_slice key = call->arguments[1];
     struct aero_entry entry;
     int64_t value = 0;
-    bool exists = aero_find_counted(call, key, &entry);
+    bool exists = aero_find(call, key, &entry);
     if (exists && !aero_parse_i64(entry.payload, &value)) {
         aero_call_error(call, "ERR value is not an integer or out of range");
         return;
@@ -400,7 +400,7 @@ void aero_command_incrbyfloat(struct aero_call *call)
     struct aero_entry entry;
     long double value = 0;
     long double increment;
-    bool exists = aero_find_counted(call, key, &entry);
+    bool exists = aero_find(call, key, &entry);
     if ((exists && !aero_parse_long_double(entry.payload, &value)) ||
         !aero_parse_long_double(call->arguments[2], &increment)) {
         aero_call_error(call, "ERR value is not a valid float");

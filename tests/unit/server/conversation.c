@@ -127,3 +127,14 @@ void conversation_tick_ms(struct conversation *talk, uint64_t ms)
     aero_server_tick(talk->server, (aero_mono_ns){.value = talk->mono_ns},
                      (aero_wall_ms){.value = talk->node.clock_ms});
 }
+
+void conversation_run(const struct exchange *exchanges, size_t count)
+{
+    struct conversation talk;
+    conversation_init(&talk);
+    struct aero_session *client = conversation_open(&talk);
+    for (size_t i = 0; i < count; i++) {
+        conversation_ask(&talk, client, exchanges[i].line, exchanges[i].reply);
+    }
+    conversation_deinit(&talk);
+}

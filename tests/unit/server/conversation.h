@@ -37,4 +37,13 @@ void conversation_sync(struct conversation *talk);
 void conversation_sync_to(struct conversation *talk, uint64_t lsn);
 void conversation_tick_ms(struct conversation *talk, uint64_t ms);
 
+/* Lines and what they answer, to a server of their own. */
+struct exchange {
+    const char *line;
+    const char *reply;
+};
+void conversation_run(const struct exchange *exchanges, size_t count);
+#define CONVERSATION_RUN(exchanges) \
+    conversation_run(exchanges, sizeof(exchanges) / sizeof((exchanges)[0]))
+
 #endif

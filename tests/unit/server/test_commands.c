@@ -3,23 +3,6 @@
 #include "tests/unit/server/conversation.c"
 #include "tests/unit/server/fake_node.c"
 
-struct exchange {
-    const char *line;
-    const char *reply;
-};
-
-static void run_exchanges(const struct exchange *exchanges, size_t count)
-{
-    struct conversation talk;
-    conversation_init(&talk);
-    struct aero_session *client = conversation_open(&talk);
-    for (size_t i = 0; i < count; i++) {
-        conversation_ask(&talk, client, exchanges[i].line, exchanges[i].reply);
-    }
-    conversation_deinit(&talk);
-}
-#define RUN(exchanges) run_exchanges(exchanges, sizeof exchanges / sizeof exchanges[0])
-
 static void test_strings(void **state)
 {
     (void)state;
@@ -84,7 +67,7 @@ static void test_strings(void **state)
         {"GETEX k1 PXAT 5", "$2 v1"},
         {"EXISTS k1", ":0"},
     };
-    RUN(exchanges);
+    CONVERSATION_RUN(exchanges);
 }
 
 static void test_counters(void **state)
@@ -113,7 +96,7 @@ static void test_counters(void **state)
         {"INCR n", ":6"},
         {"TTL n", ":100"},
     };
-    RUN(exchanges);
+    CONVERSATION_RUN(exchanges);
 }
 
 static void test_bitmaps(void **state)
@@ -159,7 +142,7 @@ static void test_bitmaps(void **state)
         {"BITCOUNT z", ":0"},
         {"BITOP NAND z q", "-ERR syntax error"},
     };
-    RUN(exchanges);
+    CONVERSATION_RUN(exchanges);
 }
 
 static void test_keys(void **state)
@@ -216,7 +199,7 @@ static void test_keys(void **state)
         {"MEMORY USAGE n", ":7"},
         {"MEMORY USAGE none", "$-1"},
     };
-    RUN(exchanges);
+    CONVERSATION_RUN(exchanges);
 }
 
 static void test_keys_and_patterns(void **state)
@@ -243,7 +226,7 @@ static void test_keys_and_patterns(void **state)
         {"SCAN 0 COUNT", "-ERR syntax error"},
         {"SCAN 0 FOO 1", "-ERR syntax error"},
     };
-    RUN(exchanges);
+    CONVERSATION_RUN(exchanges);
 }
 
 static void test_deadlines(void **state)
@@ -290,7 +273,7 @@ static void test_deadlines(void **state)
         {"SET a 1 PXAT 5", "+OK"},
         {"EXISTS a", ":0"},
     };
-    RUN(exchanges);
+    CONVERSATION_RUN(exchanges);
 }
 
 static void test_connection(void **state)
@@ -366,7 +349,7 @@ static void test_connection(void **state)
         {"AERO.FOO", "-ERR unknown command 'AERO.FOO', with args beginning with: "},
         {"QUIT", "+OK"},
     };
-    RUN(exchanges);
+    CONVERSATION_RUN(exchanges);
 }
 
 int main(void)
