@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/position.h"
 #include "ctl/salvage_manifest.h"
 #include "engine/proof.h"
@@ -30,7 +31,8 @@ static void begin_step(const struct act *act, const char *step, const char *file
 static const char *base_name(const char *name)
 {
     const char *slash = strrchr(name, '/');
-    return slash == NULL ? name : slash + 1;
+    AERO_ASSERT(slash != NULL);
+    return slash + 1;
 }
 
 static void temporary_name(const char *name, char out_name[AERO_DISK_NAME_MAX])

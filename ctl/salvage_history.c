@@ -79,9 +79,12 @@ static bool adopt(struct aero_salvage_plan *plan, const struct aero_manifest *pr
             return false;
         }
     }
-    return writers_are_known(plan, &plan->history) ||
-           aero_salvage_refuse(plan, "segments that would stand side by side were written by "
-                                     "starts of which each side knows only its own: two histories");
+    if (!writers_are_known(plan, &plan->history)) {
+        return aero_salvage_refuse(plan,
+                                   "segments that would stand side by side were written by "
+                                   "starts of which each side knows only its own: two histories");
+    }
+    return true;
 }
 
 /* Whatever comes from the replica, this primary wrote it once. */

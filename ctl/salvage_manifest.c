@@ -49,11 +49,13 @@ bool aero_salvage_manifest_has_base(struct aero_salvage_plan *plan,
         any_goes = any_goes || this_goes;
         any_stays = any_stays || (!this_goes && !from->snapshots[i].damaged);
     }
-    return !any_goes || any_stays ||
-           aero_salvage_refuse(plan,
-                               "the primary's only snapshots were made since its older copy was "
-                               "put back, and its log does not go back before them: put the older "
-                               "copy in its place once more, and salvage before it is started");
+    if (any_goes && !any_stays) {
+        return aero_salvage_refuse(
+            plan, "the primary's only snapshots were made since its older copy was "
+                  "put back, and its log does not go back before them: put the older "
+                  "copy in its place once more, and salvage before it is started");
+    }
+    return true;
 }
 
 /* ---- The rest ------------------------------------------------------------------------------------------------ */

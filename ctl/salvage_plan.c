@@ -39,11 +39,11 @@ static aero_status scan_segment(struct aero_disk disk, struct aero_salvage_segme
     return status;
 }
 
-aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
-                              struct aero_salvage_log *out_log)
+static aero_status scan(const struct aero_salvage_source *source, struct aero_salvage_log *out_log)
 {
     struct aero_wal_list list;
-    AERO_TRY(aero_wal_list_read(disk, floor, &list));
+    struct aero_disk disk = source->disk;
+    AERO_TRY(aero_wal_list_read(disk, source->floor, &list));
     struct aero_salvage_log log = {.segments = aero_calloc(list.count + 1, sizeof *log.segments),
                                    .count = list.count};
     aero_status status = aero_proof_read(disk, &log.proof);
@@ -58,6 +58,74 @@ aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
         return status;
     }
     *out_log = log;
+    return aero_ok();
+}
+
+static bool is_readable(const struct aero_salvage_segment *segment)
+{
+    return aero_is_ok(segment->listed.header_status);
+}
+
+static const struct aero_segment_header *header_of(const struct aero_salvage_segment *segment)
+{
+    return &segment->listed.header;
+}
+
+static bool same_segment(const struct aero_salvage_segment *a, const struct aero_salvage_segment *b)
+{
+    return is_readable(a) && is_readable(b) &&
+           aero_id_equal(header_of(a)->nonce, header_of(b)->nonce) &&
+           aero_position_equal(header_of(a)->prev_end, header_of(b)->prev_end);
+}
+
+/* A position names all that stands before it: whether the segment's records pass through that of the shorter copy's end. */
+static bool passes_through(struct aero_disk disk, const struct aero_salvage_segment *segment,
+                           struct aero_position position)
+{
+    struct aero_wal_reader *reader;
+    struct aero_wal_record record;
+    if (aero_position_equal(segment->end, position)) {
+        return true;
+    }
+    if (!aero_is_ok(
+            aero_wal_reader_open(disk, segment->listed.name, segment->listed.bound, &reader))) {
+        return false;
+    }
+    while (aero_wal_reader_position(reader).lsn.value < position.lsn.value &&
+           aero_is_ok(aero_wal_reader_next(reader, &record))) {
+    }
+    bool passes = aero_position_equal(aero_wal_reader_position(reader), position);
+    aero_wal_reader_close(reader);
+    return passes;
+}
+
+static void compare_copies(const struct aero_salvage_source *primary,
+                           const struct aero_salvage_source *replica,
+                           struct aero_salvage_segment *mine,
+                           const struct aero_salvage_segment *copy)
+{
+    bool agree = mine->end.lsn.value <= copy->end.lsn.value
+                     ? passes_through(replica->disk, copy, mine->end)
+                     : passes_through(primary->disk, mine, copy->end);
+    mine->parted = !agree;
+}
+
+aero_status aero_salvage_read(const struct aero_salvage_source *primary,
+                              const struct aero_salvage_source *replica,
+                              struct aero_salvage_log *out_primary,
+                              struct aero_salvage_log *out_replica)
+{
+    AERO_TRY(scan(primary, out_primary));
+    AERO_TRY(scan(replica, out_replica));
+    for (size_t i = 0; i < out_primary->count; i++) {
+        for (size_t k = 0; k < out_replica->count; k++) {
+            struct aero_salvage_segment *mine = &out_primary->segments[i];
+            const struct aero_salvage_segment *copy = &out_replica->segments[k];
+            if (same_segment(mine, copy)) {
+                compare_copies(primary, replica, mine, copy);
+            }
+        }
+    }
     return aero_ok();
 }
 
@@ -81,16 +149,6 @@ struct planner {
     bool lost_known;
 };
 
-static bool is_readable(const struct aero_salvage_segment *segment)
-{
-    return aero_is_ok(segment->listed.header_status);
-}
-
-static const struct aero_segment_header *header_of(const struct aero_salvage_segment *segment)
-{
-    return &segment->listed.header;
-}
-
 /* Whether it continues the log as planned so far, exactly. */
 static bool follows(const struct planner *planner, const struct aero_salvage_segment *segment)
 {
@@ -99,13 +157,6 @@ static bool follows(const struct planner *planner, const struct aero_salvage_seg
     }
     return !planner->begun || (header_of(segment)->prev_sequence == planner->last_sequence &&
                                aero_position_equal(header_of(segment)->prev_end, planner->end));
-}
-
-static bool same_segment(const struct aero_salvage_segment *a, const struct aero_salvage_segment *b)
-{
-    return is_readable(a) && is_readable(b) &&
-           aero_id_equal(header_of(a)->nonce, header_of(b)->nonce) &&
-           aero_position_equal(header_of(a)->prev_end, header_of(b)->prev_end);
 }
 
 static const struct aero_salvage_segment *find_sequence(const struct aero_salvage_log *log,
@@ -202,6 +253,13 @@ static bool take_next(struct planner *planner)
     const struct aero_salvage_segment *other = find_following(planner);
     bool better =
         copy != NULL && same_segment(mine, copy) && copy->end.lsn.value > mine->end.lsn.value;
+    if (mine->parted) {
+        return aero_salvage_refuse(
+            &planner->plan,
+            "in %s the primary and the replica hold different records at or before LSN %" PRIu64
+            ", both under its name: two histories. 'aeroctl compare' says where they part.",
+            mine->listed.name, mine->end.lsn.value);
+    }
     /* The first of the replica's segments there may be empty, too: what matters is what it leads to. */
     bool elsewhere = other != NULL && !same_segment(mine, other) &&
                      end_of(planner->replica).lsn.value > planner->end.lsn.value;
@@ -229,6 +287,14 @@ static bool take_next(struct planner *planner)
     return take(planner, mine, false);
 }
 
+/* What the replica has in the place of a segment that does not continue the log, or behind the last one. */
+static const struct aero_salvage_segment *find_other(const struct planner *planner)
+{
+    const struct aero_salvage_segment *first = &planner->primary->segments[0];
+    return planner->begun ? find_following(planner)
+                          : find_sequence(planner->replica, first->listed.named_sequence);
+}
+
 static bool plan_steps(struct planner *planner)
 {
     for (;;) {
@@ -247,11 +313,8 @@ static bool plan_steps(struct planner *planner)
             }
             continue;
         }
-        const struct aero_salvage_segment *other =
-            planner->begun || mine == NULL
-                ? find_following(planner)
-                : find_sequence(planner->replica, mine->listed.named_sequence);
-        if (other == NULL || (!planner->begun && !is_readable(other))) {
+        const struct aero_salvage_segment *other = find_other(planner);
+        if (other == NULL || !is_readable(other)) {
             return true;
         }
         take_from_replica(planner, other);
@@ -333,14 +396,16 @@ static bool reaches_replica(struct planner *planner, const struct aero_manifest 
             end = replica->snapshots[i].position.lsn;
         }
     }
-    return end.value <= planner->end.lsn.value ||
-           aero_salvage_refuse(
-               &planner->plan,
-               "the replica has records to LSN %" PRIu64 ", but its log does not continue the "
-               "primary's at LSN %" PRIu64 ": one of the two logs was truncated behind that. If "
-               "an older copy of the primary's directory is at hand, put it in its place, and "
-               "salvage before it is started.",
-               end.value, planner->end.lsn.value);
+    if (end.value > planner->end.lsn.value) {
+        return aero_salvage_refuse(
+            &planner->plan,
+            "the replica has records to LSN %" PRIu64 ", but its log does not continue the "
+            "primary's at LSN %" PRIu64 ": one of the two logs was truncated behind that. If "
+            "an older copy of the primary's directory is at hand, put it in its place, and "
+            "salvage before it is started.",
+            end.value, planner->end.lsn.value);
+    }
+    return true;
 }
 
 bool aero_salvage_refuse(struct aero_salvage_plan *plan, const char *format, ...)

@@ -10,7 +10,7 @@
  * The primary's directory may be an older copy of itself, and may have been started any number of times since: what these starts
  * left are incarnations and segments without a record. They give way (salvage_history.h).
  *
- * Pure, over what aero_salvage_scan read. */
+ * Pure, over what aero_salvage_read found. */
 #ifndef AERO_CTL_SALVAGE_PLAN_H
 #define AERO_CTL_SALVAGE_PLAN_H
 
@@ -26,6 +26,7 @@ struct aero_salvage_segment {
     uint64_t record_count;
     bool whole; /* nothing behind the end is missing or damaged */
     bool sealed;
+    bool parted; /* of the primary's: the replica's copy of this very segment holds other records */
 };
 
 struct aero_salvage_log {
@@ -34,9 +35,18 @@ struct aero_salvage_log {
     struct aero_proof proof; /* generation 0: there is none */
 };
 
-/* Reads every segment, and the proof. Errors: those of listing, and of a proof that is there and cannot be read. */
-aero_status aero_salvage_scan(struct aero_disk disk, uint64_t floor,
-                              struct aero_salvage_log *out_log);
+struct aero_salvage_source {
+    struct aero_disk disk;
+    uint64_t floor; /* the manifest's */
+};
+
+/* Reads every segment and the proof of both sides, and compares the segments that both have: one whose writer was put back to
+ * an earlier moment, memory and all, has two endings under one nonce. Errors: those of listing, and of a proof that is there
+ * and cannot be read. */
+aero_status aero_salvage_read(const struct aero_salvage_source *primary,
+                              const struct aero_salvage_source *replica,
+                              struct aero_salvage_log *out_primary,
+                              struct aero_salvage_log *out_replica);
 void aero_salvage_log_deinit(struct aero_salvage_log *log);
 
 /* The log as it would be. */

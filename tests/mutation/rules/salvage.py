@@ -16,6 +16,14 @@ MUTANTS = [
         after="        if (false) {",
         judges=PLAN),
     Mutant(
+        "salvage/two-endings-of-one-segment",
+        "the longer one of two copies of a segment is taken, whatever the shorter one holds",
+        ("decision 7", "D-1"),
+        "ctl/salvage_plan.c",
+        before="    if (mine->parted) {",
+        after="    if (false) {",
+        judges=PLAN),
+    Mutant(
         "salvage/damaged-taken-for-empty",
         "a segment whose records are damaged counts as one without any",
         ("decision 7", "D-1"),
@@ -104,8 +112,8 @@ MUTANTS = [
         "starts that only one side knows stand side by side",
         ("decision 6", "decision 7"),
         "ctl/salvage_history.c",
-        before="    return writers_are_known(plan, &plan->history) ||\n",
-        after="    return true || writers_are_known(plan, &plan->history) ||\n",
+        before="    if (!writers_are_known(plan, &plan->history)) {",
+        after="    if (false && !writers_are_known(plan, &plan->history)) {",
         judges=OLDER_COPY),
     Mutant(
         "salvage/start-without-records-stays",
@@ -144,8 +152,8 @@ MUTANTS = [
         "the last snapshot goes although the log does not begin at its beginning",
         ("decision 12",),
         "ctl/salvage_manifest.c",
-        before="    return !any_goes || any_stays ||\n",
-        after="    return true || !any_goes || any_stays ||\n",
+        before="    if (any_goes && !any_stays) {",
+        after="    if (false && any_goes && !any_stays) {",
         judges=OLDER_COPY),
     Mutant(
         "salvage/writes-stay-open-meanwhile",

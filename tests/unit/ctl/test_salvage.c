@@ -85,6 +85,24 @@ static void test_records_of_the_primarys_own_are_never_dropped(void **state)
     expect_refused(bench, "wo histories");
 }
 
+/* A machine that was put back to a snapshot of its memory writes on in the segment that it had open: one segment, two
+ * endings. The longer one is no better copy of the other. */
+static void test_records_of_the_primarys_own_amid_one_segment_are_never_dropped(void **state)
+{
+    (void)state;
+    const uint64_t replica_ends[] = {180, 150, 140};
+    for (size_t i = 0; i < 3; i++) {
+        struct ctl_bench *bench = ctl_bench_new();
+        struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 130);
+        data_put(data, "own", "value");
+        data_put_to(data, 150);
+        finish(data);
+        finish(fill(bench, "r", AERO_ROLE_REPLICA, replica_ends[i]));
+        expect_refused(bench, "wo histories");
+        ctl_bench_free(bench);
+    }
+}
+
 /* Only what this primary wrote comes back: anything else is another history, whatever it continues. */
 static void test_records_of_another_originator_are_refused(void **state)
 {
@@ -188,6 +206,7 @@ int main(void)
         TEST(test_damage_in_the_middle_is_mended_and_the_rest_stays),
         TEST(test_a_destroyed_header_is_mended),
         TEST(test_records_of_the_primarys_own_are_never_dropped),
+        cmocka_unit_test(test_records_of_the_primarys_own_amid_one_segment_are_never_dropped),
         TEST(test_records_of_another_originator_are_refused),
         TEST(test_a_damaged_replica_gives_nothing),
         TEST(test_who_is_who_is_checked),

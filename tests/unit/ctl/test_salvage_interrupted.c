@@ -130,8 +130,9 @@ static aero_status interrupted(struct ctl_bench *bench, uint64_t fail_at)
     read_manifest(bench, "p", &manifest);
     read_manifest(bench, "r", &replica_manifest);
     struct failing_disk failing = {.inner = aero_disk_posix_port(primary), .fail_at = fail_at};
-    data_ok(aero_salvage_scan(failing.inner, 0, &primary_log));
-    data_ok(aero_salvage_scan(aero_disk_posix_port(replica), 0, &replica_log));
+    const struct aero_salvage_source from_primary = {.disk = failing.inner};
+    const struct aero_salvage_source from_replica = {.disk = aero_disk_posix_port(replica)};
+    data_ok(aero_salvage_read(&from_primary, &from_replica, &primary_log, &replica_log));
     const struct aero_salvage_side now = {.log = &primary_log, .manifest = &manifest};
     const struct aero_salvage_side source = {.log = &replica_log, .manifest = &replica_manifest};
     aero_salvage_plan_make(&now, &source, &plan);
