@@ -68,13 +68,12 @@ static bool fail(const struct compare *compare, const char *subject, const char 
 
 /* ---- Two directories ---------------------------------------------------------------------------------------- */
 
-static bool fail_at(const struct compare *compare, const struct side *side,
-                    const struct aero_replay_place *place)
+static void complain_at(const struct compare *compare, const struct side *side,
+                        const struct aero_replay_place *place)
 {
     aero_ctl_complain(compare->ctl, WORDS,
                       "%s: %s offset %" PRIu64 " LSN %" PRIu64 ": %s. 'aeroctl verify' says more.",
                       side->text, place->file, place->offset, place->lsn.value, place->text);
-    return false;
 }
 
 static bool open_replay(struct compare *compare, struct side *side)
@@ -82,7 +81,10 @@ static bool open_replay(struct compare *compare, struct side *side)
     struct aero_replay_place place = {.text = ""};
     aero_status status =
         aero_replay_open(side->directory.disk, compare->state, &side->replay, &place);
-    return aero_is_ok(status) || fail_at(compare, side, &place);
+    if (!aero_is_ok(status)) {
+        complain_at(compare, side, &place);
+    }
+    return aero_is_ok(status);
 }
 
 /* One record further. False with *out_done: the end of the log; false without: damage, complained about. */
@@ -92,7 +94,10 @@ static bool advance(const struct compare *compare, const struct side *side, bool
     struct aero_replay_place place = {.text = ""};
     aero_status status = aero_replay_next(side->replay, &record, &place);
     *out_done = status.code == AERO_NOT_FOUND;
-    return aero_is_ok(status) || (!*out_done && fail_at(compare, side, &place));
+    if (!aero_is_ok(status) && !*out_done) {
+        complain_at(compare, side, &place);
+    }
+    return aero_is_ok(status);
 }
 
 /* Both are at one LSN. False: nothing more is to be learnt behind it. */
@@ -377,18 +382,28 @@ static void print_result(const struct compare *compare, const char *text, bool j
 /* ---- The command --------------------------------------------------------------------------------------------- */
 
 static bool open_side(struct compare *compare, const struct aero_options *given, const char *text,
-                      struct side *side)
+                      struct side *side, int *out_exit_code)
 {
     enum aero_ctl_path_kind kind;
     side->text = text;
+    *out_exit_code = AERO_EXIT_USAGE;
     if (!aero_is_ok(aero_ctl_path_kind(text, &kind, NULL)) || kind != AERO_CTL_PATH_DIRECTORY) {
-        side->is_node = aero_ctl_target_parse_call(compare->ctl, given, &side->target) &&
-                        aero_ctl_target_set(text, &side->target);
-        return side->is_node || fail(compare, text, "neither a directory nor HOST:PORT");
+        if (!aero_ctl_target_parse_call(compare->ctl, given, &side->target)) {
+            return false;
+        }
+        side->is_node = aero_ctl_target_set(text, &side->target);
+        if (!side->is_node) {
+            return fail(compare, text, "neither a directory nor HOST:PORT");
+        }
+        return true;
     }
+    *out_exit_code = AERO_EXIT_FAILURE;
     aero_status status = aero_ctl_directory_open(text, &side->directory);
     side->open = aero_is_ok(status);
-    return side->open || fail(compare, text, aero_ctl_status_text(status));
+    if (!side->open) {
+        return fail(compare, text, aero_ctl_status_text(status));
+    }
+    return true;
 }
 
 static void close_side(struct side *side)
@@ -437,9 +452,8 @@ int aero_ctl_compare(const struct aero_ctl *ctl, int argc, char **argv)
         return exit_code;
     }
     struct compare compare = {.ctl = ctl, .state = !aero_options_has(&given, "no-state")};
-    exit_code = AERO_EXIT_USAGE;
-    if (open_side(&compare, &given, given.operands[0], &compare.sides[0]) &&
-        open_side(&compare, &given, given.operands[1], &compare.sides[1]) &&
+    if (open_side(&compare, &given, given.operands[0], &compare.sides[0], &exit_code) &&
+        open_side(&compare, &given, given.operands[1], &compare.sides[1], &exit_code) &&
         run(&compare, &exit_code)) {
         exit_code = judge(&compare, text, sizeof text);
         print_result(&compare, text, aero_options_has(&given, "json"));

@@ -181,6 +181,58 @@ static void test_damage_is_not_taken_for_an_end(void **state)
     assert_non_null(strstr(bench->err, "0000000000000001-00000001.seg"));
 }
 
+/* The histories are known to part, and then one of the logs cannot be read on: no end of it is made up. */
+static void test_damage_behind_the_parting_is_told(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 300);
+    data_put(data, "another", "value");
+    data_segment(data, 12);
+    data_put_to(data, 400);
+    data_segment(data, 13);
+    data_put_to(data, 500);
+    data_prove(data, 2);
+    data_end(data);
+    data_flip(data, "wal/000000000000012e-00000002.seg", 5000);
+    data_free(data);
+    finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_FAILURE);
+    assert_non_null(strstr(bench->err, "p: wal/000000000000012e-00000002.seg"));
+    assert_int_equal(CTL_RUN(bench, "compare", "@r", "@p"), AERO_EXIT_FAILURE);
+    assert_non_null(strstr(bench->err, "p: wal/000000000000012e-00000002.seg"));
+    assert_string_equal(bench->out, "");
+}
+
+/* One of them has let go of its beginning and has its first state at 450: before that, states are not compared. */
+static void test_states_are_compared_from_where_both_have_one(void **state)
+{
+    struct ctl_bench *bench = *state;
+    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 500));
+    struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 450);
+    data_snapshot(data, 51);
+    data_put_to(data, 460);
+    data_remove(data, "wal/0000000000000001-00000001.seg");
+    finish(data);
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_OK);
+    EXPECT_SAID(bench, "one history and one state up to LSN 460");
+}
+
+static void test_a_directory_that_cannot_be_used_ends_it(void **state)
+{
+    struct ctl_bench *bench = *state;
+    char path[AERO_CTL_PATH_MAX];
+    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 10));
+    assert_int_equal(mkdir(ctl_bench_path(bench, "empty", path), 0700), 0);
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@empty"), AERO_EXIT_FAILURE);
+    assert_non_null(strstr(bench->err, "there is no manifest that can be used"));
+    assert_int_equal(CTL_RUN(bench, "compare", "@empty", "@p"), AERO_EXIT_FAILURE);
+    /* A lock that is a link is none of ours: whether a daemon runs there cannot be known. */
+    assert_int_equal(symlink("nowhere", ctl_bench_path(bench, "empty/lock", path)), 0);
+    assert_int_equal(CTL_RUN(bench, "compare", "@p", "@empty"), AERO_EXIT_FAILURE);
+    assert_int_equal(CTL_RUN(bench, "compare", "@empty", "@p"), AERO_EXIT_FAILURE);
+    assert_non_null(strstr(bench->err, "empty: "));
+}
+
 /* An address that refuses connections for as long as the descriptor is open: bound, and nobody listens. */
 static int bind_deaf_port(char out_address[32])
 {
@@ -217,6 +269,9 @@ int main(void)
         TEST(test_a_replica_without_a_log_agrees_as_far_as_it_is),
         TEST(test_clusters_are_told_apart),
         TEST(test_damage_is_not_taken_for_an_end),
+        TEST(test_damage_behind_the_parting_is_told),
+        TEST(test_states_are_compared_from_where_both_have_one),
+        TEST(test_a_directory_that_cannot_be_used_ends_it),
         TEST(test_operands_that_are_nothing_are_usage_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
