@@ -2,9 +2,11 @@
 /* aeroctl wal dump: the records of a log, one a line, verified in their places as they are read. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config_text.h"
 #include "ctl/directory.h"
 #include "ctl/files.h"
@@ -207,8 +209,9 @@ static void print_stop(struct dump *dump, const struct aero_wal_listed *segment,
     print_line(dump, object);
 }
 
-static aero_status dump_segment(struct dump *dump, struct aero_disk disk,
-                                const struct aero_wal_listed *segment)
+/* False: its header cannot be used. */
+static bool dump_segment(struct dump *dump, struct aero_disk disk,
+                         const struct aero_wal_listed *segment)
 {
     struct aero_wal_reader *reader;
     struct aero_wal_record record;
@@ -216,7 +219,7 @@ static aero_status dump_segment(struct dump *dump, struct aero_disk disk,
     if (!aero_is_ok(status)) {
         aero_ctl_complain(dump->ctl, WORDS, "%s: its header cannot be used: %s", segment->name,
                           aero_ctl_status_text(status));
-        return status;
+        return false;
     }
     print_header(dump, segment, aero_wal_reader_header(reader));
     while (aero_is_ok(status)) {
@@ -230,12 +233,10 @@ static aero_status dump_segment(struct dump *dump, struct aero_disk disk,
             }
         }
     }
-    if (status.code == AERO_NOT_FOUND) {
-        print_stop(dump, segment, reader);
-        status = aero_ok();
-    }
+    AERO_ASSERT(status.code == AERO_NOT_FOUND); /* what the disk cannot read is a stop, too */
+    print_stop(dump, segment, reader);
     aero_wal_reader_close(reader);
-    return status;
+    return true;
 }
 
 /* Segments that hold nothing of what was asked for are passed over by their headers. */
@@ -249,7 +250,7 @@ static int dump_list(struct dump *dump, struct aero_disk disk, const struct aero
             segment->named_lsn.value > dump->to) {
             continue;
         }
-        failed |= !aero_is_ok(dump_segment(dump, disk, segment));
+        failed |= !dump_segment(dump, disk, segment);
     }
     if (dump->damage) {
         return AERO_CTL_EXIT_DAMAGE;
@@ -285,17 +286,13 @@ static int dump_directory(struct dump *dump, const char *path)
 
 static int dump_file(struct dump *dump, const char *path)
 {
-    char folder[AERO_CTL_PATH_MAX];
+    char folder[PATH_MAX]; /* a longer path is no path */
     struct aero_disk_posix *posix;
     struct aero_wal_list list;
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
-    size_t length = slash == NULL ? 0 : (size_t)(slash - path);
-    snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-    aero_status status = aero_disk_posix_open_read_only(slash == NULL   ? "."
-                                                        : slash == path ? "/"
-                                                                        : folder,
-                                                        &posix);
+    snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path);
+    aero_status status = aero_disk_posix_open_read_only(slash == NULL ? "." : folder, &posix);
     if (!aero_is_ok(status)) {
         aero_ctl_complain(dump->ctl, WORDS, "%s: %s", path, aero_ctl_status_text(status));
         return AERO_EXIT_FAILURE;
