@@ -19,7 +19,9 @@ struct ctl_bench {
     char directory[64];
     uint64_t wall_ms;
     const char *password;
-    char *out; /* of the last run */
+    bool show_progress;
+    FILE *out_to; /* NULL: out. Closed by the run */
+    char *out;    /* of the last run */
     char *err;
 };
 
@@ -91,14 +93,16 @@ static inline int ctl_bench_run(struct ctl_bench *bench, const char *const *word
     bench->out = NULL;
     bench->err = NULL;
     struct aero_ctl ctl = {
-        .out = open_memstream(&bench->out, &out_length),
+        .out = bench->out_to != NULL ? bench->out_to : open_memstream(&bench->out, &out_length),
         .err = open_memstream(&bench->err, &err_length),
+        .show_progress = bench->show_progress,
         .password = bench->password,
         .clock = {.wall = ctl_bench_wall, .self = bench},
     };
     int exit_code = aero_ctl_run(&ctl, argc, argv);
     fclose(ctl.out);
     fclose(ctl.err);
+    bench->out_to = NULL;
     return exit_code;
 }
 
