@@ -22,7 +22,9 @@ static aero_status listen_error(struct aero_host_listeners *listeners, const cha
     aero_status status = aero_error_errno(sys_errno);
     if (sys_errno == EADDRINUSE) {
         status.code = AERO_BUSY;
-    } else if (sys_errno == EADDRNOTAVAIL || sys_errno == EAFNOSUPPORT) {
+    } else if (sys_errno == EADDRNOTAVAIL ||
+               /* uncovered: a kernel without IPv6 */
+               sys_errno == EAFNOSUPPORT) {
         status.code = AERO_NOT_FOUND;
     }
     return status;
@@ -77,12 +79,20 @@ static void add_listener(struct aero_host_listeners *listeners, int fd, bool is_
     listeners->count++;
 }
 
+/* Closes the socket whose call failed just now. */
+static aero_status give_up(struct aero_host_listeners *listeners, int fd, const char *address,
+                           const char *call)
+{
+    int sys_errno = errno;
+    close(fd);
+    return listen_error(listeners, address, call, sys_errno);
+}
+
 static aero_status listen_on(struct aero_host_listeners *listeners, const char *text, uint16_t port,
                              int backlog)
 {
     union socket_address address;
     socklen_t length;
-    const char *call = "socket";
     const int yes = 1;
     char shown[AERO_CONFIG_WORD_MAX + 8];
     snprintf(shown, sizeof shown, "%s port %u", text, port);
@@ -93,30 +103,21 @@ static aero_status listen_on(struct aero_host_listeners *listeners, const char *
     }
     int fd = open_socket(address.any.sa_family);
     if (fd < 0) {
-        return listen_error(listeners, shown, call, errno);
+        return listen_error(listeners, shown, "socket", errno);
     }
     if (address.any.sa_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
     }
-    call = "setsockopt SO_REUSEADDR";
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0) {
-        goto out_close;
-    }
-    call = "bind";
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(fd, &address.any, length) != 0) {
-        goto out_close;
+        return give_up(listeners, fd, shown, "bind");
     }
-    call = "listen";
+    /* uncovered: another process would have to listen there between the two calls */
     if (listen(fd, backlog) != 0) {
-        goto out_close;
+        return give_up(listeners, fd, shown, "listen");
     }
     add_listener(listeners, fd, false);
     return aero_ok();
-
-out_close:;
-    int sys_errno = errno;
-    close(fd);
-    return listen_error(listeners, shown, call, sys_errno);
 }
 
 aero_status aero_host_listen_tcp(struct aero_host_listeners *listeners, const char *addresses,
@@ -187,25 +188,16 @@ aero_status aero_host_listen_unix(struct aero_host_listeners *listeners, const c
     if (fd < 0) {
         return listen_error(listeners, path, "socket", errno);
     }
-    const char *call = "bind";
     /* Nobody else gets in between bind and chmod: the umask is the strictest of the modes. */
     mode_t before = umask(0177);
-    int failed = bind(fd, &address.any, sizeof address.local);
-    int sys_errno = errno;
+    int failed = bind(fd, &address.any, sizeof address.local); /* umask leaves errno alone */
     umask(before);
-    if (failed == 0) {
-        call = "chmod";
-        failed = chmod(path, mode);
-        sys_errno = errno;
-    }
-    if (failed == 0) {
-        call = "listen";
-        failed = listen(fd, backlog);
-        sys_errno = errno;
-    }
     if (failed != 0) {
-        close(fd);
-        return listen_error(listeners, path, call, sys_errno);
+        return give_up(listeners, fd, path, "bind");
+    }
+    /* uncovered: somebody would have to take away the file that was made just now */
+    if (chmod(path, mode) != 0 || listen(fd, backlog) != 0) {
+        return give_up(listeners, fd, path, "chmod or listen");
     }
     add_listener(listeners, fd, true);
     return aero_ok();
@@ -283,19 +275,12 @@ aero_status aero_host_accept(const struct aero_host_listeners *listeners, unsign
     memset(&address, 0, sizeof address);
     int fd = accept4(listeners->fd[index], &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        switch (errno) {
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM:
-            return (aero_status){.code = AERO_LIMIT, .sys_errno = errno};
-        case EAGAIN:
-        case EINTR:
-        case ECONNABORTED: /* it went away while it waited (accept(2)) */
+        if (errno == EAGAIN ||
+            /* uncovered: Linux says neither of a listener that does not block; net.faults.calls does */
+            errno == EINTR || errno == ECONNABORTED) {
             return aero_error(AERO_NOT_FOUND);
-        default:
-            return aero_error_errno(errno);
         }
+        return aero_error_errno(errno);
     }
     describe_peer(fd, &address, out_peer);
     if (!listeners->is_unix[index]) {

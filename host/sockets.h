@@ -45,7 +45,7 @@ struct aero_host_peer {
 };
 
 /* One waiting connection, with TCP_NODELAY and keepalive (0: none) set. NOT_FOUND: none is
- * waiting; LIMIT: out of descriptors; IO. */
+ * waiting; IO: out of descriptors or memory. */
 aero_status aero_host_accept(const struct aero_host_listeners *listeners, unsigned index,
                              unsigned keepalive_s, int *out_fd, struct aero_host_peer *out_peer);
 

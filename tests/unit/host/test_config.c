@@ -154,5 +154,5 @@ int main(void)
         cmocka_unit_test(test_set_takes_all_values_or_none),
         cmocka_unit_test(test_get_hides_the_password),
     };
-    return cmocka_run_group_tests_name("server.host_config", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("host.config", tests, NULL, NULL);
 }

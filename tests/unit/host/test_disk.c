@@ -363,5 +363,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_free_runs_errands_that_nobody_took,
                                         set_up_with_errands, tear_down),
     };
-    return cmocka_run_group_tests_name("server.host_disk", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("host.disk", tests, NULL, NULL);
 }

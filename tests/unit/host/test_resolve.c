@@ -77,5 +77,5 @@ int main(void)
         cmocka_unit_test(test_local_name_is_found_and_a_name_without_meaning_is_not),
         cmocka_unit_test(test_free_leaves_a_running_question_alone),
     };
-    return cmocka_run_group_tests_name("server.host_resolve", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("host.resolve", tests, NULL, NULL);
 }

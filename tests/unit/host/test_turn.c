@@ -312,5 +312,5 @@ int main(void)
         cmocka_unit_test(test_run_back_from_a_long_errand_leaves_the_turn_to_who_has_it),
         cmocka_unit_test(test_run_that_ends_abruptly_waits_for_no_errand),
     };
-    return cmocka_run_group_tests_name("server.host_turn", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("host.turn", tests, NULL, NULL);
 }
