@@ -3,26 +3,27 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const file_names[AERO_HOST_CERTS_FILES] = {"ca.crt", "node.crt", "node.key"};
 
 /* A file that is missing is all zero. */
 static void look_at_files(const struct aero_host_certs *certs,
-                          struct stat out_found[AERO_HOST_CERTS_FILES])
+                          struct aero_host_certs_file out_found[AERO_HOST_CERTS_FILES])
 {
     for (unsigned i = 0; i < AERO_HOST_CERTS_FILES; i++) {
+        struct stat found = {.st_ino = 0};
         char path[AERO_HOST_CERTS_PATH_MAX + 16];
         snprintf(path, sizeof path, "%s/%s", certs->directory, file_names[i]);
-        if (stat(path, &out_found[i]) != 0) {
-            memset(&out_found[i], 0, sizeof out_found[i]);
-        }
+        (void)stat(path, &found);
+        out_found[i] = (struct aero_host_certs_file){
+            .device = found.st_dev,
+            .inode = found.st_ino,
+            .bytes = (uint64_t)found.st_size,
+            .changed_s = (uint64_t)found.st_mtim.tv_sec,
+            .changed_ns = (uint64_t)found.st_mtim.tv_nsec,
+        };
     }
-}
-
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 static aero_status refuse(struct aero_host_certs *certs, aero_status status, const char *text)
@@ -83,12 +84,9 @@ aero_status aero_host_certs_open(struct aero_host_certs *certs, const char *dire
 
 bool aero_host_certs_refresh(struct aero_host_certs *certs, bool always)
 {
-    struct stat found[AERO_HOST_CERTS_FILES];
-    bool changed = always;
+    struct aero_host_certs_file found[AERO_HOST_CERTS_FILES];
     look_at_files(certs, found);
-    for (unsigned i = 0; i < AERO_HOST_CERTS_FILES; i++) {
-        changed = changed || !is_same_file(&found[i], &certs->seen[i]);
-    }
+    bool changed = always || memcmp(found, certs->seen, sizeof found) != 0;
     return changed && aero_is_ok(load(certs));
 }
 

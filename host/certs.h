@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/stat.h>
+#include <stdint.h>
 
 #include "base/log.h"
 #include "shipping/tls.h"
@@ -17,11 +17,20 @@
 #define AERO_HOST_CERTS_FILES 3
 #define AERO_HOST_CERTS_PATH_MAX 1024
 
+/* What tells one version of a file from another; no padding, so that it can be compared as bytes. */
+struct aero_host_certs_file {
+    uint64_t device;
+    uint64_t inode;
+    uint64_t bytes;
+    uint64_t changed_s;
+    uint64_t changed_ns;
+};
+
 struct aero_host_certs {
     struct aero_logger *logger;
     char directory[AERO_HOST_CERTS_PATH_MAX];
     struct aero_tls_context *context; /* never NULL after a good open */
-    struct stat seen[AERO_HOST_CERTS_FILES];
+    struct aero_host_certs_file seen[AERO_HOST_CERTS_FILES];
     atomic_bool refused; /* those that were tried last: for any thread to read */
 };
 

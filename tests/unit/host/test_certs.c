@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which certificates are in use while their files change under a running node. */
+#include "tests/unit/shipping/certs.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "host/certs.h"
+
+struct fixture {
+    char directory[CERTS_DIRECTORY_BYTES];
+    struct authority authority;
+    struct aero_logger logger;
+    struct aero_buffer log;
+    struct aero_host_certs certs;
+};
+
+static bool keep_line(void *self, struct aero_slice line)
+{
+    aero_buffer_append_slice(&((struct fixture *)self)->log, line);
+    return true;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = aero_calloc(1, sizeof *fixture);
+    certs_make_directory(fixture->directory);
+    fixture->authority = certs_authority("authority");
+    aero_logger_init(&fixture->logger, (struct aero_log_sink){.write = keep_line, .self = fixture},
+                     aero_clock_posix(), AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    aero_host_certs_close(&fixture->certs);
+    certs_authority_free(&fixture->authority);
+    certs_remove_directory(fixture->directory);
+    aero_buffer_deinit(&fixture->log);
+    free(fixture);
+    return 0;
+}
+
+static void write_node(struct fixture *fixture, const char *name, long ends_s)
+{
+    certs_write_node(
+        fixture->directory, &fixture->authority, &fixture->authority,
+        (struct node_wish){.dns = name, .common_name = name, .begins_s = -7200, .ends_s = ends_s});
+}
+
+static aero_status open_certs(struct fixture *fixture)
+{
+    return aero_host_certs_open(&fixture->certs, fixture->directory, &fixture->logger);
+}
+
+static const char *name_in_use(const struct fixture *fixture)
+{
+    return aero_tls_context_name(fixture->certs.context);
+}
+
+/* Since it was asked last. */
+static bool was_logged(struct fixture *fixture, const char *text)
+{
+    bool found = memmem(fixture->log.data, fixture->log.length, text, strlen(text)) != NULL;
+    aero_buffer_clear(&fixture->log);
+    return found;
+}
+
+static void test_open_without_a_directory_says_how_to_make_one(void **state)
+{
+    struct fixture *fixture = *state;
+    char longer[AERO_HOST_CERTS_PATH_MAX + 1];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    const char *const directories[] = {"", longer};
+    for (unsigned i = 0; i < 2; i++) {
+        aero_status status =
+            aero_host_certs_open(&fixture->certs, directories[i], &fixture->logger);
+        assert_int_equal(status.code, AERO_INVALID);
+        assert_null(fixture->certs.context);
+        assert_true(was_logged(fixture, "aeroctl certs init"));
+    }
+}
+
+static void test_open_of_an_empty_directory_fails_and_nothing_is_in_use(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_false(aero_is_ok(open_certs(fixture)));
+    assert_null(fixture->certs.context);
+    assert_true(atomic_load(&fixture->certs.refused));
+    assert_true(was_logged(fixture, "in_use=none"));
+}
+
+static void test_refresh_loads_only_what_changed(void **state)
+{
+    struct fixture *fixture = *state;
+    write_node(fixture, "one", 3000);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    assert_string_equal(name_in_use(fixture), "one");
+    assert_false(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(aero_host_certs_refresh(&fixture->certs, true));
+    write_node(fixture, "another", 3000);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_string_equal(name_in_use(fixture), "another");
+    assert_false(aero_host_certs_refresh(&fixture->certs, false));
+}
+
+/* ---- What counts as a change ---- */
+
+static void path_of(const struct fixture *fixture, const char *file, char out_path[128])
+{
+    snprintf(out_path, 128, "%s/%s", fixture->directory, file);
+}
+
+static struct stat stat_of(const struct fixture *fixture, const char *file)
+{
+    struct stat found;
+    char path[128];
+    path_of(fixture, file, path);
+    assert_int_equal(stat(path, &found), 0);
+    return found;
+}
+
+static void set_time(const struct fixture *fixture, const char *file, struct timespec changed)
+{
+    const struct timespec times[2] = {changed, changed};
+    char path[128];
+    path_of(fixture, file, path);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void later_by_a_second(const struct fixture *fixture, const char *file)
+{
+    struct timespec changed = stat_of(fixture, file).st_mtim;
+    changed.tv_sec++;
+    set_time(fixture, file, changed);
+}
+
+static void later_by_a_moment(const struct fixture *fixture, const char *file)
+{
+    struct timespec changed = stat_of(fixture, file).st_mtim;
+    changed.tv_nsec = (changed.tv_nsec + 1) % 1000000000;
+    set_time(fixture, file, changed);
+}
+
+static void longer(const struct fixture *fixture, const char *file)
+{
+    char path[128];
+    struct timespec changed = stat_of(fixture, file).st_mtim;
+    path_of(fixture, file, path);
+    FILE *out = fopen(path, "a");
+    assert_non_null(out);
+    fputc('\n', out);
+    fclose(out);
+    set_time(fixture, file, changed);
+}
+
+/* The same bytes with the same times, as a tool puts a new file in the place of the old one. */
+static void replaced(const struct fixture *fixture, const char *file)
+{
+    char path[128];
+    char new_path[140];
+    int byte;
+    struct timespec changed = stat_of(fixture, file).st_mtim;
+    path_of(fixture, file, path);
+    snprintf(new_path, sizeof new_path, "%s.new", path);
+    FILE *from = fopen(path, "r");
+    FILE *to = fopen(new_path, "w");
+    while ((byte = fgetc(from)) != EOF) {
+        fputc(byte, to);
+    }
+    fclose(from);
+    fclose(to);
+    assert_int_equal(rename(new_path, path), 0);
+    set_time(fixture, file, changed);
+}
+
+static void test_refresh_notices_each_kind_of_change_of_each_file(void **state)
+{
+    static const char *const files[] = {"ca.crt", "node.crt", "node.key"};
+    static void (*const changes[])(const struct fixture *fixture, const char *file) = {
+        later_by_a_second, later_by_a_moment, longer, replaced};
+    struct fixture *fixture = *state;
+    write_node(fixture, "node", 3000);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    for (unsigned file = 0; file < 3; file++) {
+        for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+            changes[i](fixture, files[file]);
+            assert_true(aero_host_certs_refresh(&fixture->certs, false));
+            assert_false(aero_host_certs_refresh(&fixture->certs, false));
+        }
+    }
+}
+
+/* ---- Bad ones ---- */
+
+static void test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    write_node(fixture, "node", 3000);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    path_of(fixture, "node.key", path);
+    assert_int_equal(unlink(path), 0);
+    aero_buffer_clear(&fixture->log);
+    assert_false(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(was_logged(fixture, "certificates_refused"));
+    assert_false(aero_host_certs_refresh(&fixture->certs, false));
+    assert_int_equal(fixture->log.length, 0);
+    assert_string_equal(name_in_use(fixture), "node");
+    assert_true(atomic_load(&fixture->certs.refused));
+    write_node(fixture, "node", 3000);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_false(atomic_load(&fixture->certs.refused));
+}
+
+static void test_expired_ones_never_replace_good_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    write_node(fixture, "good", 3000);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    write_node(fixture, "expired", -3600);
+    assert_false(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(was_logged(fixture, "in_use=\"the old ones\""));
+    assert_string_equal(name_in_use(fixture), "good");
+}
+
+/* Clients need no certificate: a start with expired ones is better than none. */
+static void test_expired_ones_are_used_where_nothing_better_was(void **state)
+{
+    struct fixture *fixture = *state;
+    write_node(fixture, "expired", -3600);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    assert_true(was_logged(fixture, "certificates_not_valid"));
+    write_node(fixture, "expired-too", -1800);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(was_logged(fixture, "certificates_not_valid"));
+    assert_string_equal(name_in_use(fixture), "expired-too");
+    assert_false(atomic_load(&fixture->certs.refused));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_open_without_a_directory_says_how_to_make_one),
+        TEST(test_open_of_an_empty_directory_fails_and_nothing_is_in_use),
+        TEST(test_refresh_loads_only_what_changed),
+        TEST(test_refresh_notices_each_kind_of_change_of_each_file),
+        TEST(test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once),
+        TEST(test_expired_ones_never_replace_good_ones),
+        TEST(test_expired_ones_are_used_where_nothing_better_was),
+    };
+    return cmocka_run_group_tests_name("host.certs", tests, NULL, NULL);
+}
