@@ -42,7 +42,6 @@ struct aero_host {
     struct aero_host_disk *disk;
     const struct aero_host_core *core;
     const struct aero_host_link *link;
-    struct aero_clock clock;
     aero_mono_ns now;
     aero_mono_ns alive_said_at;
     uint64_t alive_interval_ns;
@@ -120,7 +119,6 @@ aero_status aero_host_new(const struct aero_host_options *options, struct aero_h
 {
     struct aero_host *host = aero_calloc(1, sizeof *host);
     host->options = *options;
-    host->clock = aero_clock_posix();
     ignore_signal(SIGPIPE);
     ignore_signal(SIGXFSZ);
     aero_host_wake_init(&host->wake);
@@ -136,23 +134,16 @@ aero_status aero_host_new(const struct aero_host_options *options, struct aero_h
     return status;
 }
 
-static void free_event(struct event *event)
-{
-    if (event != NULL) {
-        event_free(event);
-    }
-}
-
 void aero_host_free(struct aero_host *host)
 {
     if (host == NULL) {
         return;
     }
     for (unsigned i = 0; i < SIGNAL_COUNT; i++) {
-        free_event(host->signals[i]);
+        event_free(host->signals[i]);
     }
-    free_event(host->wake_event);
-    free_event(host->tick_event);
+    event_free(host->wake_event);
+    event_free(host->tick_event);
     aero_host_listeners_close(&host->listeners);
     event_base_free(host->base);
     aero_host_wake_deinit(&host->wake);
@@ -280,8 +271,9 @@ static void read_clients(struct aero_host *host)
 static void run_turn(struct aero_host *host)
 {
     const struct aero_host_core *core = host->core;
-    host->now = host->clock.mono(host->clock.self);
-    core->ops->tick(core->self, host->now, host->clock.wall(host->clock.self));
+    const struct aero_clock clock = host->options.clock;
+    host->now = clock.mono(clock.self);
+    core->ops->tick(core->self, host->now, clock.wall(clock.self));
     take_signals(host);
     take_completions(host);
     if (host->link->ops != NULL) {

@@ -42,6 +42,7 @@ struct aero_host_options {
     const struct aero_options *command_line; /* read again at a reload */
     const struct aero_config_table *table;
     struct aero_logger *logger;
+    struct aero_clock clock;
     bool errands;
 };
 

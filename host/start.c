@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "host/certs.h"
 #include "host/config_fault.h"
 #include "host/notify.h"
@@ -120,6 +121,7 @@ struct aero_host_options aero_host_start_host_options(struct aero_host_start *st
         .command_line = start->command_line,
         .table = start->table,
         .logger = &start->logger,
+        .clock = aero_clock_posix(),
     };
 }
 
@@ -172,7 +174,8 @@ static bool name_node(struct aero_host_start *start, struct aero_manifest *manif
             return false;
         }
         name = aero_tls_context_name(certs.context);
-    } else if (name[0] == '\0' && gethostname(host, sizeof host - 1) == 0) {
+    } else if (name[0] == '\0') {
+        AERO_ASSERT(gethostname(host, sizeof host - 1) == 0); /* it has room for any */
         name = host;
     }
     snprintf(manifest->node_name, sizeof manifest->node_name, "%s", name);
