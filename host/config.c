@@ -177,9 +177,10 @@ static uint64_t resident_bytes(void)
     if (statm == NULL) {
         return 0;
     }
-    bool read = fscanf(statm, "%*u %llu", &pages) == 1;
+    int read_count = fscanf(statm, "%*u %llu", &pages);
+    (void)read_count;
     fclose(statm);
-    return read ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void read_usage(void *self, struct aero_server_usage *out_usage)

@@ -89,23 +89,26 @@ static struct aero_core_request pop_request(struct aero_host_lane *lane)
 /* False: stopping, and nothing is left. */
 static bool take_request(struct aero_host_lane *lane, struct aero_core_request *out_request)
 {
+    bool announced = false;
     while (!has_request(lane)) {
         if (atomic_load(&lane->stopping)) {
             return false;
         }
-        atomic_store(&lane->state, SLEEPING);
-        if (!has_request(lane) && !atomic_load(&lane->stopping)) {
+        if (announced) {
             futex(lane, FUTEX_WAIT, SLEEPING);
         }
-        atomic_store(&lane->state, AWAKE);
+        announced = !announced;
+        atomic_store(&lane->state, announced ? SLEEPING : AWAKE);
     }
+    atomic_store(&lane->state, AWAKE);
     *out_request = pop_request(lane);
     return true;
 }
 
 static void wake_worker(struct aero_host_lane *lane)
 {
-    if (atomic_load(&lane->state) == SLEEPING && atomic_exchange(&lane->state, AWAKE) == SLEEPING) {
+    if (atomic_load(&lane->state) == SLEEPING) {
+        atomic_store(&lane->state, AWAKE);
         futex(lane, FUTEX_WAKE, 1);
     }
 }

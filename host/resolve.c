@@ -44,6 +44,7 @@ static void leave_question(struct question *question)
     }
 }
 
+/* Of at least one. */
 static const struct addrinfo *choose(const struct addrinfo *found, unsigned turn)
 {
     unsigned count = 0;
@@ -51,7 +52,7 @@ static const struct addrinfo *choose(const struct addrinfo *found, unsigned turn
         count++;
     }
     const struct addrinfo *chosen = found;
-    for (unsigned skip = count == 0 ? 0 : turn % count; skip > 0; skip--) {
+    for (unsigned skip = turn % count; skip > 0; skip--) {
         chosen = chosen->ai_next;
     }
     return chosen;
@@ -101,6 +102,7 @@ static int start_thread(struct question *question)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&thread, NULL, run_question, question);
+    /* uncovered: no memory for a thread */
     if (failed == 0) {
         pthread_detach(thread);
     }
@@ -160,6 +162,7 @@ void aero_host_resolver_ask(struct aero_host_resolver *resolver, const char *hos
     }
     question->owners = 2;
     int failed = start_thread(question);
+    /* uncovered: no memory for a thread */
     if (failed != 0) {
         question->owners = 1;
         question->state = AERO_RESOLVE_FAILED;

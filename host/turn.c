@@ -54,12 +54,12 @@ static bool has_ended(struct turns *turns)
     return ended;
 }
 
-/* False: another thread leads, or no turn follows. */
+/* False: another thread leads, or no turn follows: the thread that ended them keeps the turn. */
 static bool take_turn(struct turns *turns)
 {
     pthread_mutex_lock(&turns->mutex);
-    bool taken = !turns->led && turns->end == AERO_HOST_TURN_AGAIN;
-    turns->led = turns->led || taken;
+    bool taken = !turns->led;
+    turns->led = true;
     pthread_mutex_unlock(&turns->mutex);
     return taken;
 }

@@ -33,7 +33,8 @@ void aero_host_wake_disarm(struct aero_host_wake *wake)
 void aero_host_wake_now(struct aero_host_wake *wake)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&wake->armed) && atomic_exchange(&wake->armed, false)) {
+    if (atomic_load(&wake->armed)) {
+        atomic_store(&wake->armed, false); /* another waker may write as well: once too often */
         eventfd_write(wake->fd, 1);
     }
 }

@@ -3,6 +3,7 @@
 #include "tests/unit/cmocka_setup.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "host/config.h"
 #include "server/config_keys.h"
@@ -130,6 +131,85 @@ static void test_set_takes_all_values_or_none(void **state)
     tear_down(&fixture);
 }
 
+/* A number of seconds where Redis has one; what is no whole number of them keeps its unit. */
+static void test_times_may_be_finer_than_a_second(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct aero_config_error error;
+    set_up(&fixture);
+    assert_true(aero_is_ok(aero_config_set(fixture.config, "test", "heartbeat", "1500ms", &error)));
+    expect_answer(&fixture, "heartbeat", "1500ms");
+    tear_down(&fixture);
+}
+
+static void test_set_of_a_time_takes_numbers_and_units_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *value;
+        const char *answer; /* NULL: refused */
+    } cases[] = {
+        {"30", "30"},
+        {"2m", "120"},
+        {"", NULL},
+        {"000000000000000000000000000000000000000000000000030",
+         NULL}, /* no seconds are added to that */
+        {"3 0", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fixture fixture;
+        const char *why = NULL;
+        set_up(&fixture);
+        assert_int_equal(set(&fixture, "timeout", cases[i].value, &why), cases[i].answer != NULL);
+        assert_int_equal(why == NULL, cases[i].answer != NULL);
+        expect_answer(&fixture, "timeout", cases[i].answer == NULL ? "0" : cases[i].answer);
+        tear_down(&fixture);
+    }
+}
+
+static void test_set_knows_names_as_the_file_writes_them(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const char *why = NULL;
+    set_up(&fixture);
+    assert_true(fixture.port.has(fixture.port.self, "tcp_keepalive"));
+    assert_true(set(&fixture, "log_level", "debug", &why));
+    expect_answer(&fixture, "log-level", "debug");
+    tear_down(&fixture);
+}
+
+static void test_take_of_nothing_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    set_up(&fixture);
+    fixture.port.take(fixture.port.self);
+    expect_answer(&fixture, "timeout", "0");
+    aero_host_config_free(NULL);
+    tear_down(&fixture);
+}
+
+/* INFO goes on without it. */
+static void test_usage_of_memory_is_0_where_nobody_can_say(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct aero_server_usage usage;
+    struct rlimit before;
+    set_up(&fixture);
+    fixture.port.usage(fixture.port.self, &usage);
+    assert_true(usage.resident_bytes > 4096);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    fixture.port.usage(fixture.port.self, &usage);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(usage.resident_bytes, 0);
+    tear_down(&fixture);
+}
+
 /* OBS: a password shows nowhere. */
 static void test_get_hides_the_password(void **state)
 {
@@ -152,6 +232,11 @@ int main(void)
         cmocka_unit_test(test_set_changes_what_may_change),
         cmocka_unit_test(test_set_refuses_with_a_reason),
         cmocka_unit_test(test_set_takes_all_values_or_none),
+        cmocka_unit_test(test_times_may_be_finer_than_a_second),
+        cmocka_unit_test(test_set_of_a_time_takes_numbers_and_units_and_nothing_else),
+        cmocka_unit_test(test_set_knows_names_as_the_file_writes_them),
+        cmocka_unit_test(test_take_of_nothing_changes_nothing),
+        cmocka_unit_test(test_usage_of_memory_is_0_where_nobody_can_say),
         cmocka_unit_test(test_get_hides_the_password),
     };
     return cmocka_run_group_tests_name("host.config", tests, NULL, NULL);

@@ -66,6 +66,7 @@ static void test_free_leaves_a_running_question_alone(void **state)
         aero_host_resolver_ask(resolver, "localhost");
         aero_host_resolver_free(resolver);
     }
+    aero_host_resolver_free(NULL);
     aero_host_wake_deinit(&wake);
     poll(NULL, 0, 50);
 }
