@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "server/config_keys.h"
 #include "host/clients.h"
+#include "server/config_keys.h"
 
 /* Of this process; tests lower the soft one. */
 #define DESCRIPTORS_MAX 1024

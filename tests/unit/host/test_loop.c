@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "server/config_keys.h"
 #include "host/config.h"
 #include "host/disk.h"
 #include "host/loop.h"
+#include "server/config_keys.h"
 
 #define REQUESTS_MAX (2 * AERO_HOST_DISK_QUEUE_MAX)
 #define NS_PER_S UINT64_C(1000000000)

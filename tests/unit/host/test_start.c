@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "server/config_keys.h"
 #include "host/start.h"
+#include "server/config_keys.h"
 #include "tests/unit/shipping/certs.h"
 
 #define NOBODY 65534
