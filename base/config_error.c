@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/config_priv.h"
 
 /* Of a value or a name quoted in an error. */
@@ -88,19 +89,11 @@ void aero_config_error_unknown_key(const struct aero_config_table *table, const 
     make_printable(out_error);
 }
 
-static const char *verdict_text(enum aero_config_verdict verdict)
-{
-    switch (verdict) {
-    case AERO_CONFIG_VALUE_OUT_OF_RANGE:
-        return "is out of range";
-    case AERO_CONFIG_VALUE_TOO_LONG:
-        return "is too long";
-    case AERO_CONFIG_VALUE_MALFORMED:
-    case AERO_CONFIG_VALUE_OK:
-        break;
-    }
-    return "is not valid";
-}
+static const char *const verdict_texts[] = {
+    [AERO_CONFIG_VALUE_MALFORMED] = "is not valid",
+    [AERO_CONFIG_VALUE_OUT_OF_RANGE] = "is out of range",
+    [AERO_CONFIG_VALUE_TOO_LONG] = "is too long",
+};
 
 void aero_config_error_bad_value(const struct aero_config_key *key, const char *origin,
                                  const char *value, enum aero_config_verdict verdict,
@@ -109,9 +102,10 @@ void aero_config_error_bad_value(const struct aero_config_key *key, const char *
     char allowed[256];
     bool is_secret = (key->flags & AERO_CONFIG_SECRET) != 0;
     const char *shown = is_secret ? AERO_CONFIG_HIDDEN : value;
+    AERO_ASSERT(verdict_texts[verdict] != NULL);
     aero_config_value_allowed(key, allowed, sizeof allowed);
     snprintf(out_error->text, sizeof out_error->text, "%s: %s = %.*s%s %s; allowed: %s", origin,
-             key->name, QUOTED_MAX_BYTES, shown, ellipsis(shown), verdict_text(verdict), allowed);
+             key->name, QUOTED_MAX_BYTES, shown, ellipsis(shown), verdict_texts[verdict], allowed);
     make_printable(out_error);
 }
 

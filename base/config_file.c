@@ -77,10 +77,10 @@ static bool has_comment_behind_value(struct aero_slice line)
 }
 
 /* What is wrong with a line as such, or NULL. */
-static const char *complain(struct aero_slice line, size_t room_bytes)
+static const char *complain(struct aero_slice line)
 {
     bool is_comment = line.length > 0 && (line.data[0] == '#' || line.data[0] == ';');
-    if (line.length > AERO_CONFIG_LINE_MAX_BYTES || line.length + 2 > room_bytes) {
+    if (line.length > AERO_CONFIG_LINE_MAX_BYTES) {
         return "the line is too long";
     }
     if (has_control_byte(line)) {
@@ -104,11 +104,12 @@ static char *read_line(char *out_text, int size, void *stream)
     }
     struct aero_slice line = trim(take_line(&parser->rest));
     parser->line_number++;
-    const char *complaint = complain(line, (size_t)size);
+    const char *complaint = complain(line);
     if (complaint != NULL) {
         fail_at(parser, parser->line_number, complaint);
         return NULL;
     }
+    AERO_ASSERT(line.length + 2 <= (size_t)size);
     if (line.length != 0) {
         memcpy(out_text, line.data, line.length);
     }

@@ -170,12 +170,12 @@ bool aero_options_parse(const struct aero_program *program, int argc, char **arg
 
 const char *aero_options_value(const struct aero_options *options, const char *name)
 {
-    for (size_t i = 0; i < options->program->option_count; i++) {
+    for (size_t i = 0;; i++) {
+        AERO_ASSERT(i < options->program->option_count); /* the name is in the table */
         if (strcmp(options->program->options[i].name, name) == 0) {
             return options->values[i];
         }
     }
-    AERO_UNREACHABLE("an option that is not in the table");
 }
 
 bool aero_options_has(const struct aero_options *options, const char *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/cmocka_setup.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,8 @@ static void test_set_refuses_and_says_what_is_allowed(void **state)
     set_refuses(config, "data_dir", "a\nb\xff",
                 "--set: data_dir = a?b? is not valid; allowed: text without control "
                 "characters");
+    set_refuses(config, "data_dir", "a\x7f",
+                "--set: data_dir = a? is not valid; allowed: text without control characters");
     assert_int_equal(aero_config_port(config, "port"), 7000);
     assert_false(aero_config_is_set(config, "port"));
     aero_config_free(config);
@@ -167,9 +170,27 @@ static void test_set_unknown_key_suggests_the_nearest(void **state)
                 "--set: unknown key 'segment_byte'; did you mean 'segment_bytes'?");
     set_refuses(config, "colour", "1", "--set: unknown key 'colour'");
     set_refuses(config, "", "1", "--set: unknown key ''");
+    /* Two slips in two letters leave nothing of the word. */
+    set_refuses(config, "pt", "1", "--set: unknown key 'pt'");
     struct aero_config_error error;
     assert_int_equal(aero_config_set(config, "--set", long_name, "1", &error).code, AERO_INVALID);
     assert_non_null(strstr(error.text, "ppp...'"));
+    aero_config_free(config);
+}
+
+static void test_set_refuses_more_bytes_than_a_line_of_the_file_holds(void **state)
+{
+    (void)state;
+    struct aero_config *config = aero_config_new(&table);
+    struct aero_config_error error;
+    char value[AERO_CONFIG_LINE_MAX_BYTES + 2];
+    memset(value, 'x', sizeof value);
+    value[AERO_CONFIG_LINE_MAX_BYTES + 1] = '\0';
+    assert_int_equal(aero_config_set(config, "--set", "data_dir", value, &error).code,
+                     AERO_INVALID);
+    assert_non_null(strstr(error.text, "xxx... is too long; allowed: text"));
+    value[AERO_CONFIG_LINE_MAX_BYTES] = '\0';
+    set_accepts(config, "data_dir", value);
     aero_config_free(config);
 }
 
@@ -245,7 +266,13 @@ static void test_parse_error_names_file_line_key_and_value(void **state)
     expect_parse_error("port = 1\n\n[primary]\n",
                        "p.conf:3: there are no sections; expected key = value");
     expect_parse_error("data_dir = /a\x01\n", "p.conf:1: the line holds a control character");
+    expect_parse_error("data_dir = /a\x7f\n", "p.conf:1: the line holds a control character");
+    /* A tab is a blank, and blanks stand around a value, not in it. */
+    expect_parse_error("data_dir = /a\tb\n",
+                       "p.conf:1: data_dir = /a?b is not valid; allowed: text without control "
+                       "characters");
     expect_parse_error("data_dir = /a\n  /b = c\n", "p.conf:2: unknown key '/b'");
+    expect_parse_error("port = 1\njust words\n", "p.conf:2: expected key = value");
 }
 
 static void test_parse_nul_byte_is_refused(void **state)
@@ -297,6 +324,8 @@ static void test_load_file_reads_it_or_says_why_not(void **state)
     unlink(path);
     assert_int_equal(aero_config_load_file(config, path, &error).code, AERO_NOT_FOUND);
     assert_non_null(strstr(error.text, ": cannot be read: No such file or directory"));
+    assert_int_equal(aero_config_load_file(config, "/tmp", &error).sys_errno, EISDIR);
+    assert_string_equal(error.text, "/tmp: cannot be read: Is a directory");
     aero_config_free(config);
 }
 
@@ -412,6 +441,7 @@ static void test_text_numbers_at_their_limits(void **state)
     assert_true(aero_text_to_integer("18446744073709551615", &value));
     assert_true(value == UINT64_MAX);
     assert_false(aero_text_to_integer("18446744073709551616", &value));
+    assert_false(aero_text_to_integer("184467440737095516150", &value));
     assert_false(aero_text_to_integer("", &value));
     assert_false(aero_text_to_integer("1 ", &value));
     assert_false(aero_text_to_integer("+1", &value));
@@ -435,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_set_takes_the_bounds_themselves),
         cmocka_unit_test(test_set_refuses_and_says_what_is_allowed),
         cmocka_unit_test(test_set_unknown_key_suggests_the_nearest),
+        cmocka_unit_test(test_set_refuses_more_bytes_than_a_line_of_the_file_holds),
         cmocka_unit_test(test_set_pair_splits_at_the_first_equals),
         cmocka_unit_test(test_secrets_never_appear),
         cmocka_unit_test(test_parse_takes_comments_blanks_and_crlf),

@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -99,6 +101,54 @@ static void test_event_escapes_bytes_that_could_forge_a_line(void **state)
     assert_non_null(strstr(capture.text, ",\"v\":\"a b\\\"\\\\\\n\\\\x00\\\\x1b\\\\xff=\"}\n"));
 }
 
+static void test_event_quotes_what_is_not_a_plain_word(void **state)
+{
+    (void)state;
+    static const struct {
+        struct aero_slice value;
+        const char *shown;
+    } cases[] = {
+        {{(const uint8_t *)"a-z_A-Z/0.9:@+,", 15}, " v=a-z_A-Z/0.9:@+,\n"},
+        {{(const uint8_t *)"{", 1}, " v=\"{\"\n"},
+        {{(const uint8_t *)"[", 1}, " v=\"[\"\n"},
+        {{(const uint8_t *)"=", 1}, " v=\"=\"\n"},
+        {{(const uint8_t *)"", 1}, " v=\"\\x00\"\n"},
+        {{(const uint8_t *)"", 0}, " v=\"\"\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct capture capture;
+        struct aero_logger logger = logger_to(&capture, AERO_LOG_KEY_VALUE);
+        aero_log_event(&logger, AERO_LOG_INFO, "e", AERO_LOG_SLICE("v", cases[i].value));
+        assert_string_equal(strstr(capture.text, " v="), cases[i].shown);
+    }
+}
+
+static void test_event_with_an_errno_without_a_name_gives_its_number(void **state)
+{
+    (void)state;
+    struct capture capture;
+    struct aero_logger logger = logger_to(&capture, AERO_LOG_KEY_VALUE);
+    aero_log_event(&logger, AERO_LOG_INFO, "e", AERO_LOG_STATUS("error", aero_error_errno(9999)));
+    assert_non_null(strstr(capture.text, "(errno 9999)\"\n"));
+}
+
+static aero_wall_ms last_millisecond(void *self)
+{
+    (void)self;
+    return (aero_wall_ms){.value = UINT64_MAX};
+}
+
+/* A clock may say anything: the line still has all its fields. */
+static void test_event_at_the_end_of_time_has_a_time(void **state)
+{
+    (void)state;
+    struct capture capture;
+    struct aero_logger logger = logger_to(&capture, AERO_LOG_KEY_VALUE);
+    logger.clock.wall = last_millisecond;
+    aero_log_event(&logger, AERO_LOG_INFO, "e");
+    assert_string_equal(capture.text, "ts=584556019-04-03T14:25:51.615Z level=info event=e\n");
+}
+
 static void test_event_below_the_level_or_without_logger_is_silent(void **state)
 {
     (void)state;
@@ -107,6 +157,7 @@ static void test_event_below_the_level_or_without_logger_is_silent(void **state)
     aero_log_event(&logger, AERO_LOG_DEBUG, "quiet");
     aero_log_event(NULL, AERO_LOG_FATAL, "quiet", AERO_LOG_U64("n", 1));
     assert_int_equal(capture.length, 0);
+    assert_int_equal(aero_log_dropped(NULL), 0);
     atomic_store(&logger.level, AERO_LOG_DEBUG);
     aero_log_event(&logger, AERO_LOG_DEBUG, "heard");
     assert_non_null(strstr(capture.text, "level=debug event=heard\n"));
@@ -189,6 +240,48 @@ static void test_fd_sink_with_a_closed_reader_drops_lines_and_lives(void **state
     assert_int_equal(aero_log_dropped(&logger), 2);
 }
 
+static bool sigpipe_is_pending(void)
+{
+    sigset_t pending;
+    assert_int_equal(sigpending(&pending), 0);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+/* The sink takes back the SIGPIPE that it raised, and no other: one that waited before waits still. */
+static void test_fd_sink_leaves_a_sigpipe_of_somebody_else_pending(void **state)
+{
+    (void)state;
+    sigset_t pipe_only;
+    sigset_t before;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &pipe_only, &before), 0);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    struct aero_log_fd target = {.fd = ends[1]};
+    struct aero_log_sink sink = aero_log_sink_fd(&target);
+    assert_false(sink.write(sink.self, aero_slice_text("unheard\n")));
+    assert_false(sigpipe_is_pending());
+    assert_int_equal(raise(SIGPIPE), 0);
+    assert_false(sink.write(sink.self, aero_slice_text("unheard\n")));
+    assert_true(sigpipe_is_pending());
+    const struct timespec no_wait = {0};
+    assert_int_equal(sigtimedwait(&pipe_only, NULL, &no_wait), SIGPIPE);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+    close(ends[1]);
+}
+
+static void test_fd_sink_on_a_full_disk_drops_the_line(void **state)
+{
+    (void)state;
+    struct aero_log_fd target = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC)};
+    assert_true(target.fd >= 0);
+    struct aero_log_sink sink = aero_log_sink_fd(&target);
+    assert_false(sink.write(sink.self, aero_slice_text("lost\n")));
+    close(target.fd);
+}
+
 /* A reader that stopped reading must not stop the daemon (OBS-1): this test hangs if the sink
  * waits. */
 static void test_fd_sink_with_a_stalled_reader_drops_lines_without_waiting(void **state)
@@ -258,11 +351,16 @@ int main(void)
         cmocka_unit_test(test_event_writes_every_kind_as_key_value),
         cmocka_unit_test(test_event_writes_every_kind_as_json),
         cmocka_unit_test(test_event_escapes_bytes_that_could_forge_a_line),
+        cmocka_unit_test(test_event_quotes_what_is_not_a_plain_word),
+        cmocka_unit_test(test_event_with_an_errno_without_a_name_gives_its_number),
+        cmocka_unit_test(test_event_at_the_end_of_time_has_a_time),
         cmocka_unit_test(test_event_below_the_level_or_without_logger_is_silent),
         cmocka_unit_test(test_event_with_a_long_value_cuts_the_value),
         cmocka_unit_test(test_event_with_too_many_bytes_leaves_out_whole_fields),
         cmocka_unit_test(test_event_after_lost_lines_says_how_many),
         cmocka_unit_test(test_fd_sink_with_a_closed_reader_drops_lines_and_lives),
+        cmocka_unit_test(test_fd_sink_leaves_a_sigpipe_of_somebody_else_pending),
+        cmocka_unit_test(test_fd_sink_on_a_full_disk_drops_the_line),
         cmocka_unit_test(test_fd_sink_with_a_stalled_reader_drops_lines_without_waiting),
         cmocka_unit_test(test_fd_sink_with_several_threads_keeps_lines_apart),
     };

@@ -244,6 +244,25 @@ static void test_help_shows_every_option_within_the_columns(void **state)
     end_run(&run);
 }
 
+static void test_help_of_a_long_option_stands_on_a_line_of_its_own(void **state)
+{
+    (void)state;
+    static const struct aero_option long_options[] = {
+        {.name = "option-as-long-as-this", .help = "Fits no more."},
+        {.name = "option-longer-by", .argument = "N", .help = "Just fits."},
+    };
+    struct aero_program program = daemon_program;
+    struct run run;
+    program.options = long_options;
+    program.option_count = 2;
+    run_parse(&run, &program, ARGUMENTS("--help"));
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.out_text, "\n      --option-as-long-as-this\n"
+                                         "                              Fits no more.\n"
+                                         "      --option-longer-by=N    Just fits.\n"));
+    end_run(&run);
+}
+
 static void test_version_names_program_and_version(void **state)
 {
     (void)state;
@@ -255,10 +274,9 @@ static void test_version_names_program_and_version(void **state)
     end_run(&run);
 }
 
-/* `aerodb-primary --help > /dev/full` must not look like success. */
-static void test_help_that_cannot_be_written_fails(void **state)
+/* `aerodb-primary --help > /dev/full` must not look like success, wherever the stream notices. */
+static void help_fails(int buffering)
 {
-    (void)state;
     char name[] = "aerodb-test";
     char help[] = "--help";
     char *argv[] = {name, help, NULL};
@@ -266,9 +284,22 @@ static void test_help_that_cannot_be_written_fails(void **state)
     int exit_code = -1;
     FILE *full = fopen("/dev/full", "w");
     assert_non_null(full);
+    assert_int_equal(setvbuf(full, NULL, buffering, BUFSIZ), 0);
     assert_false(aero_options_parse(&daemon_program, 2, argv, full, stderr, &given, &exit_code));
     assert_int_equal(exit_code, 1);
     fclose(full);
+}
+
+static void test_help_that_cannot_be_flushed_fails(void **state)
+{
+    (void)state;
+    help_fails(_IOFBF);
+}
+
+static void test_help_that_cannot_be_written_fails(void **state)
+{
+    (void)state;
+    help_fails(_IONBF); /* nothing is left to flush, and that succeeds */
 }
 
 int main(void)
@@ -282,7 +313,9 @@ int main(void)
         cmocka_unit_test(test_parse_too_many_settings_is_refused),
         cmocka_unit_test(test_parse_collects_operands_where_they_are_allowed),
         cmocka_unit_test(test_help_shows_every_option_within_the_columns),
+        cmocka_unit_test(test_help_of_a_long_option_stands_on_a_line_of_its_own),
         cmocka_unit_test(test_version_names_program_and_version),
+        cmocka_unit_test(test_help_that_cannot_be_flushed_fails),
         cmocka_unit_test(test_help_that_cannot_be_written_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,8 @@ static void test_id_parse_refuses_other_text_and_leaves_the_output(void **state)
     assert_false(aero_id_parse("001fa0ff0405060708090a0b0c0d0efe0", &id));
     assert_false(aero_id_parse("001fa0ff0405060708090a0b0c0d0efg", &id));
     assert_false(aero_id_parse("001FA0FF0405060708090A0B0C0D0EFE", &id));
+    assert_false(aero_id_parse("001fa0ff0405060708090a0b0c0d0ef-", &id));
+    assert_false(aero_id_parse("001fa0ff0405060708090a0b0c0d0e-e", &id));
     assert_int_equal(id.bytes[0], 7);
 }
 
