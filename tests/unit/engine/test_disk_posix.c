@@ -10,61 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/disk.h"
-
-/* A fresh data directory under the build's temporary directory, removed again at the end. */
-struct fixture {
-    char directory[64];
-    struct aero_disk_posix *posix;
-    struct aero_disk disk;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = aero_calloc(1, sizeof *fixture);
-    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/aero-disk-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
-    assert_int_equal(aero_disk_posix_open(fixture->directory, true, &fixture->posix).code, AERO_OK);
-    fixture->disk = aero_disk_posix_port(fixture->posix);
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    char command[128];
-    aero_disk_posix_close(fixture->posix);
-    snprintf(command, sizeof command, "rm -rf '%s'", fixture->directory);
-    assert_int_equal(system(command), 0);
-    free(fixture);
-    return 0;
-}
-
-static aero_status open_file(struct fixture *f, const char *name, enum aero_disk_open how,
-                             struct aero_disk_file **out_file)
-{
-    return f->disk.ops->open(f->disk.self, name, how, out_file);
-}
-
-static void write_file(struct fixture *f, const char *name, const char *text)
-{
-    struct aero_disk_file *file;
-    size_t written = 0;
-    assert_int_equal(open_file(f, name, AERO_DISK_CREATE, &file).code, AERO_OK);
-    assert_int_equal(
-        f->disk.ops->write(f->disk.self, file, 0, aero_slice_text(text), &written).code, AERO_OK);
-    assert_int_equal(written, strlen(text));
-    f->disk.ops->close(f->disk.self, file);
-}
-
-static void assert_content(struct fixture *f, const char *name, const char *text)
-{
-    struct aero_buffer bytes = {0};
-    assert_int_equal(aero_disk_read_file(f->disk, name, 1 << 20, &bytes).code, AERO_OK);
-    assert_true(aero_slice_equal(aero_buffer_slice(&bytes), aero_slice_text(text)));
-    aero_buffer_deinit(&bytes);
-}
+#include "tests/unit/engine/posix_disk.h"
 
 static void test_open_creates_the_subdirectories_and_locks_out_a_second_owner(void **state)
 {
@@ -110,20 +56,9 @@ static void test_read_only_needs_no_lock_and_changes_nothing(void **state)
     assert_int_equal(port.ops->unlink(port.self, "wal/a").code, AERO_PERMISSION);
     assert_int_equal(port.ops->rename(port.self, "wal/a", "wal/b").code, AERO_PERMISSION);
     assert_int_equal(port.ops->make_directory(port.self, "x").code, AERO_PERMISSION);
+    assert_int_equal(port.ops->sync_directory(port.self, "wal").code, AERO_PERMISSION);
     aero_disk_posix_close(reader);
     assert_content(f, "wal/a", "text");
-}
-
-struct heard {
-    unsigned count;
-    char said[128];
-};
-
-static void hear(void *self, const char *call, const char *name, aero_status status)
-{
-    struct heard *heard = self;
-    heard->count++;
-    snprintf(heard->said, sizeof heard->said, "%s %s %d", call, name, status.sys_errno);
 }
 
 /* FM-6.2: also where the caller can do without. That a name is not there is an answer. */
@@ -133,8 +68,7 @@ static void test_a_witness_hears_of_every_refused_call(void **state)
     struct heard heard = {0};
     struct aero_disk_file *file;
     char path[512];
-    aero_disk_posix_set_witness(f->posix,
-                                (struct aero_disk_witness){.refused = hear, .self = &heard});
+    let_hear(f, &heard);
     assert_int_equal(open_file(f, "wal/none", AERO_DISK_READ, &file).code, AERO_NOT_FOUND);
     assert_int_equal(f->disk.ops->make_directory(f->disk.self, "wal").code, AERO_OK);
     assert_int_equal(heard.count, 0);
@@ -162,6 +96,14 @@ static void test_names_that_leave_the_directory_are_refused(void **state)
         assert_int_equal(open_file(f, refused[i], AERO_DISK_CREATE, &file).code, AERO_INVALID);
         assert_int_equal(f->disk.ops->unlink(f->disk.self, refused[i]).code, AERO_INVALID);
         assert_int_equal(f->disk.ops->rename(f->disk.self, "wal/a", refused[i]).code, AERO_INVALID);
+        assert_int_equal(f->disk.ops->rename(f->disk.self, refused[i], "wal/a").code, AERO_INVALID);
+        assert_int_equal(f->disk.ops->make_directory(f->disk.self, refused[i]).code, AERO_INVALID);
+    }
+    struct aero_buffer entries = {0};
+    for (size_t i = 1; i < sizeof refused / sizeof refused[0];
+         i++) { /* "" is the directory itself */
+        assert_int_equal(f->disk.ops->list(f->disk.self, refused[i], &entries).code, AERO_INVALID);
+        assert_int_equal(f->disk.ops->sync_directory(f->disk.self, refused[i]).code, AERO_INVALID);
     }
     write_file(f, "wal/..a", "fine");
 }
@@ -200,7 +142,10 @@ static void test_open_modes(void **state)
     assert_int_equal(open_file(f, "a", AERO_DISK_WRITE, &file).code, AERO_NOT_FOUND);
     assert_int_equal(open_file(f, "a", AERO_DISK_REUSE, &file).code, AERO_NOT_FOUND);
     write_file(f, "a", "text");
+    struct heard heard = {0};
+    let_hear(f, &heard);
     assert_int_equal(open_file(f, "a", AERO_DISK_CREATE_NEW, &file).code, AERO_EXISTS);
+    assert_int_equal(heard.count, 0); /* that it is there answers a question, too */
     assert_int_equal(open_file(f, "a", AERO_DISK_WRITE, &file).code, AERO_OK);
     assert_int_equal(f->disk.ops->size(f->disk.self, file, &size).code, AERO_OK);
     assert_true(size == 4);
@@ -412,8 +357,6 @@ static void test_request_tells_how_far_a_failed_write_got(void **state)
     assert_true(completion.failed_written == 4096);
     aero_disk_handles_close(f->disk, &handles);
 }
-
-#define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
