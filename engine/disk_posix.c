@@ -362,12 +362,8 @@ struct aero_disk aero_disk_posix_port(struct aero_disk_posix *disk)
     return (struct aero_disk){.ops = &posix_ops, .self = disk};
 }
 
-/* Makes the data directory and has its parent remember it. */
-static aero_status create_directory(const char *directory)
+static aero_status sync_parent(const char *directory)
 {
-    if (mkdir(directory, DIRECTORY_MODE) != 0) {
-        return errno == EEXIST ? aero_ok() : last_error();
-    }
     int fd = -1;
     int parent = -1;
     AERO_TRY(open_at(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, &fd));
@@ -378,6 +374,20 @@ static aero_status create_directory(const char *directory)
     }
     close(fd);
     return status;
+}
+
+/* Makes the data directory and has its parent remember it. One that is there already may be what an earlier start made and
+ * nobody remembered yet, so its parent is asked again. A parent that cannot be opened or synced by us is somebody else's,
+ * and so was the making. */
+static aero_status create_directory(const char *directory)
+{
+    bool made = mkdir(directory, DIRECTORY_MODE) == 0;
+    if (!made && errno != EEXIST) {
+        return last_error();
+    }
+    aero_status status = sync_parent(directory);
+    bool is_ours = made || (status.code != AERO_PERMISSION && status.sys_errno != EINVAL);
+    return is_ours ? status : aero_ok();
 }
 
 static aero_status create_subdirectories(struct aero_disk_posix *disk)

@@ -272,6 +272,55 @@ static void test_open_that_cannot_make_the_directory_whole_fails(void **state)
     }
 }
 
+/* History without this: the second start found the directory and took it for remembered. A power cut could then take it
+ * away, with all that was acknowledged in it. */
+static void test_open_after_a_failed_sync_of_the_parent_syncs_it_again(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/inner", f->directory);
+    struct aero_disk_posix *disk = NULL;
+    broken_fsync = (struct broken_call){.times = 1, .sys_errno = EIO};
+    assert_int_equal(aero_disk_posix_open(path, true, &disk).sys_errno, EIO);
+    assert_int_equal(access(path, F_OK), 0);
+    broken_fsync = (struct broken_call){.times = 1, .sys_errno = EIO};
+    assert_int_equal(aero_disk_posix_open(path, true, &disk).sys_errno, EIO);
+    broken_fsync = (struct broken_call){.passes = 9, .times = 1};
+    assert_int_equal(aero_disk_posix_open(path, true, &disk).code, AERO_OK);
+    assert_int_equal(broken_fsync.passes, 7); /* the parent, then the directory */
+    broken_fsync.times = 0;
+    aero_disk_posix_close(disk);
+}
+
+/* A package, a container or an operator made it, where the daemon may not look or nothing can be synced. */
+static void test_open_of_a_directory_that_somebody_else_made_needs_no_parent(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        struct broken_call *call;
+        struct broken_call how;
+    } cases[] = {
+        {&broken_openat, {1, 1, EACCES}},
+        {&broken_fsync, {0, 1, EINVAL}},
+        {&broken_fsync, {0, 1, EROFS}},
+    };
+    char path[128];
+    snprintf(path, sizeof path, "%s/inner", f->directory);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct aero_disk_posix *disk = NULL;
+        *cases[i].call = cases[i].how;
+        /* Its own would have to be remembered. */
+        assert_int_equal(aero_disk_posix_open(path, true, &disk).sys_errno, cases[i].how.sys_errno);
+        *cases[i].call = cases[i].how;
+        assert_int_equal(aero_disk_posix_open(path, true, &disk).code, AERO_OK);
+        assert_int_equal(cases[i].call->times, 0);
+        aero_disk_posix_close(disk);
+        char command[160];
+        snprintf(command, sizeof command, "rm -rf '%s'", path);
+        assert_int_equal(system(command), 0);
+    }
+}
+
 static void test_open_below_a_directory_that_is_not_there_fails(void **state)
 {
     struct fixture *f = *state;
@@ -299,6 +348,8 @@ int main(void)
         WITH_DIRECTORY(test_a_write_that_takes_nothing_fails),
         WITH_DIRECTORY(test_list_leaves_out_a_file_that_has_just_gone),
         WITH_DIRECTORY(test_open_that_cannot_make_the_directory_whole_fails),
+        WITH_DIRECTORY(test_open_after_a_failed_sync_of_the_parent_syncs_it_again),
+        WITH_DIRECTORY(test_open_of_a_directory_that_somebody_else_made_needs_no_parent),
         WITH_DIRECTORY(test_open_below_a_directory_that_is_not_there_fails),
         WITH_DIRECTORY(test_lock_is_asked_for_again_after_an_interruption),
     };
