@@ -93,20 +93,17 @@ static bool look(struct aero_session *session, struct aero_resp_writer *reply)
                                    : AERO_UNKNOWN_TEXT);
         return true;
     }
-    switch (session->block.kind) {
-    case AERO_BLOCK_WAIT:
+    if (session->block.kind == AERO_BLOCK_WAIT) {
         return look_wait(session, reply, over);
-    case AERO_BLOCK_WAITAOF:
-        return look_waitaof(session, reply, over);
-    case AERO_BLOCK_TOKEN:
-        return look_token(session, reply, over);
-    case AERO_BLOCK_CHECKPOINT:
-        return look_checkpoint(session, reply);
-    case AERO_BLOCK_NONE:
-        break;
     }
-    AERO_ASSERT(session->block.kind != AERO_BLOCK_NONE);
-    return true;
+    if (session->block.kind == AERO_BLOCK_WAITAOF) {
+        return look_waitaof(session, reply, over);
+    }
+    if (session->block.kind == AERO_BLOCK_TOKEN) {
+        return look_token(session, reply, over);
+    }
+    AERO_ASSERT(session->block.kind == AERO_BLOCK_CHECKPOINT);
+    return look_checkpoint(session, reply);
 }
 
 void aero_block_forget(struct aero_session *session)

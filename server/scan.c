@@ -231,9 +231,10 @@ void aero_command_randomkey(struct aero_call *call)
         struct aero_slice key;
         struct aero_entry entry;
         aero_cursor_seek_index(&cursor, tree, first + aero_prng_below(&server->prng, count));
-        bool found = aero_cursor_get(&cursor, &engine_key, &value) &&
-                     aero_decode_key(engine_key, database, &key);
+        bool found = aero_cursor_get(&cursor, &engine_key, &value);
         AERO_ASSERT(found);
+        bool is_key = aero_decode_key(engine_key, database, &key);
+        AERO_ASSERT(is_key);
         if (!aero_decode_value(value, &entry)) {
             aero_refuse_entry(call);
             return;

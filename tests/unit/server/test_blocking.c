@@ -62,6 +62,34 @@ static void test_wait_first_waits_for_local_durability(void **state)
     conversation_expect(a, "+OK *2 :0 :0");
 }
 
+static void test_waitaof_counts_what_is_durable_and_not_what_is_applied(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "SET k v", "+OK");
+    conversation_send(a, "WAITAOF 1 2 0");
+    replicas_reach(1, 2, 1);
+    conversation_expect(a, "");
+    replicas_reach(1, 2, 2);
+    conversation_expect(a, "*2 :1 :2");
+}
+
+/* The answer of a wait comes later than the command that had none: the reply that is skipped is this one. */
+static void test_wait_whose_reply_is_skipped_waits_and_says_nothing(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "SET k v", "+OK");
+    conversation_send_raw(a, "CLIENT REPLY SKIP\r\nWAIT 1 0\r\nPING\r\n");
+    conversation_expect(a, "");
+    assert_true(aero_session_is_blocked(a));
+    replicas_reach(1, 1, 1);
+    assert_false(aero_session_is_blocked(a));
+    conversation_expect(a, "");
+    aero_server_resume(talk.server);
+    conversation_expect(a, "+PONG");
+}
+
 static void test_wait_timeout_returns_the_count(void **state)
 {
     (void)state;
@@ -331,6 +359,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_wait_answers_when_replicas_have_applied),
         TEST(test_wait_first_waits_for_local_durability),
+        TEST(test_waitaof_counts_what_is_durable_and_not_what_is_applied),
+        TEST(test_wait_whose_reply_is_skipped_waits_and_says_nothing),
         TEST(test_wait_timeout_returns_the_count),
         TEST(test_wait_of_a_caller_whose_last_write_failed_gets_that_error),
         TEST(test_kind_of_failure_stays_with_the_write_that_had_it),

@@ -228,6 +228,33 @@ static void test_many_commits_in_flight_release_in_order(void **state)
     }
 }
 
+/* A session waits at the LSN of its first held reply alone: here those lie further apart than the table is long at first. */
+static void test_waits_far_apart_are_kept_apart(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    struct aero_session *b = conversation_open(&talk);
+    struct aero_session *c = conversation_open(&talk);
+    for (int i = 0; i < 2999; i++) {
+        conversation_send(a, "INCR k");
+    }
+    conversation_send(b, "INCR k"); /* LSN 3000 */
+    for (int i = 0; i < 1000; i++) {
+        conversation_send(a, "INCR k");
+    }
+    conversation_send(c, "INCR k"); /* LSN 4001 */
+    conversation_sync_to(&talk, 2999);
+    assert_ptr_equal(aero_server_next_ready(talk.server), a);
+    assert_null(aero_server_next_ready(talk.server));
+    conversation_sync_to(&talk, 3000);
+    assert_ptr_equal(aero_server_next_ready(talk.server), b);
+    assert_null(aero_server_next_ready(talk.server));
+    conversation_expect(b, ":3000");
+    conversation_expect(c, "");
+    conversation_sync_to(&talk, 4001);
+    conversation_expect(c, ":4001");
+}
+
 static void test_one_sync_releases_everything_that_it_covers_once(void **state)
 {
     (void)state;
@@ -297,6 +324,7 @@ int main(void)
         TEST(test_failure_leaves_durable_replies_alone),
         TEST(test_lsns_given_again_after_a_failure_hold_again),
         TEST(test_many_commits_in_flight_release_in_order),
+        TEST(test_waits_far_apart_are_kept_apart),
         TEST(test_one_sync_releases_everything_that_it_covers_once),
         TEST(test_session_closed_with_held_replies_leaves_nothing_behind),
         TEST(test_quit_waits_for_its_held_replies),

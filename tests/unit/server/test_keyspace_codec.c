@@ -92,6 +92,13 @@ static void test_commit_fits_only_with_entries_of_the_two_ranges(void **state)
     assert_false(fits("\0e\0\0\0\1", 6, "", 0));
 }
 
+/* Whether a payload is a commit at all is aero_apply_commit's question: the replica's halt names the right cause. */
+static void test_what_is_no_commit_is_left_to_its_reader(void **state)
+{
+    (void)state;
+    assert_true(aero_commit_fits_keyspace(aero_slice_of("?", 1)));
+}
+
 static void test_keys_decode_only_where_they_belong(void **state)
 {
     (void)state;
@@ -156,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_values_have_their_golden_bytes),
         cmocka_unit_test(test_what_is_no_value_is_refused),
         cmocka_unit_test(test_commit_fits_only_with_entries_of_the_two_ranges),
+        cmocka_unit_test(test_what_is_no_commit_is_left_to_its_reader),
         cmocka_unit_test(test_keys_decode_only_where_they_belong),
         cmocka_unit_test(test_order_of_ranges),
         cmocka_unit_test(test_longest_key_fits_the_engine_in_both_ranges),
