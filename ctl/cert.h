@@ -23,6 +23,8 @@ struct aero_cert_pair {
 };
 /* Wipes and frees. */
 void aero_cert_pair_deinit(struct aero_cert_pair *pair);
+/* The same for a key alone. */
+void aero_cert_wipe(struct aero_buffer *key);
 
 /* Letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 63: good for a DNS name, a folder and a log. */
 bool aero_cert_name_valid(const char *name);

@@ -16,15 +16,19 @@
 
 #define SERIAL_BYTES 16
 #define BACKDATE_SECONDS 300 /* for machines whose clock is a little behind */
-#define SECONDS_A_DAY 86400
+
+void aero_cert_wipe(struct aero_buffer *key)
+{
+    if (key->length != 0) {
+        OPENSSL_cleanse(key->data, key->length);
+    }
+    aero_buffer_deinit(key);
+}
 
 void aero_cert_pair_deinit(struct aero_cert_pair *pair)
 {
-    if (pair->key.length != 0) {
-        OPENSSL_cleanse(pair->key.data, pair->key.length);
-    }
     aero_buffer_deinit(&pair->certificate);
-    aero_buffer_deinit(&pair->key);
+    aero_cert_wipe(&pair->key);
 }
 
 bool aero_cert_name_valid(const char *name)
@@ -41,143 +45,144 @@ bool aero_cert_name_valid(const char *name)
     return true;
 }
 
-static bool take_pem(BIO *bio, struct aero_buffer *out)
+/* A certificate while it is made. Its steps need nothing of each other and OpenSSL forgives one that had no success, so all of
+ * them run, and `sound` says in the end whether each did what it should. */
+struct draft {
+    X509 *certificate;
+    EVP_PKEY *key;
+    X509 *issuer; /* its own, for an authority */
+    bool sound;
+};
+
+static void note(struct draft *draft, bool done)
 {
-    char *data = NULL;
-    long length = BIO_get_mem_data(bio, &data);
-    if (length <= 0) {
-        return false;
-    }
-    aero_buffer_append(out, data, (size_t)length);
-    return true;
+    draft->sound = draft->sound & done;
 }
 
-static bool write_pair(X509 *certificate, EVP_PKEY *key, struct aero_cert_pair *out_pair)
-{
-    struct aero_cert_pair pair = {0};
-    BIO *public_text = BIO_new(BIO_s_mem());
-    BIO *private_text = BIO_new(BIO_s_secmem());
-    bool done = public_text != NULL && private_text != NULL &&
-                PEM_write_bio_X509(public_text, certificate) == 1 &&
-                PEM_write_bio_PrivateKey(private_text, key, NULL, NULL, 0, NULL, NULL) == 1 &&
-                take_pem(public_text, &pair.certificate) && take_pem(private_text, &pair.key);
-    BIO_free(public_text);
-    BIO_free(private_text);
-    if (!done) {
-        aero_cert_pair_deinit(&pair);
-        return false;
-    }
-    *out_pair = pair;
-    return true;
-}
-
-static bool set_serial(X509 *certificate)
+static void set_serial(struct draft *draft)
 {
     uint8_t bytes[SERIAL_BYTES];
-    BIGNUM *number = NULL;
-    if (RAND_bytes(bytes, sizeof bytes) != 1) {
-        return false;
-    }
+    note(draft, RAND_bytes(bytes, sizeof bytes) == 1);
     bytes[0] = (uint8_t)((bytes[0] & 0x7f) | 0x40); /* positive, and of full length */
-    number = BN_bin2bn(bytes, sizeof bytes, NULL);
-    bool done =
-        number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
-    BN_free(number);
-    return done;
+    note(draft,
+         ASN1_STRING_set(X509_get_serialNumber(draft->certificate), bytes, sizeof bytes) == 1);
 }
 
-static bool set_validity(X509 *certificate, aero_wall_ms now, uint32_t days)
+/* Not beyond the year 9999, which is the last that a certificate can name: ASN1_TIME_set would write one that nobody can read. */
+static void set_validity(struct draft *draft, aero_wall_ms now, uint32_t days)
 {
     time_t seconds = (time_t)(now.value / 1000);
-    time_t begin = seconds - BACKDATE_SECONDS;
-    time_t end = seconds + (time_t)days * SECONDS_A_DAY;
-    return ASN1_TIME_set(X509_getm_notBefore(certificate), begin) != NULL &&
-           ASN1_TIME_set(X509_getm_notAfter(certificate), end) != NULL;
+    ASN1_TIME *begin = X509_getm_notBefore(draft->certificate);
+    ASN1_TIME *end = X509_getm_notAfter(draft->certificate);
+    note(draft, X509_time_adj_ex(begin, 0, -BACKDATE_SECONDS, &seconds) != NULL);
+    note(draft, X509_time_adj_ex(end, (int)days, 0, &seconds) != NULL);
 }
 
-static bool add_extension(X509 *certificate, X509 *issuer, int kind, const char *value)
+static void set_names(struct draft *draft, const char *name)
+{
+    X509_NAME *subject = X509_get_subject_name(draft->certificate);
+    note(draft, X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name,
+                                           -1, -1, 0) == 1);
+    note(draft,
+         X509_set_issuer_name(draft->certificate, X509_get_subject_name(draft->issuer)) == 1);
+}
+
+static void add_extension(struct draft *draft, int kind, const char *value)
 {
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
-    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509V3_set_ctx(&context, draft->issuer, draft->certificate, NULL, NULL, 0);
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, kind, value);
-    bool done = extension != NULL && X509_add_ext(certificate, extension, -1) == 1;
+    note(draft, X509_add_ext(draft->certificate, extension, -1) == 1); /* takes no NULL */
     X509_EXTENSION_free(extension);
-    return done;
 }
 
-static bool set_common_name(X509_NAME *subject, const char *name)
+static void add_extensions_of_authority(struct draft *draft)
 {
-    return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1,
-                                      -1, 0) == 1;
+    add_extension(draft, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
+    add_extension(draft, NID_key_usage, "critical,keyCertSign,cRLSign");
+    add_extension(draft, NID_subject_key_identifier, "hash");
 }
 
-/* All that CA and node certificates have in common; not signed yet. */
-static X509 *begin_certificate(EVP_PKEY *key, const char *name, aero_wall_ms now, uint32_t days)
+static void add_extensions_of_node(struct draft *draft, const char *name)
 {
-    X509 *certificate = X509_new();
-    if (certificate != NULL && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-        set_serial(certificate) && set_validity(certificate, now, days) &&
-        set_common_name(X509_get_subject_name(certificate), name) &&
-        X509_set_pubkey(certificate, key) == 1) {
-        return certificate;
+    char dns[AERO_CERT_NAME_MAX + 8];
+    snprintf(dns, sizeof dns, "DNS:%s", name);
+    add_extension(draft, NID_basic_constraints, "critical,CA:FALSE");
+    add_extension(draft, NID_key_usage, "critical,digitalSignature");
+    add_extension(draft, NID_ext_key_usage, "serverAuth,clientAuth");
+    add_extension(draft, NID_subject_key_identifier, "hash");
+    add_extension(draft, NID_authority_key_identifier, "keyid");
+    add_extension(draft, NID_subject_alt_name, dns);
+}
+
+/* Not longer than the authority: a chain is only as good as its shortest part. */
+static void limit_validity(struct draft *draft)
+{
+    const ASN1_TIME *limit = X509_get0_notAfter(draft->issuer);
+    if (ASN1_TIME_compare(X509_get0_notAfter(draft->certificate), limit) > 0) {
+        note(draft, X509_set1_notAfter(draft->certificate, limit) == 1);
     }
-    X509_free(certificate);
-    return NULL;
 }
 
-static bool finish_authority(X509 *certificate, EVP_PKEY *key)
+static void take_pem(BIO *take_bio, struct aero_buffer *out)
 {
-    return X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
-           add_extension(certificate, certificate, NID_basic_constraints,
-                         "critical,CA:TRUE,pathlen:0") &&
-           add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-           add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
-           X509_sign(certificate, key, EVP_sha256()) != 0;
+    char *data = NULL;
+    long length = BIO_get_mem_data(take_bio, &data);
+    aero_buffer_append(out, data, (size_t)length);
+    BIO_free(take_bio);
+}
+
+/* An issuer of NULL: the certificate is an authority's, and signs itself. */
+static aero_status make(const char *name, aero_wall_ms now, uint32_t days, X509 *issuer,
+                        EVP_PKEY *issuer_key, struct aero_cert_pair *out_pair)
+{
+    struct aero_cert_pair pair = {0};
+    struct draft draft = {.key = EVP_EC_gen("P-256"), .sound = true};
+    if (draft.key == NULL) {
+        return aero_error(AERO_IO);
+    }
+    draft.certificate = X509_new();
+    BIO *public_text = BIO_new(BIO_s_mem());
+    BIO *private_text = BIO_new(BIO_s_secmem());
+    /* No memory is the only reason for these to fail, and aborts like everywhere. */
+    AERO_ASSERT(draft.certificate != NULL);
+    AERO_ASSERT(public_text != NULL);
+    AERO_ASSERT(private_text != NULL);
+
+    draft.issuer = issuer == NULL ? draft.certificate : issuer;
+    note(&draft, X509_set_version(draft.certificate, X509_VERSION_3) == 1);
+    note(&draft, X509_set_pubkey(draft.certificate, draft.key) == 1);
+    set_serial(&draft);
+    set_validity(&draft, now, days);
+    set_names(&draft, name);
+    if (issuer == NULL) {
+        add_extensions_of_authority(&draft);
+    } else {
+        limit_validity(&draft);
+        add_extensions_of_node(&draft, name);
+    }
+    EVP_PKEY *signer = issuer == NULL ? draft.key : issuer_key;
+    note(&draft, X509_sign(draft.certificate, signer, EVP_sha256()) != 0);
+    note(&draft, PEM_write_bio_X509(public_text, draft.certificate) == 1);
+    note(&draft, PEM_write_bio_PrivateKey(private_text, draft.key, NULL, NULL, 0, NULL, NULL) == 1);
+
+    take_pem(public_text, &pair.certificate);
+    take_pem(private_text, &pair.key);
+    X509_free(draft.certificate);
+    EVP_PKEY_free(draft.key);
+    if (!draft.sound) {
+        aero_cert_pair_deinit(&pair);
+        return aero_error(AERO_IO);
+    }
+    *out_pair = pair;
+    return aero_ok();
 }
 
 aero_status aero_cert_make_authority(aero_wall_ms now, uint32_t days,
                                      struct aero_cert_pair *out_authority)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = NULL;
-    aero_status status = aero_error(AERO_IO);
-    if (key == NULL) {
-        goto out;
-    }
-    certificate = begin_certificate(key, "AeroDB development CA", now, days);
-    if (certificate != NULL && finish_authority(certificate, key) &&
-        write_pair(certificate, key, out_authority)) {
-        status = aero_ok();
-    }
-out:
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-    return status;
-}
-
-/* Not longer than the authority: a chain is only as good as its shortest part. */
-static bool limit_validity(X509 *certificate, const X509 *authority)
-{
-    const ASN1_TIME *limit = X509_get0_notAfter(authority);
-    return ASN1_TIME_compare(X509_get0_notAfter(certificate), limit) <= 0 ||
-           X509_set1_notAfter(certificate, limit) == 1;
-}
-
-static bool finish_node(X509 *certificate, X509 *authority, EVP_PKEY *authority_key,
-                        const char *name)
-{
-    char dns[AERO_CERT_NAME_MAX + 8];
-    snprintf(dns, sizeof dns, "DNS:%s", name);
-    return X509_set_issuer_name(certificate, X509_get_subject_name(authority)) == 1 &&
-           limit_validity(certificate, authority) &&
-           add_extension(certificate, authority, NID_basic_constraints, "critical,CA:FALSE") &&
-           add_extension(certificate, authority, NID_key_usage, "critical,digitalSignature") &&
-           add_extension(certificate, authority, NID_ext_key_usage, "serverAuth,clientAuth") &&
-           add_extension(certificate, authority, NID_subject_key_identifier, "hash") &&
-           add_extension(certificate, authority, NID_authority_key_identifier, "keyid") &&
-           add_extension(certificate, authority, NID_subject_alt_name, dns) &&
-           X509_sign(certificate, authority_key, EVP_sha256()) != 0;
+    return make("AeroDB development CA", now, days, NULL, NULL, out_authority);
 }
 
 static bool is_good_authority(X509 *authority, aero_wall_ms now)
@@ -192,30 +197,14 @@ aero_status aero_cert_issue(const struct aero_cert_pair *authority, const char *
 {
     X509 *issuer = aero_cert_parse(aero_buffer_slice(&authority->certificate));
     EVP_PKEY *issuer_key = aero_cert_parse_key(aero_buffer_slice(&authority->key));
-    EVP_PKEY *key = NULL;
-    X509 *certificate = NULL;
     aero_status status = aero_error(AERO_CORRUPT);
     AERO_ASSERT(aero_cert_name_valid(name));
     if (issuer == NULL || issuer_key == NULL || X509_check_private_key(issuer, issuer_key) != 1) {
         goto out;
     }
-    status = aero_error(AERO_MISMATCH);
-    if (!is_good_authority(issuer, now)) {
-        goto out;
-    }
-    status = aero_error(AERO_IO);
-    key = EVP_EC_gen("P-256");
-    if (key == NULL) {
-        goto out;
-    }
-    certificate = begin_certificate(key, name, now, days);
-    if (certificate != NULL && finish_node(certificate, issuer, issuer_key, name) &&
-        write_pair(certificate, key, out_node)) {
-        status = aero_ok();
-    }
+    status = is_good_authority(issuer, now) ? make(name, now, days, issuer, issuer_key, out_node)
+                                            : aero_error(AERO_MISMATCH);
 out:
-    X509_free(certificate);
-    EVP_PKEY_free(key);
     X509_free(issuer);
     EVP_PKEY_free(issuer_key);
     return status;

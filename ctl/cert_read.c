@@ -6,6 +6,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "base/assert.h"
 #include "base/slice.h"
 #include "ctl/cert.h"
 #include "ctl/cert_priv.h"
@@ -32,12 +33,10 @@ static void format_name(const X509_NAME *name, char out_text[AERO_CERT_TEXT_MAX]
 {
     BIO *bio = BIO_new(BIO_s_mem());
     char *data = NULL;
-    out_text[0] = '\0';
-    if (bio != NULL &&
-        X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB) >= 0) {
-        long length = BIO_get_mem_data(bio, &data);
-        snprintf(out_text, AERO_CERT_TEXT_MAX, "%.*s", (int)length, data);
-    }
+    AERO_ASSERT(bio != NULL); /* no memory */
+    (void)X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
+    long length = BIO_get_mem_data(bio, &data);
+    snprintf(out_text, AERO_CERT_TEXT_MAX, "%.*s", (int)length, data);
     BIO_free(bio);
 }
 
@@ -82,7 +81,8 @@ static void fingerprint(const X509 *certificate, char out_text[65])
     unsigned length = 0;
     out_text[0] = '\0';
     if (X509_digest(certificate, EVP_sha256(), bytes, &length) == 1) {
-        for (unsigned i = 0; i < length && i < 32; i++) {
+        AERO_ASSERT(length == 32);
+        for (unsigned i = 0; i < length; i++) {
             snprintf(out_text + (size_t)2 * i, 3, "%02x", bytes[i]);
         }
     }
@@ -95,7 +95,8 @@ static int64_t seconds_until(const ASN1_TIME *time, aero_wall_ms now)
     int days = 0;
     int seconds = 0;
     int64_t until = INT64_MIN;
-    if (now_time != NULL && ASN1_TIME_diff(&days, &seconds, now_time, time) == 1) {
+    AERO_ASSERT(now_time != NULL); /* no memory */
+    if (ASN1_TIME_diff(&days, &seconds, now_time, time) == 1) {
         until = (int64_t)days * 86400 + seconds;
     }
     ASN1_TIME_free(now_time);
@@ -143,15 +144,14 @@ static bool verify_for(X509 *certificate, X509_STORE *store, int purpose, aero_w
                        char out_text[AERO_CERT_TEXT_MAX])
 {
     X509_STORE_CTX *context = X509_STORE_CTX_new();
-    bool good = false;
-    if (context != NULL && X509_STORE_CTX_init(context, store, certificate, NULL) == 1) {
-        X509_STORE_CTX_set_time(context, 0, (time_t)(now.value / 1000));
-        X509_STORE_CTX_set_purpose(context, purpose);
-        good = X509_verify_cert(context) == 1;
-        if (!good) {
-            int error = X509_STORE_CTX_get_error(context);
-            snprintf(out_text, AERO_CERT_TEXT_MAX, "%s", X509_verify_cert_error_string(error));
-        }
+    AERO_ASSERT(context != NULL); /* here and below: no memory */
+    AERO_ASSERT(X509_STORE_CTX_init(context, store, certificate, NULL) == 1);
+    X509_STORE_CTX_set_time(context, 0, (time_t)(now.value / 1000));
+    X509_STORE_CTX_set_purpose(context, purpose);
+    bool good = X509_verify_cert(context) == 1;
+    if (!good) {
+        int error = X509_STORE_CTX_get_error(context);
+        snprintf(out_text, AERO_CERT_TEXT_MAX, "%s", X509_verify_cert_error_string(error));
     }
     X509_STORE_CTX_free(context);
     return good;
@@ -165,11 +165,13 @@ aero_status aero_cert_check_issuer(struct aero_slice certificate, struct aero_sl
     X509_STORE *store = X509_STORE_new();
     aero_status status = aero_error(AERO_MISMATCH);
     snprintf(out_text, AERO_CERT_TEXT_MAX, "one of the two is no certificate");
-    if (parsed != NULL && issuer != NULL && store != NULL &&
-        X509_STORE_add_cert(store, issuer) == 1 &&
-        verify_for(parsed, store, X509_PURPOSE_SSL_SERVER, now, out_text) &&
-        verify_for(parsed, store, X509_PURPOSE_SSL_CLIENT, now, out_text)) {
-        status = aero_ok();
+    AERO_ASSERT(store != NULL); /* here and below: no memory */
+    if (parsed != NULL && issuer != NULL) {
+        AERO_ASSERT(X509_STORE_add_cert(store, issuer) == 1);
+        if (verify_for(parsed, store, X509_PURPOSE_SSL_SERVER, now, out_text) &&
+            verify_for(parsed, store, X509_PURPOSE_SSL_CLIENT, now, out_text)) {
+            status = aero_ok();
+        }
     }
     X509_STORE_free(store);
     X509_free(parsed);

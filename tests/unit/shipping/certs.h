@@ -21,7 +21,8 @@ struct authority {
 };
 
 struct node_wish {
-    const char *dns; /* NULL: none */
+    const char *dns;   /* NULL: none */
+    const char *usage; /* extended; NULL: any */
     const char *common_name;
     long begins_s; /* from now */
     long ends_s;
@@ -87,26 +88,46 @@ static inline void certs_write_certificate(const char *directory, const char *fi
     fclose(out);
 }
 
+static inline X509 *certs_node(const struct authority *signer, const struct node_wish *wish,
+                               EVP_PKEY **out_key)
+{
+    char names[256];
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    certs_sign(certificate, key, wish->common_name, wish->begins_s, wish->ends_s);
+    X509_set_issuer_name(certificate, X509_get_subject_name(signer->certificate));
+    if (wish->dns != NULL) {
+        snprintf(names, sizeof names, "DNS:%s", wish->dns);
+        certs_extend(certificate, NID_subject_alt_name, names);
+    }
+    if (wish->usage != NULL) {
+        certs_extend(certificate, NID_ext_key_usage, wish->usage);
+    }
+    assert_true(X509_sign(certificate, signer->key, EVP_sha256()) > 0);
+    *out_key = key;
+    return certificate;
+}
+
+static inline void certs_write_key(const char *directory, const char *file, EVP_PKEY *key,
+                                   const char *passphrase)
+{
+    FILE *out = certs_open(directory, file);
+    const EVP_CIPHER *cipher = passphrase == NULL ? NULL : EVP_aes_128_cbc();
+    assert_int_equal(
+        PEM_write_PrivateKey(out, key, cipher, NULL, 0, NULL, (void *)(uintptr_t)passphrase), 1);
+    fclose(out);
+}
+
 /* DIRECTORY/ca.crt from `trusts`; node.crt and node.key signed by `signer`. */
 static inline void certs_write_node(const char *directory, const struct authority *trusts,
                                     const struct authority *signer, struct node_wish wish)
 {
     mkdir(directory, 0700);
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = X509_new();
-    certs_sign(certificate, key, wish.common_name, wish.begins_s, wish.ends_s);
-    X509_set_issuer_name(certificate, X509_get_subject_name(signer->certificate));
-    if (wish.dns != NULL) {
-        char names[256];
-        snprintf(names, sizeof names, "DNS:%s", wish.dns);
-        certs_extend(certificate, NID_subject_alt_name, names);
-    }
-    assert_true(X509_sign(certificate, signer->key, EVP_sha256()) > 0);
+    EVP_PKEY *key;
+    X509 *certificate = certs_node(signer, &wish, &key);
     certs_write_certificate(directory, "ca.crt", trusts->certificate);
     certs_write_certificate(directory, "node.crt", certificate);
-    FILE *out = certs_open(directory, "node.key");
-    assert_int_equal(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
-    fclose(out);
+    certs_write_key(directory, "node.key", key, NULL);
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
