@@ -51,22 +51,19 @@ static void warn_of_key(const char *folder, struct aero_slice certificate,
     struct aero_buffer key = {0};
     enum aero_ctl_path_kind kind;
     unsigned mode = 0;
-    if (!aero_ctl_path(folder, "node.key", path)) {
-        return;
+    AERO_ASSERT(aero_ctl_path(folder, "node.key", path)); /* as long as that of node.crt */
+    aero_status status = aero_ctl_path_kind(path, &kind, &mode);
+    if (aero_is_ok(status)) {
+        status = aero_ctl_file_read(path, &key);
     }
-    aero_status status = aero_ctl_file_read(path, &key);
     if (!aero_is_ok(status)) {
         warn(warnings, "node.key cannot be read: ", aero_ctl_status_text(status));
-        return;
-    }
-    status = aero_cert_check_key(certificate, aero_buffer_slice(&key));
-    if (!aero_is_ok(status)) {
+    } else if (!aero_is_ok(aero_cert_check_key(certificate, aero_buffer_slice(&key)))) {
         warn(warnings, "node.key is not the key of node.crt", "");
-    } else if (aero_is_ok(aero_ctl_path_kind(path, &kind, &mode)) && (mode & 077) != 0) {
+    } else if ((mode & 077) != 0) {
         warn(warnings, "node.key can be read by others: chmod 600 node.key", "");
     }
-    explicit_bzero(key.data, key.length);
-    aero_buffer_deinit(&key);
+    aero_cert_wipe(&key);
 }
 
 static void warn_of_issuer(const char *folder, struct aero_slice certificate, aero_wall_ms now,
@@ -75,9 +72,8 @@ static void warn_of_issuer(const char *folder, struct aero_slice certificate, ae
     char path[AERO_CTL_PATH_MAX];
     char why[AERO_CERT_TEXT_MAX];
     struct aero_buffer authority = {0};
-    aero_status status = aero_ctl_path(folder, "ca.crt", path)
-                             ? aero_ctl_file_read(path, &authority)
-                             : aero_error(AERO_LIMIT);
+    AERO_ASSERT(aero_ctl_path(folder, "ca.crt", path)); /* shorter than that of node.crt */
+    aero_status status = aero_ctl_file_read(path, &authority);
     if (!aero_is_ok(status)) {
         warn(warnings, "ca.crt cannot be read: ", aero_ctl_status_text(status));
     } else if (!aero_is_ok(
@@ -160,13 +156,18 @@ out:
     aero_buffer_deinit(&pem);
 }
 
-/* The file of that name in the folder, if there is one. */
+/* The file of that name in the folder, if there is one: it is not for us to say that there is none when we may not look. */
 static void show_if_there(struct show *show, const char *folder, const char *name, bool with_key)
 {
     char path[AERO_CTL_PATH_MAX];
     enum aero_ctl_path_kind kind = AERO_CTL_PATH_NOTHING;
-    if (aero_ctl_path(folder, name, path) && aero_is_ok(aero_ctl_path_kind(path, &kind, NULL)) &&
-        kind != AERO_CTL_PATH_NOTHING) {
+    if (!aero_ctl_path(folder, name, path)) {
+        aero_ctl_complain(show->ctl, WORDS, "%s: the path is too long", folder);
+        show->failed = true;
+        return;
+    }
+    aero_status status = aero_ctl_path_kind(path, &kind, NULL);
+    if (!aero_is_ok(status) || kind != AERO_CTL_PATH_NOTHING) {
         show_file(show, path, with_key ? folder : NULL);
     }
 }
@@ -183,9 +184,8 @@ static void show_directory(struct show *show, const char *directory)
     }
     for (size_t at = 0; at < names.length; at += strlen((char *)names.data + at) + 1) {
         char folder[AERO_CTL_PATH_MAX];
-        if (aero_ctl_path(directory, (char *)names.data + at, folder)) {
-            show_if_there(show, folder, "node.crt", true);
-        }
+        AERO_ASSERT(aero_ctl_path(directory, (char *)names.data + at, folder)); /* as listed */
+        show_if_there(show, folder, "node.crt", true);
     }
     aero_buffer_deinit(&names);
     if (show->shown == 0 && !show->failed) {
