@@ -2,7 +2,7 @@
 /* aeroctl certs init: DIR/ca.crt and ca.key, and for each node DIR/NAME/{ca.crt,node.crt,node.key}.
  *
  * Nothing that exists is written over: a name that is taken ends the command before it begins. A CA that is there is used,
- * which is how a node is added. If a write fails, what this run made for that node is removed again. */
+ * which is how a node is added. If a write fails, what this run made for that node, or of a new CA, is removed again. */
 #include <string.h>
 
 #include "base/assert.h"
@@ -25,11 +25,24 @@ struct task {
     struct aero_cert_pair authority;
 };
 
-static bool fail(const struct task *task, const char *path, aero_status status, const char *advice)
+/* Else says what is wrong with the path. */
+static bool went_well(const struct task *task, const char *path, aero_status status)
 {
-    aero_ctl_complain(task->ctl, WORDS, "%s: %s%s%s", path, aero_ctl_status_text(status),
-                      advice[0] == '\0' ? "" : ". ", advice);
-    return false;
+    bool well = aero_is_ok(status);
+    if (!well) {
+        aero_ctl_complain(task->ctl, WORDS, "%s: %s", path, aero_ctl_status_text(status));
+    }
+    return well;
+}
+
+static bool fits(const struct task *task, const char *directory, const char *name,
+                 char out_path[AERO_CTL_PATH_MAX])
+{
+    bool fitting = aero_ctl_path(directory, name, out_path);
+    if (!fitting) {
+        aero_ctl_complain(task->ctl, WORDS, "%s: the path is too long", directory);
+    }
+    return fitting;
 }
 
 /* ---- What was asked for ------------------------------------------------------------------------------------ */
@@ -91,23 +104,29 @@ static bool read_into(const struct task *task, const char *name, struct aero_buf
                       bool *out_found)
 {
     char path[AERO_CTL_PATH_MAX];
-    if (!aero_ctl_path(task->directory, name, path)) {
-        return fail(task, task->directory, aero_error(AERO_LIMIT), "the path is too long");
+    if (!fits(task, task->directory, name, path)) {
+        return false;
     }
     aero_status status = aero_ctl_file_read(path, out_bytes);
     *out_found = status.code != AERO_NOT_FOUND;
-    return aero_is_ok(status) || status.code == AERO_NOT_FOUND || fail(task, path, status, "");
+    return status.code == AERO_NOT_FOUND || went_well(task, path, status);
 }
 
 static bool make_file(const struct task *task, const char *directory, const char *name,
                       unsigned mode, const struct aero_buffer *bytes)
 {
     char path[AERO_CTL_PATH_MAX];
-    if (!aero_ctl_path(directory, name, path)) {
-        return fail(task, directory, aero_error(AERO_LIMIT), "the path is too long");
+    return fits(task, directory, name, path) &&
+           went_well(task, path, aero_ctl_file_create(path, mode, aero_buffer_slice(bytes)));
+}
+
+/* One that this run made, or could not. */
+static void remove_file(const char *directory, const char *name)
+{
+    char path[AERO_CTL_PATH_MAX];
+    if (aero_ctl_path(directory, name, path)) {
+        aero_ctl_file_remove(path);
     }
-    aero_status status = aero_ctl_file_create(path, mode, aero_buffer_slice(bytes));
-    return aero_is_ok(status) || fail(task, path, status, "");
 }
 
 static bool make_authority(struct task *task)
@@ -118,9 +137,11 @@ static bool make_authority(struct task *task)
         aero_ctl_complain(task->ctl, WORDS, "OpenSSL could not make a CA");
         return false;
     }
-    /* The key first: a CA without its key is of no use, and would be in the way. */
-    if (!make_file(task, task->directory, "ca.key", 0600, &task->authority.key) ||
-        !make_file(task, task->directory, "ca.crt", 0644, &task->authority.certificate)) {
+    if (!make_file(task, task->directory, "ca.key", 0600, &task->authority.key)) {
+        return false;
+    }
+    if (!make_file(task, task->directory, "ca.crt", 0644, &task->authority.certificate)) {
+        remove_file(task->directory, "ca.key"); /* half a CA would be in the way of the next run */
         return false;
     }
     fprintf(task->ctl->out, "%s/ca.crt, ca.key: a new CA, good for %d days\n", task->directory,
@@ -155,12 +176,9 @@ static bool names_are_free(const struct task *task)
     for (size_t i = 0; i < task->name_count; i++) {
         char path[AERO_CTL_PATH_MAX];
         enum aero_ctl_path_kind kind;
-        if (!aero_ctl_path(task->directory, task->names[i], path)) {
-            return fail(task, task->directory, aero_error(AERO_LIMIT), "the path is too long");
-        }
-        aero_status status = aero_ctl_path_kind(path, &kind, NULL);
-        if (!aero_is_ok(status)) {
-            return fail(task, path, status, "");
+        if (!fits(task, task->directory, task->names[i], path) ||
+            !went_well(task, path, aero_ctl_path_kind(path, &kind, NULL))) {
+            return false;
         }
         if (kind != AERO_CTL_PATH_NOTHING) {
             aero_ctl_complain(task->ctl, WORDS,
@@ -177,10 +195,7 @@ static void remove_node(const char *folder)
 {
     static const char *const files[] = {"node.key", "node.crt", "ca.crt"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char path[AERO_CTL_PATH_MAX];
-        if (aero_ctl_path(folder, files[i], path)) {
-            aero_ctl_file_remove(path);
-        }
+        remove_file(folder, files[i]);
     }
     aero_ctl_directory_remove(folder);
 }
@@ -188,13 +203,10 @@ static void remove_node(const char *folder)
 static bool fill_folder(const struct task *task, const char *folder,
                         const struct aero_cert_pair *node)
 {
-    if (!make_file(task, folder, "node.key", 0600, &node->key) ||
-        !make_file(task, folder, "node.crt", 0644, &node->certificate) ||
-        !make_file(task, folder, "ca.crt", 0644, &task->authority.certificate)) {
-        return false;
-    }
-    aero_status status = aero_ctl_directory_sync(folder);
-    return aero_is_ok(status) || fail(task, folder, status, "");
+    return make_file(task, folder, "node.key", 0600, &node->key) &&
+           make_file(task, folder, "node.crt", 0644, &node->certificate) &&
+           make_file(task, folder, "ca.crt", 0644, &task->authority.certificate) &&
+           went_well(task, folder, aero_ctl_directory_sync(folder));
 }
 
 static bool make_node(const struct task *task, const char *name)
@@ -211,15 +223,14 @@ static bool make_node(const struct task *task, const char *name)
         return false;
     }
     AERO_ASSERT(aero_ctl_path(task->directory, name, folder)); /* as names_are_free found */
-    status = aero_ctl_directory_create(folder);
-    bool done = aero_is_ok(status);
-    if (!done) {
-        fail(task, folder, status, "");
-    } else if (!fill_folder(task, folder, &node)) {
-        remove_node(folder);
-        done = false;
-    } else {
-        fprintf(task->ctl->out, "%s: ca.crt, node.crt, node.key for node '%s'\n", folder, name);
+    bool done = false;
+    if (went_well(task, folder, aero_ctl_directory_create(folder))) {
+        done = fill_folder(task, folder, &node);
+        if (done) {
+            fprintf(task->ctl->out, "%s: ca.crt, node.crt, node.key for node '%s'\n", folder, name);
+        } else {
+            remove_node(folder);
+        }
     }
     aero_cert_pair_deinit(&node);
     return done;
@@ -228,8 +239,7 @@ static bool make_node(const struct task *task, const char *name)
 static bool make_directory(const struct task *task)
 {
     aero_status status = aero_ctl_directory_create(task->directory);
-    return aero_is_ok(status) || status.code == AERO_EXISTS ||
-           fail(task, task->directory, status, "");
+    return status.code == AERO_EXISTS || went_well(task, task->directory, status);
 }
 
 static bool make_all(struct task *task)
@@ -242,8 +252,7 @@ static bool make_all(struct task *task)
             return false;
         }
     }
-    aero_status status = aero_ctl_directory_sync(task->directory);
-    return aero_is_ok(status) || fail(task, task->directory, status, "");
+    return went_well(task, task->directory, aero_ctl_directory_sync(task->directory));
 }
 
 int aero_ctl_certs_init(const struct aero_ctl *ctl, int argc, char **argv)

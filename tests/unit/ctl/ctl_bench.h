@@ -69,7 +69,26 @@ static inline const char *ctl_bench_path(struct ctl_bench *bench, const char *na
     return out_path;
 }
 
-#define CTL_WORDS_MAX 16
+/* Makes a directory below the temporary one whose whole path has that many bytes; returns the name in the temporary one. */
+static inline const char *ctl_bench_deep(struct ctl_bench *bench, size_t path_bytes,
+                                         char out_path[AERO_CTL_PATH_MAX])
+{
+    size_t at = strlen(bench->directory);
+    AERO_ASSERT(path_bytes < AERO_CTL_PATH_MAX && path_bytes > at + 256);
+    memcpy(out_path, bench->directory, at);
+    while (at < path_bytes) {
+        size_t left = path_bytes - at;
+        size_t piece = left <= 200 ? left : left < 300 ? 100 : 200; /* none of a '/' alone */
+        memset(out_path + at, 'd', piece);
+        out_path[at] = '/';
+        at += piece;
+        out_path[at] = '\0';
+        AERO_ASSERT(mkdir(out_path, 0700) == 0);
+    }
+    return out_path + strlen(bench->directory) + 1;
+}
+
+#define CTL_WORDS_MAX 160
 
 /* Runs `aeroctl WORD...`; a word that begins with '@' is a name in the temporary directory. Returns the exit status. */
 static inline int ctl_bench_run(struct ctl_bench *bench, const char *const *words)

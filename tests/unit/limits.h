@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's limits on this process, for a while: failures of files and sockets that are real. */
+#ifndef AERO_TESTS_LIMITS_H
+#define AERO_TESTS_LIMITS_H
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+struct limit {
+    unsigned kind;
+    struct rlimit before;
+};
+
+static inline struct limit limit_set(unsigned kind, rlim_t most)
+{
+    struct limit limit = {.kind = kind};
+    AERO_ASSERT(getrlimit(kind, &limit.before) == 0);
+    struct rlimit low = {.rlim_cur = most, .rlim_max = limit.before.rlim_max};
+    AERO_ASSERT(setrlimit(kind, &low) == 0);
+    return limit;
+}
+
+/* No file grows beyond that many bytes: as on a full disk, writes are short, then fail. */
+static inline struct limit limit_file_bytes(rlim_t most)
+{
+    (void)signal(SIGXFSZ, SIG_IGN);
+    return limit_set(RLIMIT_FSIZE, most);
+}
+
+/* Nothing more can be opened. */
+static inline struct limit limit_files_to_those_open(void)
+{
+    int next = dup(STDERR_FILENO);
+    AERO_ASSERT(next >= 0);
+    close(next);
+    return limit_set(RLIMIT_NOFILE, (rlim_t)next);
+}
+
+static inline void limit_lift(const struct limit *limit)
+{
+    AERO_ASSERT(setrlimit(limit->kind, &limit->before) == 0);
+}
+
+#endif
