@@ -14,7 +14,7 @@
 bool aero_ctl_path(const char *directory, const char *name, char out_path[AERO_CTL_PATH_MAX])
 {
     int length = snprintf(out_path, AERO_CTL_PATH_MAX, "%s/%s", directory, name);
-    return length > 0 && length < AERO_CTL_PATH_MAX;
+    return (size_t)length < AERO_CTL_PATH_MAX;
 }
 
 aero_status aero_ctl_path_kind(const char *path, enum aero_ctl_path_kind *out_kind,
@@ -37,20 +37,21 @@ aero_status aero_ctl_path_kind(const char *path, enum aero_ctl_path_kind *out_ki
     return aero_ok();
 }
 
+/* aeroctl handles no signal, so none interrupts a call here. */
 static aero_status read_all(int fd, struct aero_buffer *out_bytes)
 {
     size_t total = 0;
     for (;;) {
         uint8_t *room = aero_buffer_reserve(out_bytes, 4096);
         ssize_t got = read(fd, room, 4096);
-        if (got < 0 && errno != EINTR) {
+        if (got < 0) {
             return aero_error_errno(errno);
         }
         if (got == 0) {
             return aero_ok();
         }
-        out_bytes->length += got > 0 ? (size_t)got : 0;
-        total += got > 0 ? (size_t)got : 0;
+        out_bytes->length += (size_t)got;
+        total += (size_t)got;
         if (total > AERO_CTL_FILE_MAX) {
             return aero_error(AERO_LIMIT);
         }
@@ -72,11 +73,10 @@ static aero_status write_all(int fd, struct aero_slice bytes)
 {
     while (bytes.length != 0) {
         ssize_t put = write(fd, bytes.data, bytes.length);
-        if (put < 0 && errno != EINTR) {
+        if (put < 0) {
             return aero_error_errno(errno);
         }
-        size_t count = put > 0 ? (size_t)put : 0;
-        bytes = aero_slice_of(bytes.data + count, bytes.length - count);
+        bytes = aero_slice_of(bytes.data + put, bytes.length - (size_t)put);
     }
     return fsync(fd) == 0 ? aero_ok() : aero_error_errno(errno);
 }

@@ -19,7 +19,8 @@ int main(int argc, char **argv)
         .clock = aero_clock_posix(),
     };
     int exit_code = aero_ctl_run(&ctl, argc, argv);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == AERO_EXIT_OK) {
+    (void)fflush(stdout); /* sets the mark that ferror reads, as each write before it does */
+    if (ferror(stdout) && exit_code == AERO_EXIT_OK) {
         return AERO_EXIT_FAILURE; /* an answer that did not get out is no answer */
     }
     return exit_code;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/config_text.h"
 
 #define LINE_MAX_BYTES ((size_t)64 << 10)
@@ -15,7 +16,8 @@ static aero_status take_line(struct aero_slice input, struct aero_slice *out_lin
         return aero_error(input.length > LINE_MAX_BYTES ? AERO_CORRUPT : AERO_INCOMPLETE);
     }
     size_t length = (size_t)(end - input.data);
-    if (length == 0 || input.data[length - 1] != '\r') {
+    AERO_ASSERT(length != 0); /* a line begins with the kind of reply that was looked at */
+    if (input.data[length - 1] != '\r') {
         return aero_error(AERO_CORRUPT);
     }
     *out_line = aero_slice_of(input.data, length - 1);

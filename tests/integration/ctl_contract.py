@@ -95,6 +95,20 @@ class Contract(CtlCase):
                                                                      manual[words])}
         self.assertEqual(self.seen ^ expected, set())
 
+    def test_an_answer_that_does_not_get_out_is_no_success(self):
+        """Standard output on a full disk, whether the answer fits its buffer or not. A finding is told by its own status still."""
+        good, short = self.path("good"), self.path("short")
+        self.ctl(OK, "certs", "init", good, "--node=one")
+        self.ctl(OK, "certs", "init", short, "--days", 5, *[f"--node=n{i}" for i in range(20)])
+        for code, arguments in ((FAILURE, ["--version"]), (FAILURE, ["certs", "show", good]),
+                                (FAILURE, ["certs", "show", "--json", f"{short}/ca.crt"]),
+                                (ATTENTION, ["certs", "show", "--json", short]),
+                                (USAGE, ["certs", "show"])):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([binary("aeroctl"), *arguments], stdout=full,
+                                      stderr=subprocess.DEVNULL, timeout=120, check=False)
+            self.assertEqual(done.returncode, code, arguments)
+
     # ---- Running nodes
 
     def node_commands(self):

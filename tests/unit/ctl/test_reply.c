@@ -102,6 +102,23 @@ static void test_parts_of_a_value_are_read_in_order(void **state)
     assert_false(aero_ctl_part_next(&parts, &part));
 }
 
+/* Lines and parts without their sign are passed over, empty ones too. */
+static void test_what_has_no_name_is_passed_over(void **state)
+{
+    (void)state;
+    struct aero_ctl_field field;
+    struct aero_slice lines = aero_slice_text("\n\r\nword\n\nname:value");
+    assert_true(aero_ctl_field_next(&lines, &field));
+    assert_true(aero_slice_equal(field.name, aero_slice_text("name")));
+    assert_true(aero_slice_equal(field.value, aero_slice_text("value")));
+    assert_false(aero_ctl_field_next(&lines, &field));
+    struct aero_slice parts = aero_slice_text(",word,,name=value,");
+    assert_true(aero_ctl_part_next(&parts, &field));
+    assert_true(aero_slice_equal(field.name, aero_slice_text("name")));
+    assert_true(aero_slice_equal(field.value, aero_slice_text("value")));
+    assert_false(aero_ctl_part_next(&parts, &field));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +128,7 @@ int main(void)
         cmocka_unit_test(test_an_endless_line_is_refused),
         cmocka_unit_test(test_fields_are_found_by_whole_name),
         cmocka_unit_test(test_parts_of_a_value_are_read_in_order),
+        cmocka_unit_test(test_what_has_no_name_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small files, and a data directory that is held still, where the file system says no. */
+#include "tests/unit/cmocka_setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "ctl/directory.h"
+#include "tests/unit/broken_call.h"
+#include "tests/unit/ctl/ctl_bench.h"
+#include "tests/unit/limits.h"
+
+/* A disk that fails when data is to become durable, and a file system without locks. */
+BREAKABLE_CALL(int, -1, fsync, (int fd), (fd))
+BREAKABLE_CALL(int, -1, flock, (int fd, int operation), (fd, operation))
+
+static int setup(void **state)
+{
+    *state = ctl_bench_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    ctl_bench_free(*state);
+    return 0;
+}
+
+static const char *path_of(struct ctl_bench *bench, const char *name)
+{
+    static char path[AERO_CTL_PATH_MAX];
+    return ctl_bench_path(bench, name, path);
+}
+
+static void make_file(struct ctl_bench *bench, const char *name, size_t bytes)
+{
+    FILE *file = fopen(path_of(bench, name), "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < bytes; i++) {
+        fputc('x', file);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_loop(struct ctl_bench *bench, const char *name)
+{
+    assert_int_equal(symlink(name, path_of(bench, name)), 0); /* leads to itself */
+}
+
+static enum aero_ctl_path_kind kind_of(struct ctl_bench *bench, const char *name)
+{
+    enum aero_ctl_path_kind kind;
+    assert_true(aero_is_ok(aero_ctl_path_kind(path_of(bench, name), &kind, NULL)));
+    return kind;
+}
+
+static void test_a_path_that_does_not_fit_is_none(void **state)
+{
+    (void)state;
+    char directory[AERO_CTL_PATH_MAX];
+    char path[AERO_CTL_PATH_MAX];
+    memset(directory, 'd', sizeof directory);
+    directory[AERO_CTL_PATH_MAX - 6] = '\0';
+    assert_true(aero_ctl_path(directory, "name", path));
+    assert_int_equal(strlen(path), AERO_CTL_PATH_MAX - 1);
+    assert_false(aero_ctl_path(directory, "longer", path));
+}
+
+static void test_every_kind_of_path_is_told_apart(void **state)
+{
+    struct ctl_bench *bench = *state;
+    enum aero_ctl_path_kind kind;
+    make_file(bench, "file", 1);
+    assert_int_equal(mkdir(path_of(bench, "directory"), 0700), 0);
+    assert_int_equal(mkfifo(path_of(bench, "fifo"), 0600), 0);
+    make_loop(bench, "loop");
+    assert_int_equal(kind_of(bench, "nothing"), AERO_CTL_PATH_NOTHING);
+    assert_int_equal(kind_of(bench, "file"), AERO_CTL_PATH_FILE);
+    assert_int_equal(kind_of(bench, "directory"), AERO_CTL_PATH_DIRECTORY);
+    assert_int_equal(kind_of(bench, "fifo"), AERO_CTL_PATH_OTHER);
+    assert_int_equal(aero_ctl_path_kind(path_of(bench, "loop"), &kind, NULL).sys_errno, ELOOP);
+    assert_int_equal(aero_ctl_path_kind(path_of(bench, "file/x"), &kind, NULL).sys_errno, ENOTDIR);
+}
+
+static void test_read_takes_a_file_up_to_the_limit_and_no_more(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct aero_buffer bytes = {0};
+    make_file(bench, "most", AERO_CTL_FILE_MAX);
+    make_file(bench, "more", AERO_CTL_FILE_MAX + 1);
+    assert_true(aero_is_ok(aero_ctl_file_read(path_of(bench, "most"), &bytes)));
+    assert_int_equal(bytes.length, AERO_CTL_FILE_MAX);
+    aero_buffer_clear(&bytes);
+    assert_int_equal(aero_ctl_file_read(path_of(bench, "more"), &bytes).code, AERO_LIMIT);
+    assert_int_equal(aero_ctl_file_read(bench->directory, &bytes).sys_errno, EISDIR);
+    assert_int_equal(aero_ctl_file_read(path_of(bench, "none"), &bytes).code, AERO_NOT_FOUND);
+    aero_buffer_deinit(&bytes);
+}
+
+/* What is half there would be taken for a key by the next run. */
+static void test_create_leaves_a_whole_file_or_none(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct aero_buffer bytes = {0};
+    struct aero_slice text = aero_slice_text("0123456789");
+    struct limit limit = limit_file_bytes(4);
+    aero_status status = aero_ctl_file_create(path_of(bench, "a"), 0600, text);
+    limit_lift(&limit);
+    assert_int_equal(status.code, AERO_NO_SPACE);
+    assert_int_equal(kind_of(bench, "a"), AERO_CTL_PATH_NOTHING);
+
+    broken_fsync = (struct broken_call){.times = 1, .sys_errno = EIO};
+    status = aero_ctl_file_create(path_of(bench, "a"), 0600, text);
+    assert_int_equal(status.sys_errno, EIO);
+    assert_int_equal(kind_of(bench, "a"), AERO_CTL_PATH_NOTHING);
+
+    assert_true(aero_is_ok(aero_ctl_file_create(path_of(bench, "a"), 0600, text)));
+    assert_int_equal(aero_ctl_file_create(path_of(bench, "a"), 0600, aero_slice_text("b")).code,
+                     AERO_EXISTS);
+    assert_true(aero_is_ok(aero_ctl_file_read(path_of(bench, "a"), &bytes)));
+    assert_true(aero_slice_equal(aero_buffer_slice(&bytes), text));
+    aero_buffer_deinit(&bytes);
+}
+
+static void test_a_directory_is_synced_or_it_is_said_why_not(void **state)
+{
+    struct ctl_bench *bench = *state;
+    make_file(bench, "file", 1);
+    assert_true(aero_is_ok(aero_ctl_directory_sync(bench->directory)));
+    assert_int_equal(aero_ctl_directory_sync(path_of(bench, "file")).sys_errno, ENOTDIR);
+    broken_fsync = (struct broken_call){.times = 1, .sys_errno = EIO};
+    assert_int_equal(aero_ctl_directory_sync(bench->directory).sys_errno, EIO);
+}
+
+static void test_list_has_the_directories_in_order(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct aero_buffer names = {0};
+    static const char *const directories[] = {"b", "a", ".hidden", "c"};
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
+        assert_int_equal(mkdir(path_of(bench, directories[i]), 0700), 0);
+    }
+    make_file(bench, "file", 1);
+    make_loop(bench, "loop");
+    assert_true(aero_is_ok(aero_ctl_directory_list(bench->directory, &names)));
+    assert_int_equal(names.length, 6);
+    assert_memory_equal(names.data, "a\0b\0c\0", 6);
+    aero_buffer_clear(&names);
+    assert_int_equal(aero_ctl_directory_list(path_of(bench, "file"), &names).sys_errno, ENOTDIR);
+    assert_int_equal(names.length, 0);
+    aero_buffer_deinit(&names);
+}
+
+static void test_list_leaves_out_what_has_no_path(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct aero_buffer names = {0};
+    char deep[AERO_CTL_PATH_MAX];
+    ctl_bench_deep(bench, AERO_CTL_PATH_MAX - 4, deep);
+    int fd = open(deep, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(mkdirat(fd, "ab", 0700), 0);
+    assert_int_equal(mkdirat(fd, "abc", 0700), 0);
+    assert_true(aero_is_ok(aero_ctl_directory_list(deep, &names)));
+    assert_int_equal(names.length, 3);
+    assert_memory_equal(names.data, "ab", 3);
+    assert_int_equal(unlinkat(fd, "abc", AT_REMOVEDIR), 0);
+    close(fd);
+    aero_buffer_deinit(&names);
+}
+
+/* ---- A data directory ---- */
+
+static void test_a_directory_with_a_daemon_is_in_use(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct aero_ctl_directory directory;
+    make_file(bench, "lock", 0);
+    int fd = open(path_of(bench, "lock"), O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_true(aero_is_ok(aero_ctl_directory_open(bench->directory, &directory)));
+    assert_true(directory.in_use);
+    aero_ctl_directory_close(&directory);
+    close(fd);
+    assert_true(aero_is_ok(aero_ctl_directory_open(bench->directory, &directory)));
+    assert_false(directory.in_use);
+    aero_ctl_directory_close(&directory);
+}
+
+/* We do not look when we cannot tell whether a daemon writes. */
+static void test_a_lock_that_cannot_be_taken_is_no_leave_to_look(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct aero_ctl_directory directory;
+    make_file(bench, "elsewhere", 0);
+    assert_int_equal(symlink("elsewhere", path_of(bench, "lock")), 0);
+    assert_int_equal(aero_ctl_directory_open(bench->directory, &directory).sys_errno, ELOOP);
+    assert_int_equal(unlink(path_of(bench, "lock")), 0);
+    make_file(bench, "lock", 0);
+    broken_flock = (struct broken_call){.times = 1, .sys_errno = ENOLCK};
+    assert_int_equal(aero_ctl_directory_open(bench->directory, &directory).sys_errno, ENOLCK);
+    char deep[AERO_CTL_PATH_MAX];
+    ctl_bench_deep(bench, AERO_CTL_PATH_MAX - 4, deep);
+    assert_int_equal(aero_ctl_directory_open(deep, &directory).code, AERO_LIMIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_path_that_does_not_fit_is_none),
+        cmocka_unit_test_setup_teardown(test_every_kind_of_path_is_told_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_read_takes_a_file_up_to_the_limit_and_no_more, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_create_leaves_a_whole_file_or_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_is_synced_or_it_is_said_why_not, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_list_has_the_directories_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_list_leaves_out_what_has_no_path, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_with_a_daemon_is_in_use, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_lock_that_cannot_be_taken_is_no_leave_to_look, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
