@@ -19,8 +19,6 @@
 
 /* What one TLS record holds. */
 #define RECORD_BYTES ((size_t)16 << 10)
-/* New keys long before AES-GCM's limit of some 2^24.5 full records (RFC 8446, 5.5). */
-#define REKEY_BYTES ((uint64_t)1 << 30)
 
 struct aero_tls {
     struct aero_tls_context *context;
@@ -166,7 +164,6 @@ static void explain_verification(struct aero_tls *tls, long result)
         return;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
@@ -182,6 +179,12 @@ static void explain_verification(struct aero_tls *tls, long result)
     }
 }
 
+const char *aero_tls_reason(unsigned long error)
+{
+    const char *reason = ERR_reason_error_string(error);
+    return reason == NULL ? "no reason given" : reason;
+}
+
 static void explain(struct aero_tls *tls)
 {
     long verification = SSL_get_verify_result(tls->ssl);
@@ -193,9 +196,7 @@ static void explain(struct aero_tls *tls)
     } else if (alert != NULL) {
         snprintf(tls->text, sizeof tls->text, "%s", alert);
     } else {
-        const char *reason = ERR_reason_error_string(error);
-        snprintf(tls->text, sizeof tls->text, "TLS: %s",
-                 reason == NULL ? "the connection broke" : reason);
+        snprintf(tls->text, sizeof tls->text, "TLS: %s", aero_tls_reason(error));
     }
 }
 
@@ -332,7 +333,7 @@ enum aero_tls_state aero_tls_send(struct aero_tls *tls, struct aero_slice plaint
     }
     AERO_ASSERT(count == plaintext.length);
     tls->sent_since_rekey += count;
-    if (tls->sent_since_rekey >= REKEY_BYTES) {
+    if (tls->sent_since_rekey >= tls->context->rekey_bytes) {
         int asked = SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
         AERO_ASSERT(asked == 1);
         tls->sent_since_rekey = 0;

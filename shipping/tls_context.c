@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -23,16 +24,6 @@ struct load {
     char *text; /* AERO_TLS_TEXT_MAX */
 };
 
-static const char *last_error(void)
-{
-    unsigned long first = ERR_peek_error();
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    if (ERR_SYSTEM_ERROR(first)) { /* what is behind it says only that the system refused */
-        reason = strerrordesc_np(ERR_GET_REASON(first));
-    }
-    return reason == NULL ? "no reason given" : reason;
-}
-
 static aero_status complain(struct load *load, const char *file, const char *what,
                             const char *advice)
 {
@@ -40,33 +31,32 @@ static aero_status complain(struct load *load, const char *file, const char *wha
     return aero_error(AERO_INVALID);
 }
 
-/* The whole file as PEM; says why not. */
-static aero_status open_file(struct load *load, const char *file, BIO **out_bio)
+/* Says why not. */
+static aero_status open_file(struct load *load, const char *file, FILE **out_file)
 {
     char path[PATH_BYTES];
     int length = snprintf(path, sizeof path, "%s/%s", load->directory, file);
-    if (length < 0 || (size_t)length >= sizeof path) {
+    if ((size_t)length >= sizeof path) {
         return complain(load, file, "the path is too long", "use a shorter directory name");
     }
-    ERR_clear_error();
-    BIO *bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
+    FILE *opened = fopen(path, "re");
+    if (opened == NULL) {
         (void)complain(
-            load, file, last_error(),
+            load, file, strerrordesc_np(errno),
             "'aeroctl certs init DIR --node NAME' makes DIR/NAME for development; this user must "
             "be able to read it");
         return aero_error(AERO_NOT_FOUND);
     }
-    *out_bio = bio;
+    *out_file = opened;
     return aero_ok();
 }
 
 static aero_status read_certificate(struct load *load, const char *file, X509 **out_certificate)
 {
-    BIO *bio = NULL;
-    AERO_TRY(open_file(load, file, &bio));
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
+    FILE *opened = NULL;
+    AERO_TRY(open_file(load, file, &opened));
+    X509 *certificate = PEM_read_X509(opened, NULL, NULL, NULL);
+    fclose(opened);
     if (certificate == NULL) {
         return complain(load, file, "this is no certificate in PEM",
                         "it begins with -----BEGIN CERTIFICATE-----");
@@ -77,12 +67,12 @@ static aero_status read_certificate(struct load *load, const char *file, X509 **
 
 static aero_status read_key(struct load *load, const char *file, EVP_PKEY **out_key)
 {
-    BIO *bio = NULL;
-    AERO_TRY(open_file(load, file, &bio));
+    FILE *opened = NULL;
+    AERO_TRY(open_file(load, file, &opened));
     /* An empty passphrase: without one OpenSSL would ask on the terminal. */
     char none[] = "";
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, none);
-    BIO_free(bio);
+    EVP_PKEY *key = PEM_read_PrivateKey(opened, NULL, NULL, none);
+    fclose(opened);
     if (key == NULL) {
         return complain(load, file, "this is no private key in PEM without a passphrase",
                         "it begins with -----BEGIN PRIVATE KEY-----");
@@ -149,13 +139,11 @@ static int verify_chain(const struct aero_tls_context *context, X509 *certificat
                         unsigned long flags)
 {
     X509_STORE_CTX *check = X509_STORE_CTX_new();
-    AERO_ASSERT(check != NULL);
-    int result = X509_V_ERR_UNSPECIFIED;
-    if (X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context->settings), certificate, NULL) ==
-        1) {
-        X509_STORE_CTX_set_flags(check, flags);
-        result = X509_verify_cert(check) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(check);
-    }
+    AERO_ASSERT(check != NULL); /* here and below: no memory */
+    X509_STORE *store = SSL_CTX_get_cert_store(context->settings);
+    AERO_ASSERT(X509_STORE_CTX_init(check, store, certificate, NULL) == 1);
+    X509_STORE_CTX_set_flags(check, flags);
+    int result = X509_verify_cert(check) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(check);
     X509_STORE_CTX_free(check);
     return result;
 }
@@ -178,26 +166,30 @@ static aero_status check_chain(struct load *load, struct aero_tls_context *conte
 
 static bool add_authority(struct aero_tls_context *context, X509 *authority)
 {
-    return X509_check_ca(authority) != 0 &&
-           X509_STORE_add_cert(SSL_CTX_get_cert_store(context->settings), authority) == 1 &&
-           SSL_CTX_add_client_CA(context->settings, authority) == 1;
+    if (X509_check_ca(authority) == 0) {
+        return false;
+    }
+    X509_STORE *store = SSL_CTX_get_cert_store(context->settings);
+    AERO_ASSERT(X509_STORE_add_cert(store, authority) == 1); /* here and below: no memory */
+    AERO_ASSERT(SSL_CTX_add_client_CA(context->settings, authority) == 1);
+    return true;
 }
 
 /* One after the other, so that an authority can be replaced while both count. */
 static aero_status use_authorities(struct load *load, struct aero_tls_context *context)
 {
-    BIO *bio = NULL;
-    AERO_TRY(open_file(load, "ca.crt", &bio));
+    FILE *opened = NULL;
+    AERO_TRY(open_file(load, "ca.crt", &opened));
     size_t count = 0;
     bool sound = true;
-    X509 *authority = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    X509 *authority = PEM_read_X509(opened, NULL, NULL, NULL);
     while (authority != NULL) {
-        sound = sound && count < AUTHORITIES_MAX && add_authority(context, authority);
+        sound = count < AUTHORITIES_MAX && add_authority(context, authority);
         count++;
         X509_free(authority);
-        authority = sound ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+        authority = sound ? PEM_read_X509(opened, NULL, NULL, NULL) : NULL;
     }
-    BIO_free(bio);
+    fclose(opened);
     if (count == 0) {
         return complain(load, "ca.crt", "this is no certificate in PEM",
                         "it begins with -----BEGIN CERTIFICATE-----");
@@ -216,7 +208,8 @@ static aero_status use_certificate(struct load *load, struct aero_tls_context *c
         status = complain(load, "node.crt", "it names no node",
                           "give it a DNS name of 1 to 63 printable characters");
     } else if (SSL_CTX_use_certificate(context->settings, certificate) != 1) {
-        status = complain(load, "node.crt", last_error(), "make a new one");
+        status =
+            complain(load, "node.crt", aero_tls_reason(ERR_peek_last_error()), "make a new one");
     } else {
         context->expires = seconds_of(X509_get0_notAfter(certificate));
         status = check_chain(load, context, certificate);
@@ -249,6 +242,7 @@ static struct aero_tls_context *context_new(void)
 {
     struct aero_tls_context *context = aero_calloc(1, sizeof *context);
     atomic_init(&context->references, 1);
+    context->rekey_bytes = AERO_TLS_REKEY_BYTES;
     context->filter = aero_tls_filter_new();
     context->settings = SSL_CTX_new(TLS_method());
     AERO_ASSERT(context->settings != NULL);
