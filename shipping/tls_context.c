@@ -15,6 +15,7 @@
 #include "shipping/tls_priv.h"
 
 #define PATH_BYTES 1024U
+#define SHOWN_BYTES 200U
 #define AUTHORITIES_MAX 16U
 /* Fast with and without AES instructions, and nothing older than TLS 1.3. */
 #define CIPHERS "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
@@ -24,10 +25,14 @@ struct load {
     char *text; /* AERO_TLS_TEXT_MAX */
 };
 
+/* Of a long directory's name the end, so that there is room to say what is wrong. */
 static aero_status complain(struct load *load, const char *file, const char *what,
                             const char *advice)
 {
-    snprintf(load->text, AERO_TLS_TEXT_MAX, "%s/%s: %s; %s", load->directory, file, what, advice);
+    size_t length = strlen(load->directory);
+    size_t left_out = length > SHOWN_BYTES ? length - SHOWN_BYTES : 0;
+    snprintf(load->text, AERO_TLS_TEXT_MAX, "%s%s/%s: %s; %s", left_out == 0 ? "" : "...",
+             load->directory + left_out, file, what, advice);
     return aero_error(AERO_INVALID);
 }
 

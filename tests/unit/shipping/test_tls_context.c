@@ -43,6 +43,28 @@ static void test_each_missing_file_is_named(void **state)
     }
 }
 
+/* What is wrong stands behind the directory's name: the name is not to leave it out of the text. */
+static void test_a_long_name_leaves_room_for_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t bytes;
+        const char *said;
+    } cases[] = {
+        {200, "/ca.crt: No such file or directory; 'aeroctl certs init DIR --node NAME' makes"},
+        {1016, "/ca.crt: No such file or directory; 'aeroctl certs init DIR --node NAME' makes"},
+        {1017, "/ca.crt: the path is too long; use a shorter directory name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char name[1024];
+        char shown[208];
+        memset(name, '/', cases[i].bytes);
+        name[cases[i].bytes] = '\0';
+        snprintf(shown, sizeof shown, "%s%.200s", i == 0 ? "" : "...", name);
+        assert_load_fails(name, shown, cases[i].said);
+    }
+}
+
 static void test_16_authorities_count_and_no_more(void **state)
 {
     (void)state;
@@ -174,6 +196,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_missing_file_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_long_name_leaves_room_for_what_is_wrong, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_16_authorities_count_and_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_weak_certificate_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_key_that_cannot_be_used_is_refused, setup, teardown),
