@@ -149,18 +149,26 @@ void aero_command_client_info(struct aero_call *call)
     aero_resp_verbatim(&call->reply, aero_buffer_slice(text));
 }
 
-/* What CLIENT LIST and CLIENT KILL select by; zero means any. */
+/* What CLIENT LIST and CLIENT KILL select by. */
 struct filter {
     size_t ids; /* argument of the first id; 0: any */
     size_t ids_end;
-    uint64_t id;
-    struct aero_slice peer_address;
-    struct aero_slice local_address;
-    struct aero_slice user;
+    uint64_t id; /* 0: any */
+    /* NULL: any. An empty one is an address that nobody has. */
+    const struct aero_slice *peer_address;
+    const struct aero_slice *local_address;
+    size_t user; /* AERO_NO_USER: any */
     uint64_t age_min_s;
     bool nobody; /* a type that we do not have: replica, pubsub */
     bool skip_me;
 };
+
+static const struct filter everybody = {.user = AERO_NO_USER};
+
+static bool is_text(const struct aero_slice *wanted, const char *text)
+{
+    return wanted == NULL || aero_slice_equal(*wanted, aero_slice_text(text));
+}
 
 static bool id_is_listed(const struct aero_call *call, const struct filter *filter, uint64_t id)
 {
@@ -176,26 +184,17 @@ static bool id_is_listed(const struct aero_call *call, const struct filter *filt
 static bool matches(const struct aero_call *call, const struct filter *filter,
                     const struct aero_session *session)
 {
-    const struct aero_server *server = call->server;
     if (filter->nobody || (filter->skip_me && session == call->session) ||
         !id_is_listed(call, filter, session->id) ||
         (filter->id != 0 && filter->id != session->id)) {
         return false;
     }
-    if (filter->peer_address.length != 0 &&
-        !aero_slice_equal(filter->peer_address, aero_slice_text(session->peer_address))) {
+    if (filter->user != AERO_NO_USER && filter->user != session->user) {
         return false;
     }
-    if (filter->local_address.length != 0 &&
-        !aero_slice_equal(filter->local_address, aero_slice_text(session->local_address))) {
-        return false;
-    }
-    if (filter->user.length != 0 &&
-        (session->user == AERO_NO_USER ||
-         !aero_slice_equal(filter->user, aero_slice_text(server->users[session->user].name)))) {
-        return false;
-    }
-    return (server->now.value - session->opened.value) / NS_PER_S >= filter->age_min_s;
+    return is_text(filter->peer_address, session->peer_address) &&
+           is_text(filter->local_address, session->local_address) &&
+           (call->server->now.value - session->opened.value) / NS_PER_S >= filter->age_min_s;
 }
 
 /* TYPE: every client here is a normal one. */
@@ -220,7 +219,7 @@ static bool parse_type(struct aero_call *call, size_t argument, struct filter *f
 void aero_command_client_list(struct aero_call *call)
 {
     struct aero_server *server = call->server;
-    struct filter filter = {0};
+    struct filter filter = everybody;
     struct aero_buffer *text = &server->text;
     if (call->argument_count == 4 && aero_call_is(call, 2, "type")) {
         if (!parse_type(call, 3, &filter)) {
@@ -273,21 +272,21 @@ static bool parse_kill_option(struct aero_call *call, size_t i, struct filter *f
         return parse_type(call, i + 1, filter);
     }
     if (aero_call_is(call, i, "addr")) {
-        filter->peer_address = value;
+        filter->peer_address = &call->arguments[i + 1];
         return true;
     }
     if (aero_call_is(call, i, "laddr")) {
-        filter->local_address = value;
+        filter->local_address = &call->arguments[i + 1];
         return true;
     }
     if (aero_call_is(call, i, "user")) {
-        if (aero_users_find(call->server, value) == AERO_NO_USER) {
+        filter->user = aero_users_find(call->server, value);
+        if (filter->user == AERO_NO_USER) {
             aero_call_error_f(call, "ERR No such user '%.*s'",
                               (int)(value.length < 128 ? value.length : 128),
                               (const char *)value.data);
             return false;
         }
-        filter->user = value;
         return true;
     }
     if (aero_call_is(call, i, "skipme") &&
@@ -312,12 +311,12 @@ static void kill(struct aero_call *call, struct aero_session *session)
 void aero_command_client_kill(struct aero_call *call)
 {
     struct aero_server *server = call->server;
-    struct filter filter = {.skip_me = true};
+    struct filter filter = everybody;
     bool old_form = call->argument_count == 3;
     int64_t killed = 0;
+    filter.skip_me = !old_form;
     if (old_form) {
-        filter.skip_me = false;
-        filter.peer_address = call->arguments[2];
+        filter.peer_address = &call->arguments[2];
     } else if (call->argument_count % 2 != 0) {
         aero_call_syntax_error(call);
         return;
