@@ -98,8 +98,9 @@ const struct aero_tree *aero_tree_now(const struct aero_server *server);
 /* transactions.c */
 void aero_multi_queue(struct aero_call *call);
 
-/* client_command.c. False: the error is written. */
-bool aero_client_set_name(struct aero_call *call, struct aero_slice name);
+/* client_command.c. Whether it is a name that aero_client_set_name takes; false: the error is written. */
+bool aero_client_check_name(struct aero_call *call, struct aero_slice name);
+void aero_client_set_name(struct aero_session *session, struct aero_slice name);
 
 /* The commit of a call: nothing is begun before the first change, and nothing stays of one that failed. */
 void aero_commit_finish(struct aero_call *call);

@@ -20,7 +20,7 @@ static void replace_text(char **text, struct aero_slice value)
     }
 }
 
-bool aero_client_set_name(struct aero_call *call, struct aero_slice name)
+bool aero_client_check_name(struct aero_call *call, struct aero_slice name)
 {
     if (!aero_text_is_plain(name)) {
         aero_call_error(call, "ERR Client names cannot contain spaces, newlines or special "
@@ -32,8 +32,12 @@ bool aero_client_set_name(struct aero_call *call, struct aero_slice name)
                           AERO_CLIENT_NAME_MAX - 1);
         return false;
     }
-    replace_text(&call->session->name, name);
     return true;
+}
+
+void aero_client_set_name(struct aero_session *session, struct aero_slice name)
+{
+    replace_text(&session->name, name);
 }
 
 void aero_command_client_id(struct aero_call *call)
@@ -43,7 +47,8 @@ void aero_command_client_id(struct aero_call *call)
 
 void aero_command_client_setname(struct aero_call *call)
 {
-    if (aero_client_set_name(call, call->arguments[2])) {
+    if (aero_client_check_name(call, call->arguments[2])) {
+        aero_client_set_name(call->session, call->arguments[2]);
         aero_call_ok(call);
     }
 }

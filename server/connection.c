@@ -129,6 +129,9 @@ static bool parse_hello(struct aero_call *call, struct hello_options *out_option
             i += 2;
         } else if (aero_call_is(call, i, "setname") && left >= 1) {
             options.name = i + 1;
+            if (!aero_client_check_name(call, call->arguments[options.name])) {
+                return false;
+            }
             i += 1;
         } else {
             struct aero_slice word = call->arguments[i];
@@ -160,8 +163,8 @@ void aero_command_hello(struct aero_call *call)
                         "same time");
         return;
     }
-    if (options.name != 0 && !aero_client_set_name(call, call->arguments[options.name])) {
-        return;
+    if (options.name != 0) {
+        aero_client_set_name(call->session, call->arguments[options.name]);
     }
     if (options.has_version) {
         call->session->protocol = options.version;

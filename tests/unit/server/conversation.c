@@ -10,7 +10,7 @@
 
 static void start(struct conversation *talk, struct aero_node node)
 {
-    talk->server = aero_server_new(&talk->options, node, (struct aero_server_config){.self = NULL});
+    talk->server = aero_server_new(&talk->options, node, talk->config);
     conversation_tick_ms(talk, 0);
 }
 
@@ -82,6 +82,17 @@ static void flatten(struct aero_slice reply, struct aero_buffer *out_text)
         out_text->length--;
     }
     aero_buffer_append(out_text, "", 1);
+}
+
+char *conversation_take(struct aero_session *session)
+{
+    struct aero_slice output = aero_session_output(session);
+    char *text = malloc(output.length + 1);
+    assert_non_null(text);
+    memcpy(text, output.data, output.length);
+    text[output.length] = '\0';
+    aero_session_sent(session, output.length);
+    return text;
 }
 
 void conversation_expect(struct aero_session *session, const char *reply)

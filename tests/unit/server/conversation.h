@@ -14,6 +14,7 @@ struct conversation {
     struct fake_node node;
     struct aero_server *server;
     struct aero_server_options options;
+    struct aero_server_config config; /* nothing, unless a test sets it before a restart */
     uint64_t mono_ns;
 };
 
@@ -29,6 +30,8 @@ void conversation_send(struct aero_session *session, const char *line);
 void conversation_send_raw(struct aero_session *session, const char *bytes);
 /* What may leave now is exactly this text, and is taken; the CRLF of RESP are written as spaces... one each. */
 void conversation_expect(struct aero_session *session, const char *reply);
+/* What may leave now, as it is, with a NUL; the caller frees it. */
+char *conversation_take(struct aero_session *session);
 /* Sends, makes durable whatever that committed, and expects. */
 void conversation_ask(struct conversation *talk, struct aero_session *session, const char *line,
                       const char *reply);
