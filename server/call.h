@@ -51,6 +51,8 @@ void aero_call_ok(struct aero_call *call);
 /* "ERR syntax error", "ERR value is not an integer or out of range", wrong number of arguments. */
 void aero_call_syntax_error(struct aero_call *call);
 void aero_call_arity_error(struct aero_call *call);
+/* How many bytes of a client's own word an error repeats. */
+int aero_call_shown(struct aero_slice word);
 /* False, and the error is written. */
 bool aero_call_i64(struct aero_call *call, size_t argument, int64_t *out_value);
 /* Whether argument `index` is that word, without regard to case. */

@@ -65,17 +65,22 @@ void aero_command_client_getname(struct aero_call *call)
 void aero_command_client_setinfo(struct aero_call *call)
 {
     struct aero_session *session = call->session;
+    struct aero_slice word = call->arguments[2];
     struct aero_slice value = call->arguments[3];
     bool is_name = aero_call_is(call, 2, "lib-name");
     if (!is_name && !aero_call_is(call, 2, "lib-ver")) {
-        struct aero_slice word = call->arguments[2];
-        aero_call_error_f(call, "ERR Unrecognized option '%.*s'",
-                          (int)(word.length < 128 ? word.length : 128), (const char *)word.data);
+        aero_call_error_f(call, "ERR Unrecognized option '%.*s'", aero_call_shown(word),
+                          (const char *)word.data);
         return;
     }
-    if (!aero_text_is_plain(value) || value.length >= AERO_CLIENT_NAME_MAX) {
-        aero_call_error_f(call, "ERR %s cannot contain spaces, newlines or special characters.",
-                          is_name ? "lib-name" : "lib-ver");
+    if (!aero_text_is_plain(value)) {
+        aero_call_error_f(call, "ERR %.*s cannot contain spaces, newlines or special characters.",
+                          aero_call_shown(word), (const char *)word.data);
+        return;
+    }
+    if (value.length >= AERO_CLIENT_NAME_MAX) {
+        aero_call_error_f(call, "ERR %.*s cannot be longer than %d bytes", aero_call_shown(word),
+                          (const char *)word.data, AERO_CLIENT_NAME_MAX - 1);
         return;
     }
     replace_text(is_name ? &session->library_name : &session->library_version, value);
@@ -87,33 +92,28 @@ static const char *text_or_empty(const char *text)
     return text == NULL ? "" : text;
 }
 
-static const char *flags_text(const struct aero_session *session)
+/* The letters of Redis, in its order, for what a session here can be. */
+#define FLAGS_TEXT 8
+static void write_flags(const struct aero_session *session, char out_text[FLAGS_TEXT])
 {
-    if (session->block.kind != AERO_BLOCK_NONE) {
-        return "b";
-    }
-    return session->multi.active ? "x" : "N";
-}
-
-static void describe_command(const struct aero_server *server, const struct aero_command *command,
-                             struct aero_buffer *out_text)
-{
-    if (command == NULL) {
-        aero_buffer_printf(out_text, "NULL");
-        return;
-    }
-    if (command >= aero_commands && command < aero_commands + aero_command_count) {
-        aero_buffer_printf(out_text, "%s", command->name);
-        return;
-    }
-    for (size_t i = 0; i < aero_command_count; i++) {
-        const struct aero_command *top = &aero_commands[i];
-        if (top->subcommand_count != 0 && command >= top->subcommands &&
-            command < top->subcommands + top->subcommand_count) {
-            aero_buffer_printf(out_text, "%s|%s", top->name, command->name);
+    const struct {
+        bool is;
+        char letter;
+    } flags[] = {
+        {session->multi.active, 'x'}, {session->block.kind != AERO_BLOCK_NONE, 'b'},
+        {session->watch_dirty, 'd'},  {session->no_evict, 'e'},
+        {session->no_touch, 'T'},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (flags[i].is) {
+            out_text[count++] = flags[i].letter;
         }
     }
-    (void)server;
+    if (count == 0) {
+        out_text[count++] = 'N';
+    }
+    out_text[count] = '\0';
 }
 
 /* One line as Redis writes it; buffers that we have no counterpart for are 0. */
@@ -121,25 +121,29 @@ static void describe(const struct aero_session *session, struct aero_buffer *out
 {
     const struct aero_server *server = session->server;
     size_t output = aero_output_pending(&session->output);
-    aero_buffer_printf(out_text,
-                       "id=%llu addr=%s laddr=%s fd=%d name=%s age=%llu idle=%llu flags=%s",
-                       (unsigned long long)session->id, session->peer_address,
-                       session->local_address, session->descriptor, text_or_empty(session->name),
-                       (unsigned long long)((server->now.value - session->opened.value) / NS_PER_S),
-                       (unsigned long long)((server->now.value - session->active.value) / NS_PER_S),
-                       flags_text(session));
+    char flags[FLAGS_TEXT];
+    char command[AERO_COMMAND_FULL_NAME_MAX] = "NULL";
+    write_flags(session, flags);
+    if (session->last_command != NULL) {
+        aero_command_full_name(session->last_command, command);
+    }
+    aero_buffer_printf(
+        out_text, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%llu idle=%llu flags=%s",
+        (unsigned long long)session->id, session->peer_address, session->local_address,
+        session->descriptor, text_or_empty(session->name),
+        (unsigned long long)((server->now.value - session->opened.value) / NS_PER_S),
+        (unsigned long long)((server->now.value - session->active.value) / NS_PER_S), flags);
     aero_buffer_printf(out_text,
                        " db=%u sub=0 psub=0 ssub=0 multi=%lld watch=%zu qbuf=%zu qbuf-free=%zu "
                        "argv-mem=0 multi-mem=%zu rbs=0 rbp=0 obl=0 oll=%u omem=%zu tot-mem=%zu "
-                       "events=%s cmd=",
+                       "events=%s cmd=%s",
                        session->database,
                        session->multi.active ? (long long)session->multi.queued_count : -1,
                        session->watch_count, session->input.length,
                        session->input.capacity - session->input.length, session->multi.bytes.length,
                        session->output.held_count, output,
                        sizeof *session + session->input.capacity + session->output.bytes.capacity,
-                       output == 0 ? "r" : "rw");
-    describe_command(server, session->last_command, out_text);
+                       output == 0 ? "r" : "rw", command);
     aero_buffer_printf(out_text, " user=%s redir=-1 resp=%u lib-name=%s lib-ver=%s\n",
                        session->user == AERO_NO_USER ? "(none)" : server->users[session->user].name,
                        session->protocol, text_or_empty(session->library_name),
@@ -156,8 +160,7 @@ void aero_command_client_info(struct aero_call *call)
 
 /* What CLIENT LIST and CLIENT KILL select by. */
 struct filter {
-    size_t ids; /* argument of the first id; 0: any */
-    size_t ids_end;
+    size_t ids;  /* argument of the first id; 0: any */
     uint64_t id; /* 0: any */
     /* NULL: any. An empty one is an address that nobody has. */
     const struct aero_slice *peer_address;
@@ -170,28 +173,34 @@ struct filter {
 
 static const struct filter everybody = {.user = AERO_NO_USER};
 
-static bool is_text(const struct aero_slice *wanted, const char *text)
+/* Each session is listed once, in the order of the numbers, however often it was asked for: what CLIENT LIST ID answers
+ * is bounded by the sessions. */
+static bool id_is_listed(const struct aero_call *call, uint64_t id, size_t ids)
 {
-    return wanted == NULL || aero_slice_equal(*wanted, aero_slice_text(text));
-}
-
-static bool id_is_listed(const struct aero_call *call, const struct filter *filter, uint64_t id)
-{
-    for (size_t i = filter->ids; i < filter->ids_end; i++) {
+    for (size_t i = ids; i < call->argument_count; i++) {
         uint64_t listed;
         if (aero_parse_u64(call->arguments[i], &listed) && listed == id) {
             return true;
         }
     }
-    return filter->ids == 0;
+    return false;
+}
+
+static bool is_text(const struct aero_slice *wanted, const char *text)
+{
+    return wanted == NULL || aero_slice_equal(*wanted, aero_slice_text(text));
 }
 
 static bool matches(const struct aero_call *call, const struct filter *filter,
                     const struct aero_session *session)
 {
-    if (filter->nobody || (filter->skip_me && session == call->session) ||
-        !id_is_listed(call, filter, session->id) ||
-        (filter->id != 0 && filter->id != session->id)) {
+    if (filter->nobody || session->closing || (filter->skip_me && session == call->session)) {
+        return false;
+    }
+    if (filter->ids != 0 && !id_is_listed(call, session->id, filter->ids)) {
+        return false;
+    }
+    if (filter->id != 0 && filter->id != session->id) {
         return false;
     }
     if (filter->user != AERO_NO_USER && filter->user != session->user) {
@@ -216,39 +225,54 @@ static bool parse_type(struct aero_call *call, size_t argument, struct filter *f
             return true;
         }
     }
-    aero_call_error_f(call, "ERR Unknown client type '%.*s'",
-                      (int)(type.length < 128 ? type.length : 128), (const char *)type.data);
+    aero_call_error_f(call, "ERR Unknown client type '%.*s'", aero_call_shown(type),
+                      (const char *)type.data);
+    return false;
+}
+
+/* A number that no session has is none that is listed, and no error. False: the error is written. */
+static bool parse_ids(struct aero_call *call, struct filter *filter)
+{
+    filter->ids = 3;
+    for (size_t i = filter->ids; i < call->argument_count; i++) {
+        int64_t id;
+        if (!aero_parse_i64(call->arguments[i], &id)) {
+            aero_call_error(call, "ERR Invalid client ID");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False: the error is written. */
+static bool parse_list(struct aero_call *call, struct filter *filter)
+{
+    if (call->argument_count == 2) {
+        return true;
+    }
+    if (call->argument_count == 4 && aero_call_is(call, 2, "type")) {
+        return parse_type(call, 3, filter);
+    }
+    if (call->argument_count > 3 && aero_call_is(call, 2, "id")) {
+        return parse_ids(call, filter);
+    }
+    aero_call_syntax_error(call);
     return false;
 }
 
 void aero_command_client_list(struct aero_call *call)
 {
-    struct aero_server *server = call->server;
+    const struct aero_server *server = call->server;
+    struct aero_buffer *text = &call->server->text;
     struct filter filter = everybody;
-    struct aero_buffer *text = &server->text;
-    if (call->argument_count == 4 && aero_call_is(call, 2, "type")) {
-        if (!parse_type(call, 3, &filter)) {
-            return;
-        }
-    } else if (call->argument_count > 3 && aero_call_is(call, 2, "id")) {
-        filter.ids = 3;
-        filter.ids_end = call->argument_count;
-        for (size_t i = 3; i < call->argument_count; i++) {
-            uint64_t id;
-            if (!aero_parse_u64(call->arguments[i], &id) || id == 0) {
-                aero_call_error(call, "ERR Invalid client ID");
-                return;
-            }
-        }
-    } else if (call->argument_count != 2) {
-        aero_call_syntax_error(call);
+    if (!parse_list(call, &filter)) {
         return;
     }
     aero_buffer_clear(text);
-    for (struct aero_link *link = server->sessions.next; link != &server->sessions;
+    for (const struct aero_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        struct aero_session *session = AERO_CONTAINER(link, struct aero_session, by_server);
-        if (!session->closing && matches(call, &filter, session)) {
+        const struct aero_session *session = AERO_CONTAINER(link, struct aero_session, by_server);
+        if (matches(call, &filter, session)) {
             describe(session, text);
         }
     }
@@ -258,6 +282,10 @@ void aero_command_client_list(struct aero_call *call)
 /* One option and its value; false: the error is written. */
 static bool parse_kill_option(struct aero_call *call, size_t i, struct filter *filter)
 {
+    if (i + 1 == call->argument_count) {
+        aero_call_syntax_error(call);
+        return false;
+    }
     struct aero_slice value = call->arguments[i + 1];
     if (aero_call_is(call, i, "id")) {
         if (!aero_parse_u64(value, &filter->id) || filter->id == 0) {
@@ -287,8 +315,7 @@ static bool parse_kill_option(struct aero_call *call, size_t i, struct filter *f
     if (aero_call_is(call, i, "user")) {
         filter->user = aero_users_find(call->server, value);
         if (filter->user == AERO_NO_USER) {
-            aero_call_error_f(call, "ERR No such user '%.*s'",
-                              (int)(value.length < 128 ? value.length : 128),
+            aero_call_error_f(call, "ERR No such user '%.*s'", aero_call_shown(value),
                               (const char *)value.data);
             return false;
         }
@@ -322,9 +349,6 @@ void aero_command_client_kill(struct aero_call *call)
     filter.skip_me = !old_form;
     if (old_form) {
         filter.peer_address = &call->arguments[2];
-    } else if (call->argument_count % 2 != 0) {
-        aero_call_syntax_error(call);
-        return;
     }
     for (size_t i = 2; !old_form && i < call->argument_count; i += 2) {
         if (!parse_kill_option(call, i, &filter)) {
@@ -334,7 +358,7 @@ void aero_command_client_kill(struct aero_call *call)
     for (struct aero_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
         struct aero_session *session = AERO_CONTAINER(link, struct aero_session, by_server);
-        if (!session->closing && matches(call, &filter, session)) {
+        if (matches(call, &filter, session)) {
             kill(call, session);
             killed++;
         }

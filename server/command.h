@@ -49,13 +49,19 @@ extern const struct aero_command aero_admin_command;
 
 /* Longer than any name in the table. */
 #define AERO_COMMAND_NAME_MAX 32
+#define AERO_COMMAND_FULL_NAME_MAX (2 * AERO_COMMAND_NAME_MAX)
 
-/* The index of key arguments as a range [first, last] in `argument_count` arguments; false when there are none. */
-bool aero_command_key_range(const struct aero_command *command, size_t argument_count,
+/* The key arguments of a command that has some, as a range [first, last] in as many arguments as its arity wants. */
+void aero_command_key_range(const struct aero_command *command, size_t argument_count,
                             size_t *out_first, size_t *out_last);
 /* NULL: none is called so. */
 const struct aero_command *aero_command_find_subcommand(const struct aero_command *command,
                                                         struct aero_slice name);
+/* The entry of the table that it is, or is a subcommand of; aero_admin_command is in none. */
+const struct aero_command *aero_command_top(const struct aero_command *command);
+/* With its container's, as Redis writes it: "client|setname". */
+void aero_command_full_name(const struct aero_command *command,
+                            char out_name[AERO_COMMAND_FULL_NAME_MAX]);
 bool aero_command_arity_fits(const struct aero_command *command, size_t argument_count);
 
 #endif

@@ -95,11 +95,10 @@ static bool has_setting(const struct aero_server *server, const char *name)
     return server->config.has != NULL && server->config.has(server->config.self, name);
 }
 
-static bool refuse_set(struct aero_call *call, const char *name, const char *why)
+static void refuse_set(struct aero_call *call, const char *name, const char *why)
 {
     aero_call_error_f(call, "ERR CONFIG SET failed (possibly related to argument '%s') - %s", name,
                       why);
-    return false;
 }
 
 static bool is_repeated(const struct aero_call *call, size_t i, const char *name)
@@ -120,10 +119,14 @@ static bool check_name(struct aero_call *call, size_t i)
         (find_fixed(name) == FIXED_COUNT && !has_setting(call->server, name))) {
         struct aero_slice word = call->arguments[i];
         aero_call_error_f(call, "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
-                          (int)(word.length < 128 ? word.length : 128), (const char *)word.data);
+                          aero_call_shown(word), (const char *)word.data);
         return false;
     }
-    return !is_repeated(call, i, name) || refuse_set(call, name, "duplicate parameter");
+    if (is_repeated(call, i, name)) {
+        refuse_set(call, name, "duplicate parameter");
+        return false;
+    }
+    return true;
 }
 
 static bool stage_one(struct aero_call *call, size_t i)
@@ -134,15 +137,22 @@ static bool stage_one(struct aero_call *call, size_t i)
     (void)aero_text_lower(call->arguments[i], name, sizeof name);
     size_t index = find_fixed(name);
     if (index < FIXED_COUNT) {
-        return aero_text_is(call->arguments[i + 1], fixed[index].value) ||
-               refuse_set(call, name, "can't set immutable config");
+        if (!aero_text_is(call->arguments[i + 1], fixed[index].value)) {
+            refuse_set(call, name, "can't set immutable config");
+            return false;
+        }
+        return true;
     }
     struct aero_slice value = call->arguments[i + 1];
     if (value.length != strnlen((const char *)value.data, value.length)) {
-        return refuse_set(call, name, "the value holds a zero byte");
+        refuse_set(call, name, "the value holds a zero byte");
+        return false;
     }
-    return server->config.stage(server->config.self, name, value_text(server, value), &error) ||
-           refuse_set(call, name, error);
+    if (!server->config.stage(server->config.self, name, value_text(server, value), &error)) {
+        refuse_set(call, name, error);
+        return false;
+    }
+    return true;
 }
 
 static bool stage_all(struct aero_call *call)

@@ -136,8 +136,7 @@ static bool parse_hello(struct aero_call *call, struct hello_options *out_option
         } else {
             struct aero_slice word = call->arguments[i];
             aero_call_error_f(call, "ERR Syntax error in HELLO option '%.*s'",
-                              (int)(word.length < 128 ? word.length : 128),
-                              (const char *)word.data);
+                              aero_call_shown(word), (const char *)word.data);
             return false;
         }
     }

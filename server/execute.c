@@ -42,6 +42,11 @@ void aero_call_syntax_error(struct aero_call *call)
     aero_call_error(call, "ERR syntax error");
 }
 
+int aero_call_shown(struct aero_slice word)
+{
+    return (int)(word.length < SHOWN_ARGUMENTS_MAX ? word.length : SHOWN_ARGUMENTS_MAX);
+}
+
 bool aero_call_i64(struct aero_call *call, size_t argument, int64_t *out_value)
 {
     if (!aero_parse_i64(call->arguments[argument], out_value)) {
@@ -74,37 +79,49 @@ bool aero_command_arity_fits(const struct aero_command *command, size_t argument
                                : argument_count >= (size_t)-command->arity;
 }
 
-bool aero_command_key_range(const struct aero_command *command, size_t argument_count,
+void aero_command_key_range(const struct aero_command *command, size_t argument_count,
                             size_t *out_first, size_t *out_last)
 {
-    if (command->first_key == 0) {
-        return false;
-    }
+    AERO_ASSERT(command->first_key != 0);
+    AERO_ASSERT(aero_command_arity_fits(command, argument_count));
     int64_t last =
         command->last_key >= 0 ? command->last_key : (int64_t)argument_count + command->last_key;
-    if (last < command->first_key || last >= (int64_t)argument_count) {
-        return false;
-    }
+    AERO_ASSERT(last >= command->first_key);
+    AERO_ASSERT(last < (int64_t)argument_count);
     *out_first = (size_t)command->first_key;
     *out_last = (size_t)last;
-    return true;
 }
 
-/* The name with its container's, as Redis writes it: "client|setname". */
-static void full_name(const struct aero_call *call, char *out_text, size_t capacity)
+const struct aero_command *aero_command_top(const struct aero_command *command)
 {
-    const struct aero_command *top = aero_server_find_command(call->server, call->arguments[0]);
-    if (top != NULL && top != call->command) {
-        snprintf(out_text, capacity, "%s|%s", top->name, call->command->name);
+    if (command >= aero_commands && command < aero_commands + aero_command_count) {
+        return command;
+    }
+    for (size_t i = 0; i < aero_command_count; i++) {
+        for (size_t sub = 0; sub < aero_commands[i].subcommand_count; sub++) {
+            if (command == &aero_commands[i].subcommands[sub]) {
+                return &aero_commands[i];
+            }
+        }
+    }
+    return command;
+}
+
+void aero_command_full_name(const struct aero_command *command,
+                            char out_name[AERO_COMMAND_FULL_NAME_MAX])
+{
+    const struct aero_command *top = aero_command_top(command);
+    if (top == command) {
+        snprintf(out_name, AERO_COMMAND_FULL_NAME_MAX, "%s", command->name);
     } else {
-        snprintf(out_text, capacity, "%s", call->command->name);
+        snprintf(out_name, AERO_COMMAND_FULL_NAME_MAX, "%s|%s", top->name, command->name);
     }
 }
 
 void aero_call_arity_error(struct aero_call *call)
 {
-    char name[2 * AERO_COMMAND_NAME_MAX];
-    full_name(call, name, sizeof name);
+    char name[AERO_COMMAND_FULL_NAME_MAX];
+    aero_command_full_name(call->command, name);
     aero_call_error_f(call, "ERR wrong number of arguments for '%s' command", name);
 }
 
@@ -117,10 +134,9 @@ void aero_refuse_unknown_command(struct aero_call *call)
         aero_session_kill(call->session, "cross-protocol request");
         return;
     }
-    int shown_name = (int)(name.length < SHOWN_ARGUMENTS_MAX ? name.length : SHOWN_ARGUMENTS_MAX);
     aero_buffer_clear(line);
-    aero_buffer_printf(line, "ERR unknown command '%.*s', with args beginning with: ", shown_name,
-                       (const char *)name.data);
+    aero_buffer_printf(line, "ERR unknown command '%.*s', with args beginning with: ",
+                       aero_call_shown(name), (const char *)name.data);
     size_t begin = line->length;
     for (size_t i = 1; i < call->argument_count && line->length - begin < SHOWN_ARGUMENTS_MAX;
          i++) {
@@ -149,8 +165,7 @@ static void refuse_unknown_subcommand(struct aero_call *call)
     char upper[AERO_COMMAND_NAME_MAX];
     aero_text_copy(upper, sizeof upper, call->command->name);
     struct aero_slice name = call->arguments[1];
-    aero_call_error_f(call, "ERR unknown subcommand '%.*s'. Try %s HELP.",
-                      (int)(name.length < SHOWN_ARGUMENTS_MAX ? name.length : SHOWN_ARGUMENTS_MAX),
+    aero_call_error_f(call, "ERR unknown subcommand '%.*s'. Try %s HELP.", aero_call_shown(name),
                       (const char *)name.data, aero_text_upper(upper));
 }
 
@@ -213,8 +228,8 @@ static bool is_permitted(struct aero_call *call)
     }
     const struct aero_user_record *user = &call->server->users[call->session->user];
     if ((command->categories & user->allowed) == 0 || (command->categories & user->denied) != 0) {
-        char name[2 * AERO_COMMAND_NAME_MAX];
-        full_name(call, name, sizeof name);
+        char name[AERO_COMMAND_FULL_NAME_MAX];
+        aero_command_full_name(command, name);
         aero_call_error_f(call, "NOPERM User %s has no permissions to run the '%s' command",
                           user->name, name);
         return false;
@@ -226,9 +241,10 @@ static bool keys_fit(struct aero_call *call)
 {
     size_t first;
     size_t last;
-    if (!aero_command_key_range(call->command, call->argument_count, &first, &last)) {
+    if (call->command->first_key == 0) {
         return true;
     }
+    aero_command_key_range(call->command, call->argument_count, &first, &last);
     for (size_t i = first; i <= last; i += (size_t)call->command->key_step) {
         if (call->arguments[i].length > AERO_USER_KEY_MAX) {
             aero_call_error_f(call, "ERR key is longer than %zu bytes", AERO_USER_KEY_MAX);
@@ -367,14 +383,10 @@ static void finish(struct aero_call *call, size_t begin)
     aero_session_finish_reply(session, begin, call->depends);
 }
 
-static void count_call(struct aero_server *server, const struct aero_call *call)
+static void count_call(struct aero_server *server, const struct aero_command *command)
 {
-    const struct aero_command *top = call->command;
-    if (top < aero_commands || top >= aero_commands + aero_command_count) {
-        top = aero_server_find_command(server, call->arguments[0]);
-    }
-    if (top != NULL) {
-        server->command_calls[top - aero_commands]++;
+    if (command != &aero_admin_command) {
+        server->command_calls[aero_command_top(command) - aero_commands]++;
     }
 }
 
@@ -415,7 +427,7 @@ enum aero_executed aero_execute(struct aero_session *session, const struct aero_
     } else if (session->multi.active && (call.command->flags & AERO_COMMAND_IN_MULTI) == 0) {
         aero_multi_queue(&call);
     } else if (evaluate(&call, begin)) {
-        count_call(server, &call);
+        count_call(server, call.command);
     } else {
         session->reply_mode = mode_before;
         return AERO_EXECUTED_PARK;

@@ -66,16 +66,11 @@ static void write_categories(struct aero_call *call, const struct aero_command *
 }
 
 /* A subcommand is called container|name. */
-static void write_name(struct aero_call *call, const struct aero_command *command,
-                       const struct aero_command *container)
+static void write_name(struct aero_call *call, const struct aero_command *command)
 {
-    char name[2 * AERO_COMMAND_NAME_MAX + 2];
-    if (container == NULL) {
-        aero_resp_bulk_text(&call->reply, command->name);
-    } else {
-        snprintf(name, sizeof name, "%s|%s", container->name, command->name);
-        aero_resp_bulk_text(&call->reply, name);
-    }
+    char name[AERO_COMMAND_FULL_NAME_MAX];
+    aero_command_full_name(command, name);
+    aero_resp_bulk_text(&call->reply, name);
 }
 
 /* In the words of Redis 7: where the keys begin, and how far they go from there. */
@@ -117,12 +112,11 @@ static void write_key_specification(struct aero_call *call, const struct aero_co
 }
 
 /* Ten elements; tips are empty. */
-static void write_info(struct aero_call *call, const struct aero_command *command,
-                       const struct aero_command *container)
+static void write_info(struct aero_call *call, const struct aero_command *command)
 {
     struct aero_resp_writer *reply = &call->reply;
     aero_resp_array(reply, 10);
-    write_name(call, command, container);
+    write_name(call, command);
     aero_resp_integer(reply, command->arity);
     write_flags(call, command);
     aero_resp_integer(reply, command->first_key);
@@ -133,12 +127,20 @@ static void write_info(struct aero_call *call, const struct aero_command *comman
     write_key_specification(call, command);
     aero_resp_array(reply, command->subcommand_count);
     for (size_t i = 0; i < command->subcommand_count; i++) {
-        write_info(call, &command->subcommands[i], command);
+        write_info(call, &command->subcommands[i]);
     }
 }
 
+/* As Redis groups its documentation: mostly by what a command is about. Of a command that is no subcommand. */
 static const char *group_of(const struct aero_command *command)
 {
+    static const struct {
+        const char *command;
+        const char *name;
+    } exceptions[] = {
+        {"command", "server"}, {"dbsize", "server"}, {"flushall", "server"},
+        {"flushdb", "server"}, {"wait", "generic"},  {"waitaof", "generic"},
+    };
     static const struct {
         uint32_t category;
         const char *name;
@@ -149,6 +151,11 @@ static const char *group_of(const struct aero_command *command)
         {AERO_CATEGORY_STRING, "string"},
         {AERO_CATEGORY_KEYSPACE, "generic"},
     };
+    for (size_t i = 0; i < sizeof exceptions / sizeof exceptions[0]; i++) {
+        if (strcmp(command->name, exceptions[i].command) == 0) {
+            return exceptions[i].name;
+        }
+    }
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         if ((command->categories & groups[i].category) != 0) {
             return groups[i].name;
@@ -157,23 +164,22 @@ static const char *group_of(const struct aero_command *command)
     return "server";
 }
 
-static void write_docs(struct aero_call *call, const struct aero_command *command,
-                       const struct aero_command *container)
+static void write_docs(struct aero_call *call, const struct aero_command *command)
 {
     struct aero_resp_writer *reply = &call->reply;
-    write_name(call, command, container);
+    write_name(call, command);
     aero_resp_map(reply, command->subcommand_count == 0 ? 3 : 4);
     aero_resp_bulk_text(reply, "summary");
     aero_resp_bulk_text(reply, command->summary);
     aero_resp_bulk_text(reply, "since");
     aero_resp_bulk_text(reply, command->since);
     aero_resp_bulk_text(reply, "group");
-    aero_resp_bulk_text(reply, group_of(command));
+    aero_resp_bulk_text(reply, group_of(aero_command_top(command)));
     if (command->subcommand_count != 0) {
         aero_resp_bulk_text(reply, "subcommands");
         aero_resp_map(reply, command->subcommand_count);
         for (size_t i = 0; i < command->subcommand_count; i++) {
-            write_docs(call, &command->subcommands[i], command);
+            write_docs(call, &command->subcommands[i]);
         }
     }
 }
@@ -182,7 +188,7 @@ void aero_command_command(struct aero_call *call)
 {
     aero_resp_array(&call->reply, aero_command_count);
     for (size_t i = 0; i < aero_command_count; i++) {
-        write_info(call, &aero_commands[i], NULL);
+        write_info(call, &aero_commands[i]);
     }
 }
 
@@ -212,19 +218,16 @@ void aero_command_command_count(struct aero_call *call)
     aero_resp_integer(&call->reply, (int64_t)aero_command_count);
 }
 
-/* By name, "container|subcommand" included; *out_container is NULL for a command of its own. */
-static const struct aero_command *find_named(const struct aero_call *call, struct aero_slice name,
-                                             const struct aero_command **out_container)
+/* By name, "container|subcommand" included. */
+static const struct aero_command *find_named(const struct aero_call *call, struct aero_slice name)
 {
-    const uint8_t *bar = name.length == 0 ? NULL : memchr(name.data, '|', name.length);
+    const uint8_t *bar = memchr(name.data, '|', name.length);
     size_t head = bar == NULL ? name.length : (size_t)(bar - name.data);
     const struct aero_command *top =
         aero_server_find_command(call->server, aero_slice_of(name.data, head));
-    *out_container = NULL;
     if (bar == NULL || top == NULL) {
         return top;
     }
-    *out_container = top;
     return aero_command_find_subcommand(top, aero_slice_of(bar + 1, name.length - head - 1));
 }
 
@@ -236,76 +239,112 @@ void aero_command_command_info(struct aero_call *call)
     }
     aero_resp_array(&call->reply, call->argument_count - 2);
     for (size_t i = 2; i < call->argument_count; i++) {
-        const struct aero_command *container;
-        const struct aero_command *command = find_named(call, call->arguments[i], &container);
+        const struct aero_command *command = find_named(call, call->arguments[i]);
         if (command == NULL) {
             aero_resp_null(&call->reply);
         } else {
-            write_info(call, command, container);
+            write_info(call, command);
         }
     }
 }
 
 void aero_command_command_docs(struct aero_call *call)
 {
-    const struct aero_command *container;
     size_t count = 0;
     if (call->argument_count == 2) {
         aero_resp_map(&call->reply, aero_command_count);
         for (size_t i = 0; i < aero_command_count; i++) {
-            write_docs(call, &aero_commands[i], NULL);
+            write_docs(call, &aero_commands[i]);
         }
         return;
     }
     for (size_t i = 2; i < call->argument_count; i++) {
-        count += find_named(call, call->arguments[i], &container) != NULL;
+        count += find_named(call, call->arguments[i]) != NULL;
     }
     aero_resp_map(&call->reply, count);
     for (size_t i = 2; i < call->argument_count; i++) {
-        const struct aero_command *command = find_named(call, call->arguments[i], &container);
+        const struct aero_command *command = find_named(call, call->arguments[i]);
         if (command != NULL) {
-            write_docs(call, command, container);
+            write_docs(call, command);
         }
     }
 }
 
-/* FILTERBY: a pattern or a category; modules do not exist. */
-static bool list_shows(const struct aero_call *call, const struct aero_command *command)
+/* What COMMAND LIST names: what matches the pattern, or is in one of the categories. */
+struct name_filter {
+    const struct aero_slice *pattern; /* NULL: none */
+    uint32_t categories;
+};
+
+/* 0: none is called so. */
+static uint32_t category_named(struct aero_slice name)
 {
+    for (size_t i = 0; i < CATEGORY_COUNT; i++) {
+        if (aero_text_is(name, category_names[i].name + 1)) {
+            return category_names[i].category;
+        }
+    }
+    return 0;
+}
+
+/* False: the error is written. No command is of a module. */
+static bool parse_name_filter(struct aero_call *call, struct name_filter *out_filter)
+{
+    *out_filter = (struct name_filter){.categories = AERO_CATEGORY_ALL};
     if (call->argument_count == 2) {
         return true;
     }
-    struct aero_slice value = call->arguments[4];
-    if (aero_call_is(call, 3, "pattern")) {
-        return aero_glob_match(value, aero_slice_text(command->name), true);
-    }
-    for (size_t i = 0; aero_call_is(call, 3, "aclcat") && i < CATEGORY_COUNT; i++) {
-        if (aero_text_is(value, category_names[i].name + 1)) {
-            return (command->categories & category_names[i].category) != 0;
+    out_filter->categories = 0;
+    if (call->argument_count == 5 && aero_call_is(call, 2, "filterby")) {
+        if (aero_call_is(call, 3, "pattern")) {
+            out_filter->pattern = &call->arguments[4];
+            return true;
+        }
+        if (aero_call_is(call, 3, "aclcat")) {
+            out_filter->categories = category_named(call->arguments[4]);
+            return true;
+        }
+        if (aero_call_is(call, 3, "module")) {
+            return true;
         }
     }
+    aero_call_syntax_error(call);
     return false;
+}
+
+/* A command and its subcommands; returns how many names were written. */
+static size_t list_names(const struct name_filter *filter, const struct aero_command *command,
+                         struct aero_resp_writer *names)
+{
+    char name[AERO_COMMAND_FULL_NAME_MAX];
+    aero_command_full_name(command, name);
+    bool shown = filter->pattern != NULL
+                     ? aero_glob_match(*filter->pattern, aero_slice_text(name), true)
+                     : (command->categories & filter->categories) != 0;
+    if (shown) {
+        aero_resp_bulk_text(names, name);
+    }
+    size_t count = shown;
+    for (size_t i = 0; i < command->subcommand_count; i++) {
+        count += list_names(filter, &command->subcommands[i], names);
+    }
+    return count;
 }
 
 void aero_command_command_list(struct aero_call *call)
 {
+    struct name_filter filter;
+    struct aero_resp_writer names = {.out = &call->server->text, .version = call->reply.version};
     size_t count = 0;
-    if (call->argument_count != 2 &&
-        !(call->argument_count == 5 && aero_call_is(call, 2, "filterby") &&
-          (aero_call_is(call, 3, "pattern") || aero_call_is(call, 3, "aclcat") ||
-           aero_call_is(call, 3, "module")))) {
-        aero_call_syntax_error(call);
+    if (!parse_name_filter(call, &filter)) {
         return;
     }
+    aero_buffer_clear(names.out);
     for (size_t i = 0; i < aero_command_count; i++) {
-        count += list_shows(call, &aero_commands[i]);
+        count += list_names(&filter, &aero_commands[i], &names);
     }
     aero_resp_array(&call->reply, count);
-    for (size_t i = 0; i < aero_command_count; i++) {
-        if (list_shows(call, &aero_commands[i])) {
-            aero_resp_bulk_text(&call->reply, aero_commands[i].name);
-        }
-    }
+    aero_buffer_append_slice(call->reply.out, aero_buffer_slice(names.out));
 }
 
 void aero_command_command_getkeys(struct aero_call *call)
@@ -325,11 +364,11 @@ void aero_command_command_getkeys(struct aero_call *call)
         aero_call_error(call, "ERR The command has no key arguments");
         return;
     }
-    if (!aero_command_arity_fits(command, argument_count) ||
-        !aero_command_key_range(command, argument_count, &first, &last)) {
+    if (!aero_command_arity_fits(command, argument_count)) {
         aero_call_error(call, "ERR Invalid number of arguments specified for command");
         return;
     }
+    aero_command_key_range(command, argument_count, &first, &last);
     size_t step = (size_t)command->key_step;
     aero_resp_array(&call->reply, (last - first) / step + 1);
     for (size_t i = first; i <= last; i += step) {
