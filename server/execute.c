@@ -383,10 +383,19 @@ static void finish(struct aero_call *call, size_t begin)
     aero_session_finish_reply(session, begin, call->depends);
 }
 
-static void count_call(struct aero_server *server, const struct aero_command *command)
+static void count_command(struct aero_server *server, const struct aero_command *command)
 {
     if (command != &aero_admin_command) {
         server->command_calls[aero_command_top(command) - aero_commands]++;
+    }
+}
+
+/* Once per call that went through, so not by a call that parks. */
+static void count_call(const struct aero_call *call)
+{
+    count_command(call->server, call->command);
+    for (size_t i = 0; i < call->exec_count; i++) {
+        count_command(call->server, call->session->multi.queued[i].command);
     }
 }
 
@@ -427,7 +436,7 @@ enum aero_executed aero_execute(struct aero_session *session, const struct aero_
     } else if (session->multi.active && (call.command->flags & AERO_COMMAND_IN_MULTI) == 0) {
         aero_multi_queue(&call);
     } else if (evaluate(&call, begin)) {
-        count_call(server, call.command);
+        count_call(&call);
     } else {
         session->reply_mode = mode_before;
         return AERO_EXECUTED_PARK;

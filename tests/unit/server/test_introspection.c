@@ -454,6 +454,34 @@ static void test_info_counts_the_calls_of_each_command(void **state)
     CONVERSATION_RUN(exchanges);
 }
 
+static void test_info_counts_what_a_transaction_ran(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    conversation_send_raw(a, "MULTI\r\nGET a\r\nCLIENT ID\r\nGET b\r\nEXEC\r\n"
+                             "MULTI\r\nGET a\r\nDISCARD\r\n");
+    free(conversation_take(a));
+    conversation_ask(&talk, a, "INFO commandstats",
+                     "$131 # Commandstats cmdstat_client:calls=1 cmdstat_get:calls=2 "
+                     "cmdstat_discard:calls=1 cmdstat_exec:calls=1 cmdstat_multi:calls=2 ");
+    /* One that ran, found no room for its effects and runs again is counted once. */
+    char set[512] = "SET a ";
+    memset(set + strlen(set), 'v', 400);
+    conversation_ask(&talk, a, set, "+OK");
+    conversation_ask(&talk, a, "CONFIG RESETSTAT", "+OK");
+    conversation_send_raw(a, "MULTI\r\nAPPEND a x\r\n");
+    talk.node.room_bytes = 300;
+    conversation_send(a, "EXEC");
+    assert_false(aero_session_wants_input(a));
+    talk.node.room_bytes = 0;
+    aero_server_resume(talk.server);
+    conversation_sync(&talk);
+    conversation_expect(a, "+OK +QUEUED *1 :401");
+    conversation_ask(&talk, a, "INFO commandstats",
+                     "$109 # Commandstats cmdstat_config:calls=1 cmdstat_append:calls=1 "
+                     "cmdstat_exec:calls=1 cmdstat_multi:calls=1 ");
+}
+
 static void test_info_counts_the_keys_of_each_database(void **state)
 {
     (void)state;
@@ -504,6 +532,7 @@ int main(void)
         TEST_WITH_HOST(test_config_sets_all_or_nothing),
         TEST(test_info_writes_the_sections_that_were_asked_for),
         TEST(test_info_counts_the_calls_of_each_command),
+        TEST(test_info_counts_what_a_transaction_ran),
         TEST(test_info_counts_the_keys_of_each_database),
         TEST_WITH_HOST(test_info_tells_usage_only_when_the_host_knows),
     };
