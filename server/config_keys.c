@@ -375,7 +375,9 @@ bool aero_config_host_port(const char *text, struct aero_host_port *out_place)
         length -= 2;
     }
     bool has_colon = memchr(text, ':', length) != NULL;
-    if (length == 0 || length >= sizeof out_place->host || has_colon != bracketed) {
+    bool stray_bracket = strcspn(text, "[]") < length;
+    if (length == 0 || length >= sizeof out_place->host || has_colon != bracketed ||
+        stray_bracket) {
         return false;
     }
     memcpy(out_place->host, text, length);

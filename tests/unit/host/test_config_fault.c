@@ -32,6 +32,11 @@ static const char *fault_with(const struct aero_config_table *table, const struc
     return fault;
 }
 
+#define SIXTEEN "n n n n n n n n n n n n n n n n "
+#define SEVENTEEN                                                                                \
+    "127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 127.0.0.6 127.0.0.7 127.0.0.8 127.0.0.9 " \
+    "127.0.1.1 127.0.1.2 127.0.1.3 127.0.1.4 127.0.1.5 127.0.1.6 127.0.1.7 127.0.1.8"
+
 /* Each of these parses, and no daemon could run with it. */
 static void test_find_fault_names_the_keys(void **state)
 {
@@ -62,6 +67,16 @@ static void test_find_fault_names_the_keys(void **state)
         {true, {{"certs_dir", ""}}, {NULL}},
         {true, {{"certs_dir", ""}, {"replication_port", "8"}}, {"certs_dir"}},
         {true, {{"bind", "localhost"}}, {"bind"}},
+        {true, {{"replication_bind", SEVENTEEN}}, {"replication_bind", "at most 16"}},
+        {true, {{"bind", SEVENTEEN}}, {"bind", "at most 16"}},
+        {true,
+         {{"port", "7"}, {"replication_port", "7"}, {"bind", "*"}},
+         {"port", "replication_port"}},
+        {true,
+         {{"port", "7"}, {"replication_port", "7"}, {"bind", "-::"}},
+         {"port", "replication_port"}},
+        {false, {{"allowed_nodes", SIXTEEN SIXTEEN SIXTEEN SIXTEEN}}, {NULL}},
+        {false, {{"allowed_nodes", SIXTEEN SIXTEEN SIXTEEN SIXTEEN "n"}}, {"allowed_nodes"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t count = 0;

@@ -15,6 +15,18 @@ static void test_words_splits_at_blanks_and_commas(void **state)
     assert_true(aero_config_words("a b c d", 3, words) == SIZE_MAX);
 }
 
+static void test_words_refuses_a_word_that_does_not_fit(void **state)
+{
+    (void)state;
+    char words[2][AERO_CONFIG_WORD_MAX];
+    char list[AERO_CONFIG_WORD_MAX + 8] = "a ";
+    memset(list + 2, 'b', AERO_CONFIG_WORD_MAX - 1);
+    assert_int_equal(aero_config_words(list, 2, words), 2);
+    assert_string_equal(words[1], list + 2);
+    list[AERO_CONFIG_WORD_MAX + 1] = 'b';
+    assert_true(aero_config_words(list, 2, words) == SIZE_MAX);
+}
+
 static struct aero_config *config_with(const char *key, const char *value)
 {
     struct aero_config_error error;
@@ -62,6 +74,11 @@ static void test_host_port_takes_names_and_addresses(void **state)
         {"db1:0", NULL, 0},
         {"db1:65536", NULL, 0},
         {"db1:7379x", NULL, 0},
+        {"[2001:db8::1:7379", NULL, 0},
+        {"[:1", NULL, 0},
+        {"[db1:7379", NULL, 0},
+        {"db1]:7379", NULL, 0},
+        {"[[::1]]:7379", NULL, 0},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct aero_host_port place;
@@ -71,6 +88,20 @@ static void test_host_port_takes_names_and_addresses(void **state)
             assert_int_equal(place.port, cases[i].port);
         }
     }
+}
+
+static void test_host_port_refuses_a_name_that_does_not_fit(void **state)
+{
+    (void)state;
+    struct aero_host_port place;
+    char text[AERO_CONFIG_WORD_MAX + 8];
+    memset(text, 'h', sizeof text);
+    memcpy(text + AERO_CONFIG_WORD_MAX - 1, ":1", 3);
+    assert_true(aero_config_host_port(text, &place));
+    assert_int_equal(strlen(place.host), AERO_CONFIG_WORD_MAX - 1);
+    text[AERO_CONFIG_WORD_MAX - 1] = 'h';
+    memcpy(text + AERO_CONFIG_WORD_MAX, ":1", 3);
+    assert_false(aero_config_host_port(text, &place));
 }
 
 static void test_replica_table_begins_with_the_primary_table(void **state)
@@ -89,8 +120,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_splits_at_blanks_and_commas),
+        cmocka_unit_test(test_words_refuses_a_word_that_does_not_fit),
         cmocka_unit_test(test_allowed_nodes_empty_list_allows_nobody),
         cmocka_unit_test(test_host_port_takes_names_and_addresses),
+        cmocka_unit_test(test_host_port_refuses_a_name_that_does_not_fit),
         cmocka_unit_test(test_replica_table_begins_with_the_primary_table),
     };
     return cmocka_run_group_tests_name("server.config_keys", tests, NULL, NULL);
