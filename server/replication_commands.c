@@ -147,8 +147,7 @@ static bool parse_token(struct aero_slice token, aero_id *out_incarnation, aero_
     id[TOKEN_ID_BYTES] = '\0';
     struct aero_slice lsn =
         aero_slice_of(token.data + TOKEN_ID_BYTES + 1, token.length - TOKEN_ID_BYTES - 1);
-    return strlen(id) == TOKEN_ID_BYTES && aero_id_parse(id, out_incarnation) &&
-           aero_parse_u64(lsn, &out_lsn->value);
+    return aero_id_parse(id, out_incarnation) && aero_parse_u64(lsn, &out_lsn->value);
 }
 
 void aero_command_aero_waitlsn(struct aero_call *call)

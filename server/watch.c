@@ -35,12 +35,16 @@ static struct aero_watch_key **slot_of(struct aero_watch_registry *registry, uin
     return &registry->slots[hash & (registry->slot_count - 1)];
 }
 
+static struct aero_slice bytes_of(const struct aero_watch_key *key)
+{
+    return aero_slice_of(key->bytes, key->length);
+}
+
 static struct aero_watch_key *find_key(struct aero_watch_registry *registry,
                                        struct aero_slice engine_key, uint64_t hash)
 {
     struct aero_watch_key *key = *slot_of(registry, hash);
-    while (key != NULL && !(key->hash == hash &&
-                            aero_slice_equal(aero_slice_of(key->bytes, key->length), engine_key))) {
+    while (key != NULL && !aero_slice_equal(bytes_of(key), engine_key)) {
         key = key->next_in_slot;
     }
     return key;
@@ -115,7 +119,7 @@ struct aero_watch *aero_watch_add(struct aero_watch_registry *registry,
 
 struct aero_slice aero_watch_engine_key(const struct aero_watch *watch)
 {
-    return aero_slice_of(watch->key->bytes, watch->key->length);
+    return bytes_of(watch->key);
 }
 
 void aero_watch_clear(struct aero_watch_registry *registry, struct aero_link *session_watches)
@@ -160,7 +164,7 @@ void aero_watch_touch_range(struct aero_watch_registry *registry, struct aero_sl
     for (size_t i = 0; i < registry->slot_count && !aero_watch_none(registry); i++) {
         for (struct aero_watch_key *key = registry->slots[i]; key != NULL;
              key = key->next_in_slot) {
-            struct aero_slice bytes = aero_slice_of(key->bytes, key->length);
+            struct aero_slice bytes = bytes_of(key);
             if (aero_slice_compare(bytes, from) >= 0 && aero_slice_compare(bytes, to) < 0) {
                 touch_key(key, false);
             }

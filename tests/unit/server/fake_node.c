@@ -249,8 +249,7 @@ static bool admin(void *self, const char *name, const struct aero_slice *argumen
 static struct aero_role_peer *role_peers(void *self, size_t *out_count)
 {
     static struct aero_role_peer peer = {.host = "replica-1", .port = 7001, .lsn = 5};
-    (void)self;
-    *out_count = 1;
+    *out_count = self_of(self)->peerless ? 0 : 1;
     return &peer;
 }
 

@@ -28,6 +28,7 @@ struct fake_node {
     uint64_t commits; /* ever, taken back ones included */
     uint64_t clock_ms;
     enum aero_node_role role;
+    bool peerless;           /* ROLE knows no peer */
     const char *read_error;  /* NULL: reads are served */
     const char *write_error; /* NULL: writes are taken */
     bool full;               /* has_room says no */

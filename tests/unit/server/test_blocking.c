@@ -140,6 +140,9 @@ static void test_kind_of_failure_stays_with_the_write_that_had_it(void **state)
     aero_session_sent(a, aero_session_output(a).length);
     conversation_send(a, "WAIT 0 0");
     assert_memory_equal(aero_session_output(a).data, "-NOTWRITTEN ", 12);
+    aero_session_sent(a, aero_session_output(a).length);
+    conversation_send(a, "AERO.LSN");
+    assert_memory_equal(aero_session_output(a).data, "-NOTWRITTEN ", 12);
     conversation_send(b, "WAIT 0 0");
     assert_memory_equal(aero_session_output(b).data, "-UNKNOWN ", 9);
 }
@@ -154,13 +157,54 @@ static void test_wait_arguments_and_roles(void **state)
     conversation_ask(&talk, a, "WAITAOF x 0 0", "-ERR value is not an integer or out of range");
     conversation_ask(&talk, a, "WAITAOF 2 0 0",
                      "-ERR value is out of range, must be between 0 and 1");
+    conversation_ask(&talk, a, "WAITAOF -1 0 0",
+                     "-ERR value is out of range, must be between 0 and 1");
     conversation_ask(&talk, a, "WAITAOF 1 -1 0", "-ERR value is out of range, must be positive");
+    conversation_ask(&talk, a, "WAITAOF 1 x 0", "-ERR value is out of range, must be positive");
+    conversation_ask(&talk, a, "WAITAOF 1 0 x", "-ERR timeout is not an integer or out of range");
+    conversation_ask(&talk, a, "WAIT -1 0", ":0");
     conversation_ask(&talk, a, "MULTI", "+OK");
     conversation_ask(&talk, a, "WAIT 5 0", "+QUEUED");
     conversation_ask(&talk, a, "EXEC", "*1 :0");
     talk.node.role = AERO_NODE_REPLICA;
     conversation_send(a, "WAIT 0 0");
     assert_memory_equal(aero_session_output(a).data, "-ERR WAIT cannot be used with replica", 37);
+    aero_session_sent(a, aero_session_output(a).length);
+    conversation_ask(&talk, a, "WAITAOF 1 0 0",
+                     "-ERR WAITAOF cannot be used with replica instances. Please also note that "
+                     "writes to replicas are just local and are not propagated.");
+}
+
+/* More replicas than can be counted is not none, and a time beyond all bounds is not over at once. */
+static void test_wait_for_more_than_there_can_be_waits(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "WAIT 4294967296 9223372036854775807",
+        "WAITAOF 0 4294967296 9223372036854775807",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct aero_session *a = conversation_open(&talk);
+        replicas_reach(1, 3, 3);
+        conversation_send(a, lines[i]);
+        conversation_tick_ms(&talk, (uint64_t)1 << 39);
+        assert_true(aero_session_is_blocked(a));
+        conversation_expect(a, "");
+        conversation_tick_ms(&talk, (uint64_t)1 << 39);
+        conversation_expect(a, i == 0 ? ":3" : "*2 :1 :3");
+    }
+}
+
+static void test_role_of_a_replica_names_its_primary(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    talk.node.role = AERO_NODE_REPLICA;
+    conversation_ask(&talk, a, "ROLE", "*5 $5 slave $9 replica-1 :7001 $9 connected :0");
+    talk.node.peerless = true;
+    conversation_ask(&talk, a, "ROLE", "*5 $5 slave $0  :0 $9 connected :0");
+    talk.node.role = AERO_NODE_PRIMARY;
+    conversation_ask(&talk, a, "ROLE", "*3 $6 master :0 *0");
 }
 
 static void test_token_names_the_last_commit_and_is_held_for_it(void **state)
@@ -200,6 +244,15 @@ static void test_waitlsn_reached_ahead_lost(void **state)
     conversation_ask(&talk, a, "AERO.WAITLSN aa01:1 0", "-ERR the token is not one of AERO.LSN");
     conversation_ask(&talk, a, "AERO.WAITLSN aa010000000000000000000000000000:x 0",
                      "-ERR the token is not one of AERO.LSN");
+    conversation_ask(&talk, a, "AERO.WAITLSN aa010000000000000000000000000000-1 0",
+                     "-ERR the token is not one of AERO.LSN");
+    conversation_ask(&talk, a, "AERO.WAITLSN za010000000000000000000000000000:1 0",
+                     "-ERR the token is not one of AERO.LSN");
+    conversation_ask(&talk, a, "AERO.WAITLSN \"aa01\\x000000000000000000000000000:1\" 0",
+                     "-ERR the token is not one of AERO.LSN");
+    conversation_ask(&talk, a, "AERO.WAITLSN aa010000000000000000000000000000:9 x",
+                     "-ERR timeout is not an integer or out of range");
+    assert_false(aero_session_is_blocked(a));
 }
 
 static void test_checkpoint_blocks_until_it_is_done(void **state)
@@ -365,6 +418,8 @@ int main(void)
         TEST(test_wait_of_a_caller_whose_last_write_failed_gets_that_error),
         TEST(test_kind_of_failure_stays_with_the_write_that_had_it),
         TEST(test_wait_arguments_and_roles),
+        TEST(test_wait_for_more_than_there_can_be_waits),
+        TEST(test_role_of_a_replica_names_its_primary),
         TEST(test_token_names_the_last_commit_and_is_held_for_it),
         TEST(test_waitlsn_reached_ahead_lost),
         TEST(test_checkpoint_blocks_until_it_is_done),

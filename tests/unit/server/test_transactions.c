@@ -3,6 +3,10 @@
 #include "tests/unit/server/conversation.c"
 #include "tests/unit/server/fake_node.c"
 
+#include <stdio.h>
+
+#include "server/server_priv.h" /* for what a session keeps */
+
 static struct conversation talk;
 
 static int begin_talk(void **state)
@@ -236,6 +240,37 @@ static void test_watch_on_a_replica_compares(void **state)
     conversation_ask(&talk, a, "EXEC", "*-1");
 }
 
+/* A key that appears changed as well as one that goes. */
+static void test_watch_on_a_replica_of_a_key_that_is_not_there(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    talk.node.role = AERO_NODE_REPLICA;
+    conversation_ask(&talk, a, "WATCH x", "+OK");
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_ask(&talk, a, "EXEC", "*0");
+    conversation_ask(&talk, a, "WATCH x", "+OK");
+    fake_node_apply(&talk.node, aero_slice_of("\0kx", 3), aero_slice_of("\x01v", 2));
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_ask(&talk, a, "EXEC", "*-1");
+}
+
+/* What is no value of ours has no deadline: the watch holds, and only a change of it aborts. */
+static void test_watch_of_what_is_no_value(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    fake_node_apply(&talk.node, aero_slice_of("\0kx", 3), aero_slice_of("\xff", 1));
+    conversation_ask(&talk, a, "WATCH x", "+OK");
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_tick_ms(&talk, 1000);
+    conversation_ask(&talk, a, "EXEC", "*0");
+    conversation_ask(&talk, a, "WATCH x", "+OK");
+    conversation_ask(&talk, a, "FLUSHDB", "+OK");
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_ask(&talk, a, "EXEC", "*-1");
+}
+
 static void test_write_in_multi_on_a_replica_aborts(void **state)
 {
     (void)state;
@@ -259,6 +294,20 @@ static void test_writes_closed_between_queue_and_exec_abort(void **state)
     talk.node.write_error = NULL;
     conversation_ask(&talk, a, "EXEC", "-ERR EXEC without MULTI");
     conversation_ask(&talk, a, "EXISTS x", ":0");
+}
+
+/* That a command could not be queued is said, not why EXEC could not run now either. */
+static void test_exec_of_a_failed_multi_speaks_of_the_earlier_error(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_ask(&talk, a, "SET x 1", "+QUEUED");
+    conversation_ask(&talk, a, "GET", "-ERR wrong number of arguments for 'get' command");
+    talk.node.write_error = "MISCONF the log is closed";
+    conversation_ask(&talk, a, "EXEC",
+                     "-EXECABORT Transaction discarded because of previous errors.");
+    conversation_ask(&talk, a, "EXEC", "-ERR EXEC without MULTI");
 }
 
 static void test_exec_with_arguments_ends_its_multi(void **state)
@@ -302,6 +351,68 @@ static void test_queue_is_bounded(void **state)
                      "-EXECABORT Transaction discarded because of previous errors.");
 }
 
+static void test_watched_keys_are_bounded_by_their_number(void **state)
+{
+    (void)state;
+    talk.options.watch_count_max = 3;
+    conversation_restart(&talk);
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "WATCH a b", "+OK");
+    conversation_ask(&talk, a, "WATCH c d", "-ERR more than 3 watched keys");
+    conversation_ask(&talk, a, "SET c 1", "+OK"); /* not watched: all or none */
+    conversation_ask(&talk, a, "WATCH c", "+OK");
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_ask(&talk, a, "EXEC", "*0");
+}
+
+/* Each reply is small, and only the client that queued so many of them has to read them all. */
+static void test_exec_stops_where_its_replies_outgrow_the_output(void **state)
+{
+    (void)state;
+    talk.options.output_bytes_max = 200;
+    conversation_restart(&talk);
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    for (int i = 0; i < 30; i++) {
+        conversation_ask(&talk, a, "ECHO 0123456789", "+QUEUED");
+    }
+    conversation_ask(&talk, a, "SET x 1", "+QUEUED");
+    conversation_send(a, "EXEC");
+    assert_true(aero_session_should_close(a));
+    assert_string_equal(aero_session_close_reason(a), "output buffer limit");
+    assert_int_equal(talk.node.commits, 0);
+}
+
+/* A long transaction, or one of many arguments, leaves no memory behind with its session. */
+static void test_memory_of_a_large_queue_is_given_back(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    char line[512] = "DEL";
+    for (int i = 0; i < 40; i++) {
+        snprintf(line + strlen(line), sizeof line - strlen(line), " key");
+    }
+    for (int round = 0; round < 2; round++) {
+        conversation_ask(&talk, a, "MULTI", "+OK");
+        conversation_ask(&talk, a, line, "+QUEUED");
+        assert_true(a->multi.span_capacity >= 41);
+        conversation_ask(&talk, a, round == 0 ? "DISCARD" : "EXEC", round == 0 ? "+OK" : "*1 :0");
+        assert_null(a->multi.spans);
+        assert_int_equal(a->multi.span_capacity, 0);
+    }
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    for (int i = 0; i < 9; i++) {
+        conversation_ask(&talk, a, "PING", "+QUEUED");
+    }
+    conversation_ask(&talk, a, "DISCARD", "+OK");
+    assert_null(a->multi.queued);
+    /* A small one keeps its arrays for the next. */
+    conversation_ask(&talk, a, "MULTI", "+OK");
+    conversation_ask(&talk, a, "GET k", "+QUEUED");
+    conversation_ask(&talk, a, "EXEC", "*1 $-1");
+    assert_non_null(a->multi.queued);
+}
+
 static void test_watched_keys_are_bounded_by_their_bytes(void **state)
 {
     (void)state;
@@ -334,12 +445,18 @@ int main(void)
         TEST(test_aborted_exec_is_held_for_the_commit_that_it_speaks_of),
         TEST(test_watched_key_that_expires_aborts),
         TEST(test_watch_on_a_replica_compares),
+        TEST(test_watch_on_a_replica_of_a_key_that_is_not_there),
+        TEST(test_watch_of_what_is_no_value),
         TEST(test_write_in_multi_on_a_replica_aborts),
         TEST(test_writes_closed_between_queue_and_exec_abort),
+        TEST(test_exec_of_a_failed_multi_speaks_of_the_earlier_error),
         TEST(test_exec_with_arguments_ends_its_multi),
         TEST(test_failed_exec_gets_one_error),
         TEST(test_queue_is_bounded),
         TEST(test_watched_keys_are_bounded_by_their_bytes),
+        TEST(test_watched_keys_are_bounded_by_their_number),
+        TEST(test_exec_stops_where_its_replies_outgrow_the_output),
+        TEST(test_memory_of_a_large_queue_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
