@@ -40,6 +40,8 @@ static const struct row rows[] = {
 
     /* A snapshot is nothing until the manifest names it (FM-9.1). */
     {AERO_DOMAIN_SNAPSHOT, ANY, ANY, AERO_DISK_DROP},
+
+    {ANY, ANY, ANY, AERO_DISK_CLOSE}, /* so that the search ends */
 };
 
 static bool fits(int wanted, int given)
@@ -51,14 +53,12 @@ enum aero_disk_consequence aero_disk_failure(enum aero_disk_domain domain,
                                              enum aero_disk_op_kind call, aero_status status)
 {
     AERO_ASSERT(!aero_is_ok(status));
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct row *row = &rows[i];
-        if (fits(row->domain, (int)domain) && fits(row->call, (int)call) &&
-            fits(row->code, (int)status.code)) {
-            return row->consequence;
-        }
+    const struct row *row = rows;
+    while (!fits(row->domain, (int)domain) || !fits(row->call, (int)call) ||
+           !fits(row->code, (int)status.code)) {
+        row++;
     }
-    return AERO_DISK_CLOSE;
+    return row->consequence;
 }
 
 const char *aero_disk_call_text(enum aero_disk_op_kind call)

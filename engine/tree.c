@@ -17,6 +17,8 @@
 #define SHRINK_ABOVE_BYTES (AERO_PAGE_BYTES_STEP + AERO_PAGE_BYTES_STEP / 2)
 /* Freeing so many blobs takes about as long as freeing a page. */
 #define BLOBS_PER_NODE 4
+/* A tree that goes is freed in steps of this many nodes, which nobody waits between. */
+#define FREE_STEP_NODES 1024
 
 struct aero_tree *aero_tree_new(void)
 {
@@ -33,7 +35,7 @@ void aero_tree_free(struct aero_tree *tree)
     AERO_ASSERT(tree->view_count == 0);
     aero_tree_build_drop(tree);
     aero_tree_drop(tree, tree->root);
-    while (!aero_tree_reclaim(tree, UINT32_MAX)) {
+    while (!aero_tree_reclaim(tree, FREE_STEP_NODES)) {
     }
     aero_tree_memory_deinit(&tree->memory);
     free(tree);
@@ -143,7 +145,8 @@ static unsigned choose_cut(const struct aero_page *page, unsigned position)
         bytes += aero_page_range_bytes(page, cut, cut + 1);
         cut++;
     }
-    return cut < page->slot_count ? cut : page->slot_count - 1u;
+    AERO_ASSERT(cut < page->slot_count); /* no cell is half as large as what a full page holds */
+    return cut;
 }
 
 static struct aero_page *new_part(struct aero_tree *tree, const struct aero_page *page,
@@ -318,10 +321,10 @@ static bool try_merge(struct aero_tree *tree, struct aero_page *parent, unsigned
 bool aero_tree_settle_child(struct aero_tree *tree, struct aero_page *parent, unsigned index)
 {
     struct aero_page *child = aero_page_child(parent, index);
+    AERO_ASSERT(child->refs == 1); /* PAGE-1: entries have just left it */
     if (child->slot_count == 0) {
         aero_page_release(&tree->memory, parent, index);
         aero_page_remove(parent, index, index + 1);
-        AERO_ASSERT(child->refs == 1); /* PAGE-5: only the writer's own page can be empty */
         aero_page_free(&tree->memory, child);
         return true;
     }
@@ -332,7 +335,7 @@ bool aero_tree_settle_child(struct aero_tree *tree, struct aero_page *parent, un
             return true;
         }
     }
-    if (child->refs == 1 && child->size_bytes - live > SHRINK_ABOVE_BYTES) {
+    if (child->size_bytes - live > SHRINK_ABOVE_BYTES) {
         aero_page_set_child(parent, index, aero_page_resize(&tree->memory, child, live));
     }
     return false;

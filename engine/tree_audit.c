@@ -30,6 +30,10 @@ static bool check_keys(const struct aero_page *page, struct limits limits)
 {
     for (unsigned i = aero_page_first(page); i < page->slot_count; i++) {
         struct aero_slice key = aero_page_key(page, i);
+        if (key.length < page->prefix_length ||
+            page->slots[i].head != aero_page_head(key, page->prefix_length)) {
+            return false;
+        }
         if (limits.low != NULL && aero_slice_compare(*limits.low, key) > 0) {
             return false;
         }
@@ -42,10 +46,6 @@ static bool check_keys(const struct aero_page *page, struct limits limits)
                 memcmp(before.data, key.data, page->prefix_length) != 0) {
                 return false;
             }
-        }
-        if (page->slots[i].head != aero_page_head(key, page->prefix_length) ||
-            key.length < page->prefix_length) {
-            return false;
         }
     }
     return true;

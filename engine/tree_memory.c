@@ -54,23 +54,24 @@ _Static_assert(sizeof(struct aero_tree_chunk) <= CHUNK_HEAD_BYTES,
                "the first span begins behind it");
 
 /* Under AddressSanitizer every object is malloc's, so that it sees uses outside and after. */
-#if defined(__has_feature)
-#define HAS_ASAN __has_feature(address_sanitizer)
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_ASAN 1
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define POOLED_BYTES_MAX 0u
 #else
-#define HAS_ASAN 0
+#define POOLED_BYTES_MAX SMALL_BYTES_MAX
 #endif
 
 static bool is_small(size_t length)
 {
-    return !HAS_ASAN && length <= SMALL_BYTES_MAX;
+    return length <= POOLED_BYTES_MAX;
 }
 
 static unsigned class_of(size_t length)
 {
     if (length <= FINE_BYTES) {
-        return length == 0 ? 0 : (unsigned)(length - 1) / 16;
+        return (unsigned)(length - 1) / 16;
     }
     if (length <= MIDDLE_BYTES) {
         return FINE_CLASSES + (unsigned)(length - FINE_BYTES - 1) / 32;
@@ -263,6 +264,7 @@ static void give_small(struct aero_tree_memory *memory, void *pointer, size_t le
 
 void *aero_tree_memory_take(struct aero_tree_memory *memory, size_t length)
 {
+    AERO_ASSERT(length != 0);
     memory->used_bytes += length;
     if (is_small(length)) {
         return take_small(memory, length);

@@ -139,7 +139,7 @@ static struct aero_slice skip(struct aero_slice key, size_t count)
     return aero_slice_of(key.data + count, key.length - count);
 }
 
-/* The first slot in [from, to) whose head is at least `head`; no branch depends on the data. */
+/* The first slot in [from, to), which is not empty, whose head is at least `head`; no branch depends on the data. */
 static unsigned search_heads(const struct aero_page *page, unsigned from, unsigned to,
                              uint32_t head)
 {
@@ -150,7 +150,7 @@ static unsigned search_heads(const struct aero_page *page, unsigned from, unsign
         base += base[half - 1].head < head ? half : 0;
         count -= half;
     }
-    return (unsigned)(base - page->slots) + (count == 1 && base->head < head);
+    return (unsigned)(base - page->slots) + (base->head < head);
 }
 
 static bool head_is_at(const struct aero_page *page, unsigned low, uint32_t head)
