@@ -134,16 +134,21 @@ static bool has_audience(const struct aero_primary_link *link)
     return false;
 }
 
+void aero_link_turn(struct aero_primary_link *link)
+{
+    aero_mailbox_set_audience(&link->mailbox, has_audience(link));
+    aero_host_wake_arm(&link->wake);
+    bool busy = aero_mailbox_has_news(&link->mailbox);
+    event_base_loop(link->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
+    aero_host_wake_disarm(&link->wake);
+    take_news(link);
+}
+
 static void *run_link(void *argument)
 {
     struct aero_primary_link *link = argument;
     while (!link->stopping) {
-        aero_mailbox_set_audience(&link->mailbox, has_audience(link));
-        aero_host_wake_arm(&link->wake);
-        bool busy = aero_mailbox_has_news(&link->mailbox);
-        event_base_loop(link->base, busy ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
-        aero_host_wake_disarm(&link->wake);
-        take_news(link);
+        aero_link_turn(link);
     }
     say_goodbye(link);
     return NULL;
@@ -170,7 +175,8 @@ static aero_status open_listeners(struct aero_primary_link *link)
     char words[AERO_LINK_LISTENERS_MAX][AERO_CONFIG_WORD_MAX];
     size_t count = aero_config_words(aero_config_string(config, "replication_bind"),
                                      AERO_LINK_LISTENERS_MAX, words);
-    aero_status status = count == SIZE_MAX ? aero_error(AERO_INVALID) : aero_ok();
+    aero_status status = aero_ok();
+    AERO_ASSERT(count != SIZE_MAX); /* checked with the configuration */
     for (size_t i = 0; i < count && aero_is_ok(status); i++) {
         status = aero_listener_new(link->base, words[i], port, &options, link->certs.context, &any,
                                    &events, &link->listeners[i]);
@@ -185,15 +191,15 @@ static aero_status open_listeners(struct aero_primary_link *link)
     return status;
 }
 
-static aero_status start_thread(struct aero_primary_link *link)
+static void start_thread(struct aero_primary_link *link)
 {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&link->thread, NULL, run_link, link);
+    bool memory_for_thread = pthread_create(&link->thread, NULL, run_link, link) == 0;
+    AERO_ASSERT(memory_for_thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed == 0 ? aero_ok() : aero_error_errno(failed);
 }
 
 static void destroy_link(struct aero_primary_link *link)
@@ -256,16 +262,10 @@ aero_status aero_primary_link_new(const struct aero_primary_link_options *option
         link->replicas[i] = (struct aero_link_replica){.link = link, .slot = i};
     }
     read_options(link);
-    aero_status status = aero_ok();
-    if (!aero_config_allowed_nodes(options->config, &link->allowed)) {
-        aero_log_event(options->logger, AERO_LOG_ERROR, "allowed_nodes_refused",
-                       AERO_LOG_U64("limit", AERO_ALLOWED_MAX));
-        status = aero_error(AERO_INVALID);
-    }
-    if (aero_is_ok(status)) {
-        status = aero_host_certs_open(
-            &link->certs, aero_config_string(options->config, "certs_dir"), options->logger);
-    }
+    bool understood = aero_config_allowed_nodes(options->config, &link->allowed);
+    AERO_ASSERT(understood); /* checked with the configuration */
+    aero_status status = aero_host_certs_open(
+        &link->certs, aero_config_string(options->config, "certs_dir"), options->logger);
     if (aero_is_ok(status)) {
         status = open_listeners(link);
     }
@@ -277,15 +277,14 @@ aero_status aero_primary_link_new(const struct aero_primary_link_options *option
     return status;
 }
 
-aero_status aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary)
+void aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary)
 {
     if (link == NULL) {
-        return aero_ok();
+        return;
     }
     compare_names(link, aero_primary_manifest(primary)->node_name);
-    AERO_TRY(start_thread(link));
+    start_thread(link);
     link->primary = primary;
-    return aero_ok();
 }
 
 static void wake_link(struct aero_primary_link *link)

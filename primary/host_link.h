@@ -36,7 +36,7 @@ struct aero_primary_link_options {
 aero_status aero_primary_link_new(const struct aero_primary_link_options *options,
                                   struct aero_primary_link **out_link);
 /* Starts the thread that serves what `primary` holds. Accepts NULL. */
-aero_status aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary);
+void aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary);
 /* Says goodbye to every replica and joins the thread. Accepts NULL. */
 void aero_primary_link_free(struct aero_primary_link *link);
 

@@ -70,6 +70,8 @@ struct aero_primary_link {
     bool stopping;
 };
 
+/* Of the link thread: sleeps until there is something to do, and does it. */
+void aero_link_turn(struct aero_primary_link *link);
 struct aero_transport_events aero_link_transport_events(struct aero_primary_link *link);
 bool aero_link_is_shipping(const struct aero_link_replica *replica);
 /* The loop answered: makes the sender. The link has a view by now. */

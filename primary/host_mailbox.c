@@ -88,23 +88,32 @@ bool aero_mailbox_take_event(struct aero_mailbox *mailbox, struct aero_fleet_eve
     return some;
 }
 
+/* There is one. */
+static unsigned find_question(const struct aero_mailbox *mailbox)
+{
+    unsigned slot = 0;
+    while (mailbox->slots[slot].state != AERO_MAILBOX_ASKED) {
+        slot++;
+        AERO_ASSERT(slot < AERO_FLEET_MAX);
+    }
+    return slot;
+}
+
 bool aero_mailbox_take_question(struct aero_mailbox *mailbox, unsigned *out_slot,
                                 uint64_t *out_connection, char out_name[AERO_NODE_NAME_MAX])
 {
-    bool found = false;
     pthread_mutex_lock(&mailbox->mutex);
-    for (unsigned i = 0; i < AERO_FLEET_MAX && mailbox->question_count > 0 && !found; i++) {
-        if (mailbox->slots[i].state == AERO_MAILBOX_ASKED) {
-            *out_slot = i;
-            *out_connection = mailbox->slots[i].connection;
-            memcpy(out_name, mailbox->slots[i].name, AERO_NODE_NAME_MAX);
-            mailbox->slots[i].state = AERO_MAILBOX_TAKEN;
-            mailbox->question_count--;
-            found = true;
-        }
+    bool some = mailbox->question_count > 0;
+    if (some) {
+        unsigned slot = find_question(mailbox);
+        *out_slot = slot;
+        *out_connection = mailbox->slots[slot].connection;
+        memcpy(out_name, mailbox->slots[slot].name, AERO_NODE_NAME_MAX);
+        mailbox->slots[slot].state = AERO_MAILBOX_TAKEN;
+        mailbox->question_count--;
     }
     pthread_mutex_unlock(&mailbox->mutex);
-    return found;
+    return some;
 }
 
 /* The slot may have gone to a newer connection meanwhile: its question stands, this answer is

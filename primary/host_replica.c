@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/assert.h"
+
 /* A Hello with a long history fits; a peer that sends more before it is answered is closed. */
 #define EARLY_BYTES_MAX ((size_t)4 << 20)
 /* What one replica is sent before the others have their turn. */
@@ -227,7 +229,8 @@ static void on_bytes(void *self, struct aero_connection *connection, struct aero
 {
     struct aero_primary_link *link = self;
     struct aero_link_replica *replica = aero_connection_user(connection);
-    if (replica == NULL || replica->said_closed) {
+    AERO_ASSERT(replica != NULL); /* who was turned away is not read from */
+    if (replica->said_closed) {
         return;
     }
     if (replica->sender != NULL) {
@@ -246,9 +249,8 @@ static void on_room(void *self, struct aero_connection *connection)
 {
     struct aero_link_replica *replica = aero_connection_user(connection);
     (void)self;
-    if (replica != NULL && replica->sender != NULL) {
-        aero_link_drive(replica);
-    }
+    AERO_ASSERT(replica != NULL && replica->sender != NULL); /* nobody else writes */
+    aero_link_drive(replica);
 }
 
 /* The loop hears CLOSED once for each connection that it was told of. */

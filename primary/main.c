@@ -96,9 +96,10 @@ static int serve(struct aero_host_start *start, struct sockets *sockets,
 {
     int exit_code = AERO_EXIT_FAILURE;
     struct aero_primary *primary = begin(start, recovered, report);
-    if (primary == NULL || !aero_is_ok(aero_primary_link_start(sockets->link, primary))) {
+    if (primary == NULL) {
         goto out;
     }
+    aero_primary_link_start(sockets->link, primary);
     const struct aero_host_core core = aero_primary_core_port(primary);
     const struct aero_host_link link_port = aero_primary_link_port(sockets->link);
     enum aero_host_end end = aero_host_run(sockets->host, &core, &link_port, start->port);

@@ -118,6 +118,68 @@ static void test_answer_to_a_connection_that_went_is_void(void **state)
     free_mailbox(mailbox);
 }
 
+/* Two replicas come at the same time: each is answered, and with its own LSN. */
+static void test_questions_of_two_slots_are_both_told(void **state)
+{
+    (void)state;
+    struct aero_mailbox *mailbox = new_mailbox();
+    unsigned slot;
+    uint64_t connection;
+    char name[AERO_NODE_NAME_MAX];
+    aero_lsn acknowledged = {0};
+    aero_mailbox_ask(mailbox, 5, 8, "replica2");
+    aero_mailbox_ask(mailbox, 3, 7, "replica1");
+    assert_true(aero_mailbox_has_mail(mailbox));
+    assert_true(aero_mailbox_take_question(mailbox, &slot, &connection, name));
+    aero_mailbox_answer(mailbox, slot, connection, aero_lsn_of(connection));
+    assert_true(aero_mailbox_has_mail(mailbox));
+    assert_true(aero_mailbox_take_question(mailbox, &slot, &connection, name));
+    aero_mailbox_answer(mailbox, slot, connection, aero_lsn_of(connection));
+    assert_false(aero_mailbox_has_mail(mailbox));
+    assert_false(aero_mailbox_take_answer(mailbox, 3, 8, &acknowledged));
+    assert_true(aero_mailbox_take_answer(mailbox, 3, 7, &acknowledged));
+    assert_int_equal(acknowledged.value, 7);
+    assert_true(aero_mailbox_take_answer(mailbox, 5, 8, &acknowledged));
+    assert_int_equal(acknowledged.value, 8);
+    free_mailbox(mailbox);
+}
+
+static void test_answer_that_nobody_waits_for_is_void(void **state)
+{
+    (void)state;
+    struct aero_mailbox *mailbox = new_mailbox();
+    unsigned slot;
+    uint64_t connection;
+    char name[AERO_NODE_NAME_MAX];
+    aero_lsn acknowledged = {0};
+    aero_mailbox_ask(mailbox, 0, 1, "replica1");
+    aero_mailbox_answer(mailbox, 0, 1, aero_lsn_of(41)); /* before the question was taken */
+    assert_false(aero_mailbox_take_answer(mailbox, 0, 1, &acknowledged));
+    assert_true(aero_mailbox_take_question(mailbox, &slot, &connection, name));
+    aero_mailbox_answer(mailbox, 0, 1, aero_lsn_of(42));
+    aero_mailbox_answer(mailbox, 0, 1, aero_lsn_of(43)); /* the second time */
+    assert_true(aero_mailbox_take_answer(mailbox, 0, 1, &acknowledged));
+    assert_int_equal(acknowledged.value, 42);
+    free_mailbox(mailbox);
+}
+
+/* A slot that changes hands before the loop looked has one question, the newer one's. */
+static void test_question_that_is_asked_anew_is_told_once(void **state)
+{
+    (void)state;
+    struct aero_mailbox *mailbox = new_mailbox();
+    unsigned slot;
+    uint64_t connection;
+    char name[AERO_NODE_NAME_MAX];
+    aero_mailbox_ask(mailbox, 0, 1, "replica1");
+    aero_mailbox_ask(mailbox, 0, 2, "replica2");
+    assert_true(aero_mailbox_take_question(mailbox, &slot, &connection, name));
+    assert_int_equal(connection, 2);
+    assert_false(aero_mailbox_take_question(mailbox, &slot, &connection, name));
+    assert_false(aero_mailbox_has_mail(mailbox));
+    free_mailbox(mailbox);
+}
+
 /* Groups that became durable while the link was busy are one piece of news, the newest. */
 static void test_newest_place_is_told_once(void **state)
 {
@@ -172,6 +234,9 @@ int main(void)
         cmocka_unit_test(test_full_mailbox_refuses_and_tells_when_there_is_room),
         cmocka_unit_test(test_questions_are_answered_once),
         cmocka_unit_test(test_answer_to_a_connection_that_went_is_void),
+        cmocka_unit_test(test_questions_of_two_slots_are_both_told),
+        cmocka_unit_test(test_answer_that_nobody_waits_for_is_void),
+        cmocka_unit_test(test_question_that_is_asked_anew_is_told_once),
         cmocka_unit_test(test_newest_place_is_told_once),
         cmocka_unit_test(test_places_are_no_news_until_somebody_listens),
     };
