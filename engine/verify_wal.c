@@ -29,6 +29,18 @@ static void break_log(struct aero_verify *verify)
     drop_state(verify);
 }
 
+/* The log ends with this segment, or before it: what stands behind it has no header, as power leaves segments that were being
+ * begun (recovery drops them, too). */
+static bool is_last(const struct aero_verify *verify, size_t index)
+{
+    for (size_t i = index + 1; i < verify->list.count; i++) {
+        if (aero_is_ok(verify->list.segments[i].header_status)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- Headers and neighbours --------------------------------------------------------------------------------- */
 
 static void check_remembered(struct aero_verify *verify, const struct aero_wal_listed *segment)
@@ -273,7 +285,7 @@ static void judge_bad_header(struct aero_verify *verify, size_t index)
     if (aero_verify_may_be_gone(verify, segment->header_status)) {
         return;
     }
-    if (index + 1 == verify->list.count) {
+    if (is_last(verify, index)) {
         struct aero_tail_evidence evidence = {.stop = AERO_TAIL_BAD_HEADER};
         gather_outside(verify, segment->named_sequence - 1, &evidence);
         evidence.record = record_below(verify, segment);
@@ -345,7 +357,7 @@ static void check_segment(struct aero_verify *verify, size_t index)
     status = read_records(verify, segment, reader);
     verify->report.end = aero_wal_reader_position(reader);
     if (aero_is_ok(status)) {
-        judge_stop(verify, segment, index + 1 == verify->list.count, reader);
+        judge_stop(verify, segment, is_last(verify, index), reader);
     }
     aero_wal_reader_close(reader);
 }

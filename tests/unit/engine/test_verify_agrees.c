@@ -147,6 +147,33 @@ test_verify_agrees_with_recovery_on_a_replica_whose_log_ends_below_its_snapshot(
     assert_int_equal(refused, 0);
 }
 
+/* Power went while segments were begun: of some the header was never durable, and the log ends before them, well. */
+static void test_verify_agrees_with_recovery_on_headers_that_were_never_durable(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned refused = 0;
+        struct world world = i % 2 == 0 ? primary() : replica();
+        world_begin(&world, false);
+        world_puts(&world, 3);
+        world_prove(&world);
+        unsigned torn_count = 1 + i / 4;
+        for (unsigned torn = 0; torn < torn_count; torn++) {
+            world_begin(&world, false);
+        }
+        world_flush(&world);
+        for (uint64_t sequence = 2; sequence < 2 + torn_count; sequence++) {
+            char name[AERO_DISK_NAME_MAX];
+            aero_segment_name(aero_lsn_of(4), sequence, name);
+            power_bytes(world.power, name)->length = i / 2 % 2 == 0 ? 0 : 100;
+        }
+        assert_int_equal(verify(world.power).damage_count, 0);
+        expect_agreement(world.power, &refused);
+        assert_int_equal(refused, 0);
+        world_free(&world);
+    }
+}
+
 /* The log has begun and holds nothing: the proof names its header. */
 static void test_verify_agrees_with_recovery_on_a_segment_without_records(void **state)
 {
@@ -192,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_verify_agrees_with_recovery_on_any_byte_of_a_primary),
         cmocka_unit_test(test_verify_agrees_with_recovery_on_any_byte_of_a_replica),
         cmocka_unit_test(test_verify_agrees_with_recovery_on_any_length_of_the_last_segment),
+        cmocka_unit_test(test_verify_agrees_with_recovery_on_headers_that_were_never_durable),
         cmocka_unit_test(test_verify_agrees_with_recovery_on_a_segment_without_records),
         cmocka_unit_test(test_verify_heeds_no_proof_of_segments_below_the_floor),
         cmocka_unit_test(test_verify_agrees_with_recovery_without_any_one_file),
