@@ -4,148 +4,93 @@
 
 #include "ctl/salvage_act.h"
 #include "engine/recovery.h"
+#include "tests/unit/ctl/failing_disk.h"
 
-/* A disk whose nth change fails, and every one behind it. */
-struct failing_disk {
-    struct aero_disk inner;
-    uint64_t changes;
-    uint64_t fail_at;
-};
-
-static bool fails(struct failing_disk *disk)
-{
-    disk->changes++;
-    return disk->changes >= disk->fail_at;
-}
-
-#define INNER(self) (&((struct failing_disk *)(self))->inner)
-
-static aero_status failing_open(void *self, const char *name, enum aero_disk_open how,
-                                struct aero_disk_file **out_file)
-{
-    if (how != AERO_DISK_READ && how != AERO_DISK_WRITE && fails(self)) {
-        return aero_error(AERO_IO);
-    }
-    return INNER(self)->ops->open(INNER(self)->self, name, how, out_file);
-}
-
-static void failing_close(void *self, struct aero_disk_file *file)
-{
-    INNER(self)->ops->close(INNER(self)->self, file);
-}
-
-static aero_status failing_read(void *self, struct aero_disk_file *file, uint64_t offset,
-                                void *data, size_t length, size_t *out_read)
-{
-    return INNER(self)->ops->read(INNER(self)->self, file, offset, data, length, out_read);
-}
-
-static aero_status failing_write(void *self, struct aero_disk_file *file, uint64_t offset,
-                                 struct aero_slice bytes, size_t *out_written)
-{
-    if (fails(self)) { /* half of it */
-        bytes.length /= 2;
-        (void)INNER(self)->ops->write(INNER(self)->self, file, offset, bytes, out_written);
-        return aero_error(AERO_IO);
-    }
-    return INNER(self)->ops->write(INNER(self)->self, file, offset, bytes, out_written);
-}
-
-static aero_status failing_sync(void *self, struct aero_disk_file *file)
-{
-    return fails(self) ? aero_error(AERO_IO) : INNER(self)->ops->sync(INNER(self)->self, file);
-}
-
-static aero_status failing_truncate(void *self, struct aero_disk_file *file, uint64_t length)
-{
-    return fails(self) ? aero_error(AERO_IO)
-                       : INNER(self)->ops->truncate(INNER(self)->self, file, length);
-}
-
-static aero_status failing_size(void *self, struct aero_disk_file *file, uint64_t *out_size)
-{
-    return INNER(self)->ops->size(INNER(self)->self, file, out_size);
-}
-
-static aero_status failing_rename(void *self, const char *from, const char *to)
-{
-    return fails(self) ? aero_error(AERO_IO)
-                       : INNER(self)->ops->rename(INNER(self)->self, from, to);
-}
-
-static aero_status failing_unlink(void *self, const char *name)
-{
-    return fails(self) ? aero_error(AERO_IO) : INNER(self)->ops->unlink(INNER(self)->self, name);
-}
-
-static aero_status failing_make_directory(void *self, const char *name)
-{
-    return INNER(self)->ops->make_directory(INNER(self)->self, name);
-}
-
-static aero_status failing_sync_directory(void *self, const char *name)
-{
-    return fails(self) ? aero_error(AERO_IO)
-                       : INNER(self)->ops->sync_directory(INNER(self)->self, name);
-}
-
-static aero_status failing_list(void *self, const char *directory, struct aero_buffer *out_entries)
-{
-    return INNER(self)->ops->list(INNER(self)->self, directory, out_entries);
-}
-
-static struct aero_disk failing_port(struct failing_disk *disk)
-{
-    static const struct aero_disk_ops ops = {
-        .open = failing_open,
-        .close = failing_close,
-        .read = failing_read,
-        .write = failing_write,
-        .sync = failing_sync,
-        .truncate = failing_truncate,
-        .size = failing_size,
-        .rename = failing_rename,
-        .unlink = failing_unlink,
-        .make_directory = failing_make_directory,
-        .sync_directory = failing_sync_directory,
-        .list = failing_list,
-    };
-    return (struct aero_disk){.ops = &ops, .self = disk};
-}
-
-/* Salvages until change `fail_at`. */
-static aero_status interrupted(struct ctl_bench *bench, uint64_t fail_at)
-{
-    char path[AERO_CTL_PATH_MAX];
-    struct aero_disk_posix *primary;
-    struct aero_disk_posix *replica;
-    struct aero_salvage_log primary_log;
-    struct aero_salvage_log replica_log;
+/* The two directories, open, and what salvage would do with them; the test sets how the disks fail. */
+struct scene {
+    struct aero_disk_posix *posix[2]; /* of the primary, of the replica */
+    struct failing_disk disks[2];
+    struct aero_manifest manifests[2];
+    struct aero_salvage_log logs[2];
     struct aero_salvage_plan plan;
     struct aero_salvage_failure failure;
-    struct aero_manifest manifest;
-    struct aero_manifest replica_manifest;
-    data_ok(aero_disk_posix_open(ctl_bench_path(bench, "p", path), false, &primary));
-    data_ok(aero_disk_posix_open_read_only(ctl_bench_path(bench, "r", path), &replica));
-    read_manifest(bench, "p", &manifest);
-    read_manifest(bench, "r", &replica_manifest);
-    struct failing_disk failing = {.inner = aero_disk_posix_port(primary), .fail_at = fail_at};
-    const struct aero_salvage_source from_primary = {.disk = failing.inner};
-    const struct aero_salvage_source from_replica = {.disk = aero_disk_posix_port(replica)};
-    data_ok(aero_salvage_read(&from_primary, &from_replica, &primary_log, &replica_log));
-    const struct aero_salvage_side now = {.log = &primary_log, .manifest = &manifest};
-    const struct aero_salvage_side source = {.log = &replica_log, .manifest = &replica_manifest};
-    aero_salvage_plan_make(&now, &source, &plan);
-    assert_int_equal(plan.outcome, AERO_SALVAGE_POSSIBLE);
-    aero_status status = aero_salvage_act(failing_port(&failing), aero_disk_posix_port(replica),
-                                          &plan, &now, &failure);
-    aero_salvage_plan_deinit(&plan);
-    aero_salvage_log_deinit(&primary_log);
-    aero_salvage_log_deinit(&replica_log);
-    aero_manifest_deinit(&manifest);
-    aero_manifest_deinit(&replica_manifest);
-    aero_disk_posix_close(primary);
-    aero_disk_posix_close(replica);
+};
+
+enum { MINE, THEIRS };
+
+static void scene_open(struct ctl_bench *bench, struct scene *scene)
+{
+    char path[AERO_CTL_PATH_MAX];
+    *scene = (struct scene){0};
+    data_ok(aero_disk_posix_open(ctl_bench_path(bench, "p", path), false, &scene->posix[MINE]));
+    data_ok(
+        aero_disk_posix_open_read_only(ctl_bench_path(bench, "r", path), &scene->posix[THEIRS]));
+    read_manifest(bench, "p", &scene->manifests[MINE]);
+    read_manifest(bench, "r", &scene->manifests[THEIRS]);
+    for (int i = MINE; i <= THEIRS; i++) {
+        scene->disks[i] =
+            (struct failing_disk){.inner = aero_disk_posix_port(scene->posix[i]), .code = AERO_IO};
+    }
+}
+
+static aero_status scene_read(struct scene *scene)
+{
+    const struct aero_salvage_source sources[] = {{.disk = failing_port(&scene->disks[MINE])},
+                                                  {.disk = failing_port(&scene->disks[THEIRS])}};
+    return aero_salvage_read(&sources[MINE], &sources[THEIRS], &scene->logs[MINE],
+                             &scene->logs[THEIRS]);
+}
+
+static struct aero_salvage_side scene_side(const struct scene *scene, int who)
+{
+    return (struct aero_salvage_side){.log = &scene->logs[who], .manifest = &scene->manifests[who]};
+}
+
+static void scene_plan(struct scene *scene)
+{
+    const struct aero_salvage_side mine = scene_side(scene, MINE);
+    const struct aero_salvage_side theirs = scene_side(scene, THEIRS);
+    data_ok(scene_read(scene));
+    aero_salvage_plan_make(&mine, &theirs, &scene->plan);
+    assert_int_equal(scene->plan.outcome, AERO_SALVAGE_POSSIBLE);
+    for (int i = MINE; i <= THEIRS; i++) {
+        scene->disks[i].changes = 0;
+        scene->disks[i].readings = 0;
+    }
+}
+
+static aero_status scene_act(struct scene *scene)
+{
+    const struct aero_salvage_side mine = scene_side(scene, MINE);
+    return aero_salvage_act(failing_port(&scene->disks[MINE]), failing_port(&scene->disks[THEIRS]),
+                            &scene->plan, &mine, &scene->failure);
+}
+
+static void scene_close(struct scene *scene)
+{
+    aero_salvage_plan_deinit(&scene->plan);
+    for (int i = MINE; i <= THEIRS; i++) {
+        aero_salvage_log_deinit(&scene->logs[i]);
+        aero_manifest_deinit(&scene->manifests[i]);
+        aero_disk_posix_close(scene->posix[i]);
+    }
+}
+
+enum failure { OF_CHANGES, OF_READINGS, OF_THE_REPLICAS_READINGS };
+
+/* Salvages until that change, or reading. */
+static aero_status interrupted(struct ctl_bench *bench, enum failure failure, uint64_t fail_at)
+{
+    struct scene scene;
+    scene_open(bench, &scene);
+    scene_plan(&scene);
+    if (failure == OF_CHANGES) {
+        scene.disks[MINE].fail_change = fail_at;
+    } else {
+        scene.disks[failure == OF_READINGS ? MINE : THEIRS].fail_reading = fail_at;
+    }
+    aero_status status = scene_act(&scene);
+    scene_close(&scene);
     return status;
 }
 
@@ -178,7 +123,8 @@ static void start_in_between(struct ctl_bench *bench)
 }
 
 /* Wherever it stops, no write gets in before another run has finished it. */
-static void interrupt_everywhere(void (*lose)(struct ctl_bench *bench), bool start)
+static void interrupt_everywhere(void (*lose)(struct ctl_bench *bench), enum failure failure,
+                                 bool start)
 {
     bool done = false;
     unsigned points = 0;
@@ -186,10 +132,11 @@ static void interrupt_everywhere(void (*lose)(struct ctl_bench *bench), bool sta
         struct ctl_bench *bench = ctl_bench_new();
         struct aero_manifest manifest;
         lose(bench);
-        done = aero_is_ok(interrupted(bench, fail_at));
+        done = aero_is_ok(interrupted(bench, failure, fail_at));
         if (!done) {
             read_manifest(bench, "p", &manifest);
-            bool whole = manifest.gate == AERO_GATE_OPEN && fail_at > 1;
+            bool begun = failure == OF_CHANGES && fail_at > 1;
+            bool whole = manifest.gate == AERO_GATE_OPEN && begun;
             aero_manifest_deinit(&manifest);
             if (start) {
                 start_in_between(bench);
@@ -202,7 +149,7 @@ static void interrupt_everywhere(void (*lose)(struct ctl_bench *bench), bool sta
         assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_OK);
         ctl_bench_free(bench);
     }
-    assert_true(points > 20);
+    assert_true(points > (failure == OF_CHANGES ? 20 : 5));
 }
 
 static void lose_by_a_cut(struct ctl_bench *bench)
@@ -220,14 +167,155 @@ static void lose_by_an_older_copy(struct ctl_bench *bench)
 static void test_interrupted_anywhere_another_run_finishes(void **state)
 {
     (void)state;
-    interrupt_everywhere(lose_by_a_cut, false);
-    interrupt_everywhere(lose_by_an_older_copy, false);
+    interrupt_everywhere(lose_by_a_cut, OF_CHANGES, false);
+    interrupt_everywhere(lose_by_an_older_copy, OF_CHANGES, false);
 }
 
 static void test_a_start_of_the_primary_in_between_does_no_harm(void **state)
 {
     (void)state;
-    interrupt_everywhere(lose_by_an_older_copy, true);
+    interrupt_everywhere(lose_by_an_older_copy, OF_CHANGES, true);
+}
+
+static void test_unreadable_from_anywhere_on_another_run_finishes(void **state)
+{
+    (void)state;
+    interrupt_everywhere(lose_by_an_older_copy, OF_READINGS, false);
+    interrupt_everywhere(lose_by_an_older_copy, OF_THE_REPLICAS_READINGS, false);
+}
+
+/* Nothing is planned on half of what a disk holds: it is read to its end, or what could not be read counts as damaged. */
+static void test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one(void **state)
+{
+    struct ctl_bench *bench = *state;
+    lose_by_an_older_copy(bench);
+    const enum aero_code codes[] = {AERO_CRASHED, AERO_IO};
+    for (size_t i = 0; i < 4; i++) {
+        int who = i % 2 == 0 ? MINE : THEIRS;
+        bool done = false;
+        unsigned refused = 0;
+        for (uint64_t fail_at = 1; !done; fail_at++) {
+            struct scene scene;
+            scene_open(bench, &scene);
+            scene.disks[who].fail_reading = fail_at;
+            scene.disks[who].code = codes[i / 2];
+            bool whole = aero_is_ok(scene_read(&scene));
+            done = scene.disks[who].readings < fail_at;
+            refused += !whole;
+            for (size_t k = 0; whole && k < scene.logs[who].count; k++) {
+                const struct aero_salvage_segment *segment = &scene.logs[who].segments[k];
+                whole = aero_is_ok(segment->listed.header_status) && segment->whole;
+            }
+            assert_int_equal(whole, done);
+            scene_close(&scene);
+        }
+        assert_true(refused > 0);
+    }
+}
+
+/* ---- Copies that are none --------------------------------------------------------------------------------------- */
+
+/* Stopped while it copied: what stands in the log is still the primary's own. */
+static void expect_stopped_copying(struct ctl_bench *bench, struct scene *scene,
+                                   enum aero_code code)
+{
+    assert_int_equal(scene_act(scene).code, code);
+    assert_string_equal(scene->failure.step, "copying");
+    scene_close(scene);
+    assert_int_equal(CTL_RUN(bench, "verify", "@p"), AERO_EXIT_OK);
+    assert_non_null(strstr(bench->out, "records to LSN 150,"));
+    assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
+    expect_whole(bench, AHEAD_AT);
+}
+
+static void test_a_copy_that_the_disk_does_not_keep_takes_no_place(void **state)
+{
+    (void)state;
+    const struct {
+        size_t keeps;
+        enum aero_code code;
+    } cases[] = {{100, AERO_INCOMPLETE}, {AERO_SEGMENT_HEADER_BYTES + 1000, AERO_CORRUPT}};
+    for (size_t i = 0; i < 2; i++) {
+        struct ctl_bench *bench = ctl_bench_new();
+        struct scene scene;
+        lose_by_an_older_copy(bench);
+        scene_open(bench, &scene);
+        scene_plan(&scene);
+        scene.disks[MINE].lie = "wal/";
+        scene.disks[MINE].lie_keeps = cases[i].keeps;
+        expect_stopped_copying(bench, &scene, cases[i].code);
+        ctl_bench_free(bench);
+    }
+}
+
+static void test_a_replicas_file_that_became_shorter_takes_no_place(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct scene scene;
+    lose_by_an_older_copy(bench);
+    scene_open(bench, &scene);
+    scene_plan(&scene);
+    scene.disks[THEIRS].ends_early = true;
+    expect_stopped_copying(bench, &scene, AERO_CORRUPT);
+}
+
+/* Whole in every checksum, and not the records that were planned. */
+static void test_a_replicas_file_that_became_another_takes_no_place(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct scene scene;
+    lose_by_an_older_copy(bench);
+    scene_open(bench, &scene);
+    scene_plan(&scene);
+    for (size_t i = 0; i < scene.logs[THEIRS].count; i++) {
+        scene.logs[THEIRS].segments[i].end.chain ^= 1;
+    }
+    expect_stopped_copying(bench, &scene, AERO_CORRUPT);
+}
+
+/* Copied piece by piece: the first piece fails, or the second. */
+static void test_a_long_segment_is_copied_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    char *value = aero_malloc(((size_t)700 << 10) + 1);
+    memset(value, 'v', (size_t)700 << 10);
+    value[(size_t)700 << 10] = '\0';
+    for (uint64_t fail_reading = 2; fail_reading < 5; fail_reading++) {
+        struct ctl_bench *bench = ctl_bench_new();
+        struct scene scene;
+        finish(fill(bench, "p", AERO_ROLE_PRIMARY, COPIED_AT));
+        struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, COPIED_AT);
+        for (int i = 0; i < 3; i++) {
+            data_put(data, "long", value);
+        }
+        data_put_to(data, AHEAD_AT);
+        finish(data);
+        scene_open(bench, &scene);
+        scene_plan(&scene);
+        scene.disks[THEIRS].fail_reading = fail_reading;
+        expect_stopped_copying(bench, &scene, AERO_IO);
+        ctl_bench_free(bench);
+    }
+    free(value);
+}
+
+/* The manifest counts to 2^32 - 1. */
+static void test_more_lost_records_than_can_be_counted_are_not_few(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct scene scene;
+    struct aero_manifest manifest;
+    lose_by_an_older_copy(bench);
+    scene_open(bench, &scene);
+    scene_plan(&scene);
+    scene.plan.brought_count = UINT64_C(1) << 32;
+    scene.disks[THEIRS].fail_reading = 1;
+    assert_int_equal(scene_act(&scene).code, AERO_IO);
+    scene_close(&scene);
+    read_manifest(bench, "p", &manifest);
+    assert_int_equal(manifest.gate, AERO_GATE_PRIMARY_LOST);
+    assert_int_equal(manifest.lost_count, UINT32_MAX);
+    aero_manifest_deinit(&manifest);
 }
 
 int main(void)
@@ -235,6 +323,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interrupted_anywhere_another_run_finishes),
         cmocka_unit_test(test_a_start_of_the_primary_in_between_does_no_harm),
+        cmocka_unit_test(test_unreadable_from_anywhere_on_another_run_finishes),
+        TEST(test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one),
+        cmocka_unit_test(test_a_copy_that_the_disk_does_not_keep_takes_no_place),
+        TEST(test_a_replicas_file_that_became_shorter_takes_no_place),
+        TEST(test_a_replicas_file_that_became_another_takes_no_place),
+        cmocka_unit_test(test_a_long_segment_is_copied_whole_or_not_at_all),
+        TEST(test_more_lost_records_than_can_be_counted_are_not_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
