@@ -57,6 +57,7 @@ struct power_disk {
     uint64_t calls;   /* of every operation but close */
     uint64_t fail_call;
     aero_status fail_status;
+    uint64_t calls_after_crash; /* who unwinds at once makes none (disk.h) */
     /* Reads that touch this byte fail with EIO; an empty name: none. */
     char bad_name[AERO_DISK_NAME_MAX];
     uint64_t bad_offset;
@@ -129,6 +130,7 @@ static inline void power_copy(struct aero_buffer *to, const struct aero_buffer *
 static inline aero_status power_call(struct power_disk *disk)
 {
     if (disk->crashed) {
+        disk->calls_after_crash++;
         return aero_error(AERO_CRASHED);
     }
     disk->calls++;
@@ -209,6 +211,7 @@ static inline aero_status power_read(void *self, struct aero_disk_file *handle, 
     AERO_TRY(power_call(disk));
     if (bad != NULL && bad->file == file && disk->bad_offset >= offset &&
         disk->bad_offset < offset + length) {
+        memset(data, 'x', length); /* what a failed read leaves there is anything */
         return aero_error(AERO_IO);
     }
     size_t at = power_place(file, offset);
