@@ -177,7 +177,8 @@ static bool is_proven(const struct aero_recovery *r, const struct aero_wal_file 
            aero_position_equal(proof->end, last->end);
 }
 
-/* Memory or the disk may have changed a byte on the way: the copy is read before it takes the original's place. */
+/* Memory or the disk may have changed a byte on the way: the copy is read before it takes the original's place. The chain is
+ * one of lengths, too: where it is the same, so is the end's offset. */
 static aero_status read_back(struct aero_disk disk, const char *name,
                              const struct aero_wal_file *expected)
 {
@@ -191,7 +192,6 @@ static aero_status read_back(struct aero_disk disk, const char *name,
     if (status.code == AERO_NOT_FOUND) {
         enum aero_wal_stop stop = expected->sealed ? AERO_STOP_FOOTER : AERO_STOP_CLEAN;
         bool same = aero_wal_reader_stop(reader) == stop &&
-                    aero_wal_reader_offset(reader) == expected->end_offset &&
                     aero_position_equal(aero_wal_reader_position(reader), expected->end);
         status = same ? aero_ok() : aero_error(AERO_IO);
     }
@@ -317,26 +317,29 @@ static aero_status remove_leftovers(struct aero_recovery *r, const char *directo
 
 /* ---- What the manifest has to say -------------------------------------------------------------------------- */
 
-static bool has_footer(struct aero_recovery *r, const struct aero_wal_file *file)
+/* What cannot be read seals nothing; only AERO_CRASHED is an error. */
+static aero_status find_seal(struct aero_recovery *r, struct aero_wal_file *file)
 {
     uint8_t bytes[AERO_SEGMENT_FOOTER_BYTES];
     struct aero_segment_footer footer;
     struct aero_disk_file *handle;
     size_t got = 0;
     aero_status status = r->disk.ops->open(r->disk.self, file->name, AERO_DISK_READ, &handle);
-    if (!aero_is_ok(status)) {
-        return false;
+    if (aero_is_ok(status)) {
+        status =
+            r->disk.ops->read(r->disk.self, handle, file->end_offset, bytes, sizeof bytes, &got);
+        r->disk.ops->close(r->disk.self, handle);
     }
-    status = r->disk.ops->read(r->disk.self, handle, file->end_offset, bytes, sizeof bytes, &got);
-    r->disk.ops->close(r->disk.self, handle);
-    return aero_is_ok(status) &&
-           aero_is_ok(aero_segment_footer_decode(aero_slice_of(bytes, got), &footer)) &&
-           footer.segment_nonce == aero_segment_nonce64(file->header.nonce) &&
-           footer.end_offset == file->end_offset && aero_position_equal(footer.end, file->end);
+    file->sealed = aero_is_ok(status) &&
+                   aero_is_ok(aero_segment_footer_decode(aero_slice_of(bytes, got), &footer)) &&
+                   footer.segment_nonce == aero_segment_nonce64(file->header.nonce) &&
+                   footer.end_offset == file->end_offset &&
+                   aero_position_equal(footer.end, file->end);
+    return status.code == AERO_CRASHED ? status : aero_ok();
 }
 
 /* Segments below what was read: their ends are what their successors name (12). */
-static void describe_unread(struct aero_recovery *r)
+static aero_status describe_unread(struct aero_recovery *r)
 {
     for (size_t i = 0; i < r->first_read; i++) { /* what is read first is one of them */
         struct aero_recovery_segment *segment = &r->segments[i];
@@ -353,8 +356,9 @@ static void describe_unread(struct aero_recovery *r)
         segment->file.end = named->prev_end;
         segment->file.record_count =
             named->prev_end.lsn.value - segment->file.header.prev_end.lsn.value;
-        segment->file.sealed = has_footer(r, &segment->file);
+        AERO_TRY(find_seal(r, &segment->file));
     }
+    return aero_ok();
 }
 
 /* An earlier start found the damage; this one may not have read it. */
@@ -418,7 +422,7 @@ static bool add_segments(struct aero_recovery *r)
 aero_status aero_recovery_act(struct aero_recovery *r)
 {
     static const char *const directories[] = {"", "wal", "snapshots", "quarantine"};
-    describe_unread(r);
+    AERO_TRY(describe_unread(r));
     settle_damaged(r);
     raise_gate(r);
     AERO_TRY(aero_manifest_write(r->disk, &r->manifest));

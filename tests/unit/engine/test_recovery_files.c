@@ -76,11 +76,12 @@ static void test_recover_lists_nothing_below_a_gap(void **state)
     world_free(&world);
 }
 
-/* Only a footer of this very segment, at its end, seals it: a recycled file may hold one of another life. */
+/* Only a footer of this very segment, at its end, seals it: a recycled file may hold one of another life. One that cannot be
+ * read does not, and stops no start. */
 static void test_recover_takes_only_a_segments_own_footer_for_its_seal(void **state)
 {
     (void)state;
-    enum { OWN, OTHER_NONCE, OTHER_OFFSET, OTHER_END, NONE, COUNT };
+    enum { OWN, OTHER_NONCE, OTHER_OFFSET, OTHER_END, UNREADABLE, NONE, COUNT };
     for (unsigned i = 0; i < COUNT; i++) {
         struct world world = three_segments(i != NONE);
         struct aero_buffer *bytes = power_bytes(world.power, FIRST_SEGMENT);
@@ -93,6 +94,10 @@ static void test_recover_takes_only_a_segments_own_footer_for_its_seal(void **st
             footer.end_offset ^= i == OTHER_OFFSET ? 8 : 0;
             footer.end.chain ^= i == OTHER_END;
             aero_segment_footer_encode(&footer, at);
+        }
+        if (i == UNREADABLE) {
+            snprintf(world.power->bad_name, sizeof world.power->bad_name, FIRST_SEGMENT);
+            world.power->bad_offset = bytes->length - 1;
         }
         struct outcome outcome = recover(world.power);
         expect_state(&world, &outcome);
