@@ -51,12 +51,12 @@ static aero_status read_piece(struct aero_disk disk, struct aero_disk_file *file
     }
     for (size_t done = 0; done < length; done += PAGE_BYTES) {
         size_t piece = length - done < PAGE_BYTES ? length - done : PAGE_BYTES;
+        got = 0;
         status = disk.ops->read(disk.self, file, offset + done, data + done, piece, &got);
         if (status.code == AERO_CRASHED) {
             return status;
         }
-        size_t given = aero_is_ok(status) ? got : 0;
-        memset(data + done + given, 0, piece - given);
+        memset(data + done + got, 0, piece - got);
     }
     return aero_ok();
 }

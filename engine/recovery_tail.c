@@ -224,7 +224,7 @@ static aero_status find_record(struct aero_recovery *r, const struct aero_recove
     }
     uint8_t *piece = aero_malloc(PIECE_BYTES + AERO_RECORD_HEADER_BYTES);
     bool found = false;
-    for (uint64_t offset = 0; offset < segment->size_bytes && !found; offset += PIECE_BYTES) {
+    for (uint64_t offset = 0; offset < segment->size_bytes; offset += PIECE_BYTES) {
         struct aero_record_header header;
         size_t got = 0;
         status = r->disk.ops->read(r->disk.self, file, offset, piece,
@@ -232,9 +232,8 @@ static aero_status find_record(struct aero_recovery *r, const struct aero_recove
         if (status.code == AERO_CRASHED) {
             break;
         }
-        got = aero_is_ok(status) ? got : 0;
         status = aero_ok();
-        for (size_t at = 0; at < PIECE_BYTES && at < got && !found; at += AERO_RECORD_ALIGN) {
+        for (size_t at = 0; at < got && !found; at += AERO_RECORD_ALIGN) {
             found = aero_is_ok(aero_record_decode(aero_slice_of(piece + at, got - at), &header)) &&
                     header.lsn.value >= segment->name_lsn.value;
         }

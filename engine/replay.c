@@ -20,7 +20,7 @@ struct aero_replay {
     struct aero_position position;
     struct aero_tree *tree; /* NULL: without state */
     struct aero_position base;
-    bool base_confirmed; /* the log's chain at the base is the base's */
+    bool base_confirmed; /* the log's chain at the base is the base's: `position` is not below it */
 };
 
 static aero_status refuse(struct aero_replay_place *out_place, aero_status status, const char *file,
@@ -121,11 +121,10 @@ static aero_status open_segment(struct aero_replay *replay, struct aero_replay_p
                       "the segment's header does not verify");
     }
     struct aero_position before = aero_wal_reader_position(replay->reader);
-    if (!first && !aero_position_equal(before, replay->position)) {
+    if (!aero_position_equal(before, replay->position)) {
         return refuse(out_place, aero_error(AERO_CORRUPT), segment->name, 0, lsn,
                       "the segment does not continue the one before it");
     }
-    replay->position = before;
     replay->next_segment++;
     return confirm_base(replay, segment->name, 0, out_place);
 }
@@ -284,8 +283,7 @@ struct aero_position aero_replay_position(const struct aero_replay *replay)
 
 bool aero_replay_summary(const struct aero_replay *replay, struct aero_summary *out_summary)
 {
-    if (replay->tree == NULL || !replay->base_confirmed ||
-        replay->position.lsn.value < replay->base.lsn.value) {
+    if (replay->tree == NULL || !replay->base_confirmed) {
         return false;
     }
     *out_summary = aero_tree_summary(replay->tree);

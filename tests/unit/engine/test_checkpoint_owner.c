@@ -170,6 +170,35 @@ static void test_snapshot_names_no_segment_that_begins_behind_it(void **state)
     power_disk_free(node.power);
 }
 
+/* All that is known began behind the position: none of it led there. */
+static void test_snapshot_before_all_of_its_history_names_nothing(void **state)
+{
+    (void)state;
+    struct node node = start(directory(), &plain);
+    struct aero_snapshot_header header;
+    uint64_t edit;
+    struct aero_history *history = &aero_checkpointer_edit(node.checkpointer, &edit)->history;
+    assert_int_equal(history->incarnation_count, 1);
+    history->incarnations[0].start.lsn.value = node.end.lsn.value + 1;
+    for (size_t i = 0; i < history->segment_count; i++) {
+        history->segments[i].before.lsn.value = node.end.lsn.value + 1;
+    }
+    assert_true(run(&node));
+    begin(&node);
+    assert_true(run(&node));
+    assert_int_equal(take_result(&node).code, AERO_OK);
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(node.checkpointer);
+    char name[AERO_DISK_NAME_MAX];
+    aero_snapshot_name(&manifest->snapshots[0], name);
+    assert_true(aero_is_ok(aero_snapshot_read_header(power_disk_port(node.power), name, &header)));
+    assert_int_equal(header.history.incarnation_count, 0);
+    assert_int_equal(header.history.segment_count, 0);
+    assert_int_equal(manifest->history.incarnation_count, 1); /* the node's own stays */
+    aero_snapshot_header_deinit(&header);
+    stop(&node);
+    power_disk_free(node.power);
+}
+
 /* DET-3: what cannot be remembered to be removed stays, and recovery removes it. */
 static void test_more_files_to_remove_than_are_remembered_stay(void **state)
 {
@@ -298,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_snapshot_that_is_whole_behind_a_failure_is_not_named),
         cmocka_unit_test(test_manifest_under_way_does_not_name_the_snapshot),
         cmocka_unit_test(test_snapshot_names_no_segment_that_begins_behind_it),
+        cmocka_unit_test(test_snapshot_before_all_of_its_history_names_nothing),
         cmocka_unit_test(test_more_files_to_remove_than_are_remembered_stay),
         cmocka_unit_test(test_acknowledgements_are_told_by_name),
         cmocka_unit_test(test_durable_end_of_an_older_segment_is_its_own),

@@ -170,19 +170,25 @@ static void test_write_then_read_gives_the_newest(void **state)
 }
 
 /* A long history does not fit the first piece that is read of a slot. */
-static void test_read_takes_a_manifest_of_many_incarnations(void **state)
+static struct aero_manifest long_sample(void)
 {
-    (void)state;
-    struct power_disk *power = power_disk_new();
-    struct aero_disk disk = power_disk_port(power);
     struct aero_manifest manifest = sample();
-    struct aero_manifest read;
-    struct aero_manifest_found found;
     for (uint64_t i = 2; i < 2000; i++) {
         struct aero_segment_start start = {
             .sequence = i, .before = {.lsn = {.value = i}}, .nonce = id_of(1)};
         aero_history_add_segment(&manifest.history, &start);
     }
+    return manifest;
+}
+
+static void test_read_takes_a_manifest_of_many_incarnations(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_disk disk = power_disk_port(power);
+    struct aero_manifest manifest = long_sample();
+    struct aero_manifest read;
+    struct aero_manifest_found found;
     assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
     assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
     assert_same(&manifest, &read);
@@ -215,6 +221,49 @@ static void test_read_with_one_bad_slot_uses_the_other_and_says_so(void **state)
         aero_manifest_deinit(&manifest);
         power_disk_free(power);
     }
+}
+
+/* A slot whose first piece is whole and whose rest is not is a bad one, and there: the other one counts. */
+static void test_read_with_the_rest_of_a_slot_unreadable_uses_the_other(void **state)
+{
+    (void)state;
+    for (unsigned bad = 0; bad < 2; bad++) {
+        struct power_disk *power = power_disk_new();
+        struct aero_disk disk = power_disk_port(power);
+        struct aero_manifest manifest = long_sample();
+        struct aero_manifest read;
+        struct aero_manifest_found found;
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        snprintf(power->bad_name, sizeof power->bad_name, "manifest");
+        power->bad_offset = bad * AERO_MANIFEST_SLOT_BYTES + 100000;
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+        assert_true(found.slot_present[bad] && !found.slot_valid[bad]);
+        assert_int_equal(found.dubious, bad);
+        assert_same(&manifest, &read);
+        aero_manifest_deinit(&read);
+        aero_manifest_deinit(&manifest);
+        power_disk_free(power);
+    }
+}
+
+/* At the open, and at each of the two pieces of each slot. */
+static void test_read_that_dies_at_any_call_unwinds_at_once(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct aero_disk disk = power_disk_port(power);
+    struct aero_manifest manifest = long_sample();
+    struct aero_manifest read;
+    struct aero_manifest_found found;
+    assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+    for (uint64_t call = 1; call <= 5; call++) {
+        power_disk_fail_call(power, call, aero_error(AERO_CRASHED));
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_CRASHED);
+        assert_int_equal(power->calls_after_crash, 0);
+        power_disk_return(power, POWER_KEPT, 0);
+    }
+    aero_manifest_deinit(&manifest);
+    power_disk_free(power);
 }
 
 /* Decision 13: the newer slot counts, whichever it is; the other was not written, or its write never reached the disk. */
@@ -476,6 +525,8 @@ int main(void)
         cmocka_unit_test(test_write_then_read_gives_the_newest),
         cmocka_unit_test(test_read_takes_a_manifest_of_many_incarnations),
         cmocka_unit_test(test_read_with_one_bad_slot_uses_the_other_and_says_so),
+        cmocka_unit_test(test_read_with_the_rest_of_a_slot_unreadable_uses_the_other),
+        cmocka_unit_test(test_read_that_dies_at_any_call_unwinds_at_once),
         cmocka_unit_test(test_read_takes_the_newer_of_two_whole_slots),
         cmocka_unit_test(test_read_of_an_empty_file_finds_nothing),
         cmocka_unit_test(test_read_with_one_empty_slot_uses_the_other),

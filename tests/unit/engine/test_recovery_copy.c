@@ -163,6 +163,32 @@ static void test_recover_sets_a_tail_aside_whole_when_a_read_comes_short(void **
     assert_true(set_aside > 20);
 }
 
+/* Room behind the log, of which one read comes short: the second look sees the zeros, and nothing is cut. */
+static void test_recover_cuts_nothing_of_zeros_that_came_short(void **state)
+{
+    (void)state;
+    unsigned torn = 0;
+    bool reached = true;
+    for (uint64_t call = 1; reached; call++) {
+        size_t offset;
+        struct world world = long_tail(&offset);
+        memset(world.bytes.data + offset, 0, TAIL_BYTES);
+        world_flush(&world);
+        power_disk_fail_call(world.power, call, aero_ok());
+        struct outcome outcome = recover(world.power);
+        reached = world.power->calls >= world.power->fail_call;
+        if (aero_is_ok(outcome.status)) {
+            expect_state(&world, &outcome);
+            assert_int_equal(outcome.report.cut_bytes, 0);
+            assert_string_equal(outcome.report.quarantine, "");
+            torn += outcome.report.verdict == AERO_VERDICT_TORN_TAIL;
+        }
+        outcome_free(&outcome);
+        world_free(&world);
+    }
+    assert_int_equal(torn, 1);
+}
+
 /* While it reads the tail page by page, too, a start whose process died touches nothing more. */
 static void test_recover_that_dies_on_an_unreadable_tail_unwinds_at_once(void **state)
 {
@@ -189,6 +215,7 @@ int main(void)
         cmocka_unit_test(test_recover_keeps_the_segment_when_its_copy_is_another),
         cmocka_unit_test(test_recover_sets_aside_all_that_can_be_read_of_a_tail),
         cmocka_unit_test(test_recover_sets_a_tail_aside_whole_when_a_read_comes_short),
+        cmocka_unit_test(test_recover_cuts_nothing_of_zeros_that_came_short),
         cmocka_unit_test(test_recover_that_dies_on_an_unreadable_tail_unwinds_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

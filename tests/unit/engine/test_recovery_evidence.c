@@ -115,6 +115,33 @@ static void test_recover_of_a_damaged_snapshots_record_needs_a_proof_of_its_end(
     world_free(&world);
 }
 
+/* The proof is of the snapshot's end too, but in the next segment, which is gone: where this one goes on it cannot tell, and what
+ * is reported is where this one stopped. */
+static void test_recover_takes_no_place_from_a_proof_of_another_segment(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 4);
+    size_t fifth = world.bytes.length;
+    world_puts(&world, 1);
+    world_snapshot(&world);
+    char first[AERO_DISK_NAME_MAX];
+    snprintf(first, sizeof first, "%s", world_segment_name(&world));
+    world_begin(&world, false);
+    world_prove(&world);
+    power_forget(&world.power->seen, world_segment_name(&world));
+    flip(world.power, first, fifth + 9);
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_DAMAGE);
+    assert_string_equal(outcome.report.evidence, "the durable file");
+    assert_string_equal(outcome.report.file, first);
+    assert_int_equal(outcome.report.offset, fifth);
+    assert_int_equal(outcome.report.lsn.value, 5);
+    assert_int_equal(outcome.report.damaged_count, 0);
+    world_free(&world);
+}
+
 /* A replica's snapshot is no proof of its log; its own durable file is, once it covers the snapshot. */
 static void test_recover_of_a_replica_passes_damage_only_below_its_own_proof(void **state)
 {
@@ -280,6 +307,59 @@ static void test_recover_finds_a_record_far_under_a_bad_header(void **state)
     world_free(&world);
 }
 
+/* What is looked at at a time. */
+#define PIECE_BYTES ((size_t)64 << 10)
+
+/* A record that begins there; everything before it is gone. */
+static struct world one_record_at(size_t at)
+{
+    static char value[70000];
+    struct world world = primary();
+    memset(value, 'v', sizeof value - 1);
+    world_begin(&world, false);
+    size_t begin = world.bytes.length;
+    world_put(&world, "large", value);
+    value[sizeof value - 1 - (world.bytes.length - at)] = '\0';
+    world.bytes.length = begin;
+    world.position = world.segment.prev_end;
+    world.prev_chain = world.segment.chain0;
+    world_put(&world, "large", value);
+    assert_int_equal(world.bytes.length, at);
+    world_puts(&world, 1);
+    memset(world.bytes.data, 0, at);
+    world_flush(&world);
+    return world;
+}
+
+/* It may lie across two pieces. */
+static void test_recover_finds_a_record_between_two_pieces_under_a_bad_header(void **state)
+{
+    (void)state;
+    for (size_t before = 0; before <= AERO_RECORD_HEADER_BYTES; before += AERO_RECORD_ALIGN) {
+        struct world world = one_record_at(PIECE_BYTES - before);
+        expect_damage(&world, world_segment_name(&world), "a record under the bad header");
+        world_free(&world);
+    }
+}
+
+/* A piece that the disk does not give is no evidence: it keeps neither what stands behind it from being found, nor a start from
+ * going on where nothing does. */
+static void test_recover_looks_past_an_unreadable_piece_under_a_bad_header(void **state)
+{
+    (void)state;
+    struct world world = one_record_at(PIECE_BYTES + AERO_RECORD_ALIGN);
+    snprintf(world.power->bad_name, sizeof world.power->bad_name, "%s", world_segment_name(&world));
+    world.power->bad_offset = 5000;
+    expect_damage(&world, world_segment_name(&world), "a record under the bad header");
+    world.power->bad_offset = world.bytes.length - 1; /* the record's own */
+    struct outcome outcome = recover(world.power);
+    assert_int_equal(outcome.status.code, AERO_OK);
+    assert_int_equal(outcome.report.verdict, AERO_VERDICT_TORN_TAIL);
+    assert_int_equal(outcome.recovered.file_count, 0);
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
 /* The only file has no header: nothing stays of the log, and the bytes are kept aside. */
 static void test_recover_of_a_single_file_without_header_sets_it_aside(void **state)
 {
@@ -303,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_recover_behind_an_older_proof_renews_it),
         cmocka_unit_test(test_recover_ignores_a_proof_below_the_floor),
         cmocka_unit_test(test_recover_of_a_damaged_snapshots_record_needs_a_proof_of_its_end),
+        cmocka_unit_test(test_recover_takes_no_place_from_a_proof_of_another_segment),
         cmocka_unit_test(test_recover_of_a_replica_passes_damage_only_below_its_own_proof),
         cmocka_unit_test(test_recover_below_an_incarnation_that_this_node_began_is_damage),
         cmocka_unit_test(test_recover_ignores_segments_that_others_began),
@@ -311,6 +392,8 @@ int main(void)
         cmocka_unit_test(test_recover_of_a_replica_with_a_floor_and_no_log_is_clean),
         cmocka_unit_test(test_recover_of_a_recycled_file_without_header_is_no_damage),
         cmocka_unit_test(test_recover_finds_a_record_far_under_a_bad_header),
+        cmocka_unit_test(test_recover_finds_a_record_between_two_pieces_under_a_bad_header),
+        cmocka_unit_test(test_recover_looks_past_an_unreadable_piece_under_a_bad_header),
         cmocka_unit_test(test_recover_of_a_single_file_without_header_sets_it_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,6 +139,40 @@ static void test_recover_keeps_the_list_of_damaged_segments_bounded(void **state
     world_free(&world);
 }
 
+/* More segments are damaged than either list holds: the first are told, each is known to be. */
+static void test_recover_tells_of_no_more_damaged_segments_than_it_lists(void **state)
+{
+    (void)state;
+    enum { SEGMENTS = AERO_DAMAGED_MAX + 3 };
+    struct world world = primary();
+    char names[SEGMENTS][AERO_DISK_NAME_MAX];
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        world_begin(&world, true);
+        world_puts(&world, 1);
+        snprintf(names[i], sizeof names[i], "%s", world_segment_name(&world));
+    }
+    world_flush(&world);
+    world_snapshot(&world);
+    world_prove(&world);
+    for (unsigned i = 0; i + 1 < SEGMENTS; i++) {
+        power_bytes(world.power, names[i])->length -= AERO_SEGMENT_FOOTER_BYTES + 8;
+    }
+    struct outcome outcome = recover(world.power);
+    expect_state(&world, &outcome);
+    assert_int_equal(outcome.report.damaged_count, AERO_DAMAGED_MAX);
+    assert_int_equal(outcome.recovered.manifest.damaged_count, AERO_DAMAGED_MAX);
+    assert_int_equal(outcome.recovered.file_count, SEGMENTS);
+    for (unsigned i = 0; i < AERO_DAMAGED_MAX; i++) {
+        assert_string_equal(outcome.report.damaged[i].file, names[i]);
+        assert_int_equal(outcome.report.damaged[i].lsn.value, i + 1);
+    }
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        assert_int_equal(outcome.recovered.files[i].damaged, i + 1 < SEGMENTS);
+    }
+    outcome_free(&outcome);
+    world_free(&world);
+}
+
 /* ---- Names ------------------------------------------------------------------------------------------------ */
 
 /* A header that speaks of another place than the file's name is none; the records under it tell. */
@@ -241,6 +275,32 @@ static void test_recover_passes_over_names_that_are_too_long(void **state)
 
 /* ---- Directories without a manifest ------------------------------------------------------------------------ */
 
+/* A backup may hold no empty directories: one that is not there holds nothing. */
+static void test_recover_without_its_directories_takes_them_for_empty(void **state)
+{
+    (void)state;
+    enum { NO_LOG, NO_SNAPSHOT, NEITHER, COUNT };
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct world world = i == NO_LOG ? replica() : primary();
+        if (i != NEITHER) {
+            world_begin(&world, false);
+            world_puts(&world, 5);
+        }
+        if (i == NO_LOG) {
+            world_snapshot(&world);
+        } else {
+            world_flush(&world);
+        }
+        world.power->has_directories = false;
+        struct outcome outcome = recover(world.power);
+        world.clock.value = i == NEITHER ? 0 : world.clock.value;
+        expect_state(&world, &outcome);
+        assert_int_equal(outcome.recovered.file_count, i == NO_SNAPSHOT);
+        outcome_free(&outcome);
+        world_free(&world);
+    }
+}
+
 static void test_create_looks_at_every_name(void **state)
 {
     (void)state;
@@ -273,6 +333,15 @@ static void write_version(uint8_t *bytes, size_t checksum_offset, uint32_t versi
     aero_store_u64(bytes + checksum_offset, aero_checksum64(aero_slice_of(bytes, checksum_offset)));
 }
 
+/* In the header block's payload, under the checksums of payload and head (docs/formats.md, "Snapshot"). */
+static void write_snapshot_version(uint8_t *block, uint32_t version)
+{
+    uint8_t *payload = block + 48;
+    aero_store_u32(payload, version);
+    aero_store_u64(block + 32, aero_checksum64(aero_slice_of(payload, aero_load_u64(block + 24))));
+    aero_store_u64(block + 40, aero_checksum64(aero_slice_of(block, 40)));
+}
+
 /* Never guess at what a newer version wrote, and never write over it. */
 static void test_recover_refuses_what_a_newer_version_wrote(void **state)
 {
@@ -294,6 +363,12 @@ static void test_recover_refuses_what_a_newer_version_wrote(void **state)
     world.power = power_disk_clone(kept);
     write_version(power_bytes(world.power, FIRST_SEGMENT)->data, AERO_SEGMENT_HEADER_BYTES - 8, 2);
     expect_refused(&world, AERO_UNSUPPORTED, FIRST_SEGMENT, "newer version");
+    power_disk_free(world.power);
+    world.power = power_disk_clone(kept);
+    const char *snapshot = snapshot_name(&world, 1);
+    write_snapshot_version(power_bytes(world.power, snapshot)->data, 2);
+    expect_refused(&world, AERO_UNSUPPORTED, snapshot, "newer version");
+    assert_non_null(power_find(&world.power->seen, snapshot));
     power_disk_free(world.power);
     world.power = kept;
     world_free(&world);
@@ -483,11 +558,13 @@ int main(void)
         cmocka_unit_test(test_recover_lists_nothing_below_a_gap),
         cmocka_unit_test(test_recover_takes_only_a_segments_own_footer_for_its_seal),
         cmocka_unit_test(test_recover_keeps_the_list_of_damaged_segments_bounded),
+        cmocka_unit_test(test_recover_tells_of_no_more_damaged_segments_than_it_lists),
         cmocka_unit_test(test_recover_of_a_segment_under_a_wrong_name_is_damage),
         cmocka_unit_test(test_recover_refuses_two_files_that_claim_one_segment),
         cmocka_unit_test(test_recover_refuses_another_segment_than_the_manifest_knows),
         cmocka_unit_test(test_recover_leaves_strange_names_alone),
         cmocka_unit_test(test_recover_passes_over_names_that_are_too_long),
+        cmocka_unit_test(test_recover_without_its_directories_takes_them_for_empty),
         cmocka_unit_test(test_create_looks_at_every_name),
         cmocka_unit_test(test_recover_refuses_what_a_newer_version_wrote),
         cmocka_unit_test(test_recover_of_an_empty_disk_with_any_call_failing_says_so),

@@ -11,6 +11,7 @@
 struct reading {
     aero_status status; /* that ended it */
     struct aero_replay_place place;
+    bool opened;
     uint64_t records;
     struct aero_position end;
     bool has_state;
@@ -27,6 +28,7 @@ static struct reading read_log(struct power_disk *power, bool with_state)
         reading.status = aero_replay_next(replay, &record, &reading.place);
         reading.records += aero_is_ok(reading.status);
     }
+    reading.opened = replay != NULL;
     if (replay != NULL) {
         reading.end = aero_replay_position(replay);
         reading.has_state = aero_replay_summary(replay, &reading.state);
@@ -287,23 +289,38 @@ static void test_replay_of_a_newer_versions_segment_says_so(void **state)
     }
 }
 
-/* Whatever call fails: an error, or the state that was there at the LSN that was reached. */
+/* Behind its whole records bytes that are none: only a look at all of them tells that the log ends there. */
+static struct world with_torn_tail(void)
+{
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    world_puts(&world, 1);
+    world.bytes.length -= 5;
+    world.position.lsn.value--; /* what can still be read */
+    world_flush(&world);
+    return world;
+}
+
+/* Whatever call fails: an error, or the state that was there at the LSN that was reached. A process that dies is told so. */
 static void test_replay_with_any_call_failing_is_never_wrong(void **state)
 {
     (void)state;
-    struct world worlds[] = {two_snapshots(AERO_ROLE_PRIMARY), without_first_segment()};
+    struct world worlds[] = {two_snapshots(AERO_ROLE_PRIMARY), without_first_segment(),
+                             with_torn_tail()};
     const aero_status failures[] = {aero_error_errno(EIO), aero_error_errno(EACCES),
                                     aero_error(AERO_CRASHED)};
-    for (size_t i = 0; i < 6; i++) {
-        struct world *world = &worlds[i % 2];
+    for (size_t i = 0; i < 9; i++) {
+        struct world *world = &worlds[i % 3];
         bool reached = true;
         for (uint64_t call = 1; reached; call++) {
             struct power_disk *power = power_disk_clone(world->power);
-            power_disk_fail_call(power, call, failures[i / 2]);
+            power_disk_fail_call(power, call, failures[i / 3]);
             struct reading reading = read_log(power, true);
             reached = power->calls >= call;
             assert_true(reached || reading.status.code == AERO_NOT_FOUND);
             assert_true(reached || reading.end.lsn.value == world->position.lsn.value);
+            if (power->crashed && reading.opened) {
+                assert_int_equal(reading.status.code, AERO_CRASHED);
+            }
             if (reading.has_state) {
                 assert_true(same_summary(reading.state, world->states[reading.end.lsn.value]));
             }
@@ -312,6 +329,7 @@ static void test_replay_with_any_call_failing_is_never_wrong(void **state)
     }
     world_free(&worlds[0]);
     world_free(&worlds[1]);
+    world_free(&worlds[2]);
 }
 
 int main(void)
