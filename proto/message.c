@@ -65,8 +65,9 @@ static void append_packed(struct aero_buffer *out, enum aero_frame_type type,
     aero_buffer_deinit(&packed);
 }
 
-static void append_hello(struct aero_buffer *out, const struct aero_message_hello *hello)
+static void append_hello(struct aero_buffer *out, const struct aero_message *message)
 {
+    const struct aero_message_hello *hello = &message->as.hello;
     pb_position end = give_position(hello->end);
     pb_position before = give_position(hello->segment_before);
     pb_hello pb = AERO__REPLICATION__HELLO__INIT;
@@ -92,8 +93,9 @@ static void append_hello(struct aero_buffer *out, const struct aero_message_hell
     append_packed(out, AERO_FRAME_HELLO, &pb.base);
 }
 
-static void append_verdict(struct aero_buffer *out, const struct aero_message_verdict *verdict)
+static void append_verdict(struct aero_buffer *out, const struct aero_message *message)
 {
+    const struct aero_message_verdict *verdict = &message->as.verdict;
     pb_position fork = give_position(verdict->fork);
     pb_position position = give_position(verdict->snapshot.position);
     pb_snapshot snapshot = AERO__REPLICATION__SNAPSHOT__INIT;
@@ -124,8 +126,9 @@ static void append_verdict(struct aero_buffer *out, const struct aero_message_ve
     append_packed(out, AERO_FRAME_VERDICT, &pb.base);
 }
 
-static void append_ack(struct aero_buffer *out, const struct aero_message_ack *ack)
+static void append_ack(struct aero_buffer *out, const struct aero_message *message)
 {
+    const struct aero_message_ack *ack = &message->as.ack;
     pb_ack pb = AERO__REPLICATION__ACK__INIT;
     pb.link_nonce = give_id(&ack->link_nonce);
     pb.received_lsn = ack->received.value;
@@ -136,9 +139,9 @@ static void append_ack(struct aero_buffer *out, const struct aero_message_ack *a
     append_packed(out, AERO_FRAME_ACK, &pb.base);
 }
 
-static void append_record_bytes(struct aero_buffer *out,
-                                const struct aero_message_record_bytes *bytes)
+static void append_record_bytes(struct aero_buffer *out, const struct aero_message *message)
 {
+    const struct aero_message_record_bytes *bytes = &message->as.record_bytes;
     pb_record_bytes pb = AERO__REPLICATION__RECORD_BYTES__INIT;
     pb.after_lsn = bytes->after.value;
     pb.found = bytes->found;
@@ -147,9 +150,9 @@ static void append_record_bytes(struct aero_buffer *out,
     append_packed(out, AERO_FRAME_RECORD_BYTES, &pb.base);
 }
 
-static void append_digest_mismatch(struct aero_buffer *out,
-                                   const struct aero_message_digest_mismatch *mismatch)
+static void append_digest_mismatch(struct aero_buffer *out, const struct aero_message *message)
 {
+    const struct aero_message_digest_mismatch *mismatch = &message->as.digest_mismatch;
     pb_digest_mismatch pb = AERO__REPLICATION__DIGEST_MISMATCH__INIT;
     pb.lsn = mismatch->lsn.value;
     pb.expected_low = mismatch->expected.low;
@@ -159,58 +162,34 @@ static void append_digest_mismatch(struct aero_buffer *out,
     append_packed(out, AERO_FRAME_DIGEST_MISMATCH, &pb.base);
 }
 
-static void append_bye(struct aero_buffer *out, const struct aero_message_bye *bye)
+static void append_bye(struct aero_buffer *out, const struct aero_message *message)
 {
+    const struct aero_message_bye *bye = &message->as.bye;
     pb_bye pb = AERO__REPLICATION__BYE__INIT;
     pb.code = (uint32_t)bye->code;
     pb.text = give_text(bye->text);
     append_packed(out, AERO_FRAME_BYE, &pb.base);
 }
 
-void aero_message_append(struct aero_buffer *out, const struct aero_message *message)
+static void append_history(struct aero_buffer *out, const struct aero_message *message)
 {
-    pb_history history = AERO__REPLICATION__HISTORY__INIT;
-    pb_heartbeat heartbeat = AERO__REPLICATION__HEARTBEAT__INIT;
-    pb_fetch_record fetch = AERO__REPLICATION__FETCH_RECORD__INIT;
-    switch (message->type) {
-    case AERO_FRAME_HELLO:
-        append_hello(out, &message->as.hello);
-        return;
-    case AERO_FRAME_VERDICT:
-        append_verdict(out, &message->as.verdict);
-        return;
-    case AERO_FRAME_HISTORY:
-        history.history = give_slice(message->as.history.history);
-        append_packed(out, AERO_FRAME_HISTORY, &history.base);
-        return;
-    case AERO_FRAME_ACK:
-        append_ack(out, &message->as.ack);
-        return;
-    case AERO_FRAME_HEARTBEAT:
-        heartbeat.durable_lsn = message->as.heartbeat.durable.value;
-        append_packed(out, AERO_FRAME_HEARTBEAT, &heartbeat.base);
-        return;
-    case AERO_FRAME_FETCH_RECORD:
-        fetch.after_lsn = message->as.fetch_record.after.value;
-        append_packed(out, AERO_FRAME_FETCH_RECORD, &fetch.base);
-        return;
-    case AERO_FRAME_RECORD_BYTES:
-        append_record_bytes(out, &message->as.record_bytes);
-        return;
-    case AERO_FRAME_DIGEST_MISMATCH:
-        append_digest_mismatch(out, &message->as.digest_mismatch);
-        return;
-    case AERO_FRAME_BYE:
-        append_bye(out, &message->as.bye);
-        return;
-    case AERO_FRAME_SEGMENT:
-    case AERO_FRAME_CHUNK:
-    case AERO_FRAME_SEAL:
-    case AERO_FRAME_SNAPSHOT_CHUNK:
-    case AERO_FRAME_SNAPSHOT_END:
-        break;
-    }
-    AERO_UNREACHABLE("a data frame is no message");
+    pb_history pb = AERO__REPLICATION__HISTORY__INIT;
+    pb.history = give_slice(message->as.history.history);
+    append_packed(out, AERO_FRAME_HISTORY, &pb.base);
+}
+
+static void append_heartbeat(struct aero_buffer *out, const struct aero_message *message)
+{
+    pb_heartbeat pb = AERO__REPLICATION__HEARTBEAT__INIT;
+    pb.durable_lsn = message->as.heartbeat.durable.value;
+    append_packed(out, AERO_FRAME_HEARTBEAT, &pb.base);
+}
+
+static void append_fetch_record(struct aero_buffer *out, const struct aero_message *message)
+{
+    pb_fetch_record pb = AERO__REPLICATION__FETCH_RECORD__INIT;
+    pb.after_lsn = message->as.fetch_record.after.value;
+    append_packed(out, AERO_FRAME_FETCH_RECORD, &pb.base);
 }
 
 /* ---- Decoding ---- */
@@ -229,9 +208,10 @@ static void check(struct taker *taker, bool sound)
 static aero_id take_id(struct taker *taker, ProtobufCBinaryData bytes)
 {
     aero_id id = {{0}};
-    check(taker, bytes.len == 0 || bytes.len == sizeof id.bytes);
     if (bytes.len == sizeof id.bytes) {
         memcpy(id.bytes, bytes.data, sizeof id.bytes);
+    } else {
+        check(taker, bytes.len == 0);
     }
     return id;
 }
@@ -267,8 +247,11 @@ static struct aero_slice take_slice(struct taker *taker, ProtobufCBinaryData byt
     return aero_slice_of(storage->data + at, bytes.len);
 }
 
-static void decode_hello(struct taker *taker, const pb_hello *pb, struct aero_message_hello *out)
+static void decode_hello(struct taker *taker, const ProtobufCMessage *base,
+                         struct aero_message *message)
 {
+    const pb_hello *pb = (const pb_hello *)base;
+    struct aero_message_hello *out = &message->as.hello;
     aero_buffer_reserve(taker->storage, pb->history.len + 1);
     *out = (struct aero_message_hello){
         .protocol_version = pb->protocol_version,
@@ -310,9 +293,11 @@ static struct aero_message_snapshot take_snapshot(struct taker *taker, const pb_
     return snapshot;
 }
 
-static void decode_verdict(struct taker *taker, const pb_verdict *pb,
-                           struct aero_message_verdict *out)
+static void decode_verdict(struct taker *taker, const ProtobufCMessage *base,
+                           struct aero_message *message)
 {
+    const pb_verdict *pb = (const pb_verdict *)base;
+    struct aero_message_verdict *out = &message->as.verdict;
     aero_buffer_reserve(taker->storage, pb->history.len + 1);
     *out = (struct aero_message_verdict){
         .kind = (enum aero_handshake_kind)pb->kind,
@@ -335,8 +320,11 @@ static void decode_verdict(struct taker *taker, const pb_verdict *pb,
     take_text(taker, pb->text, out->text, sizeof out->text);
 }
 
-static void decode_ack(struct taker *taker, const pb_ack *pb, struct aero_message_ack *out)
+static void decode_ack(struct taker *taker, const ProtobufCMessage *base,
+                       struct aero_message *message)
 {
+    const pb_ack *pb = (const pb_ack *)base;
+    struct aero_message_ack *out = &message->as.ack;
     *out = (struct aero_message_ack){
         .link_nonce = take_id(taker, pb->link_nonce),
         .received = aero_lsn_of(pb->received_lsn),
@@ -347,9 +335,11 @@ static void decode_ack(struct taker *taker, const pb_ack *pb, struct aero_messag
     };
 }
 
-static void decode_record_bytes(struct taker *taker, const pb_record_bytes *pb,
-                                struct aero_message_record_bytes *out)
+static void decode_record_bytes(struct taker *taker, const ProtobufCMessage *base,
+                                struct aero_message *message)
 {
+    const pb_record_bytes *pb = (const pb_record_bytes *)base;
+    struct aero_message_record_bytes *out = &message->as.record_bytes;
     check(taker, pb->segment_header.len == (pb->found ? RAW_SEGMENT_HEADER_BYTES : 0));
     check(taker, pb->record_header.len == (pb->found ? RAW_RECORD_HEADER_BYTES : 0));
     aero_buffer_reserve(taker->storage, pb->segment_header.len + pb->record_header.len + 1);
@@ -361,91 +351,92 @@ static void decode_record_bytes(struct taker *taker, const pb_record_bytes *pb,
     };
 }
 
-static void decode_bye(struct taker *taker, const pb_bye *pb, struct aero_message_bye *out)
+static void decode_bye(struct taker *taker, const ProtobufCMessage *base,
+                       struct aero_message *message)
 {
+    const pb_bye *pb = (const pb_bye *)base;
+    struct aero_message_bye *out = &message->as.bye;
     check(taker, pb->code >= AERO_BYE_SHUTDOWN && pb->code <= AERO_BYE_REPLACED);
     out->code = (enum aero_bye_code)pb->code;
     take_text(taker, pb->text, out->text, sizeof out->text);
 }
 
-static const ProtobufCMessageDescriptor *find_descriptor(enum aero_frame_type type)
+static void decode_history(struct taker *taker, const ProtobufCMessage *base,
+                           struct aero_message *message)
 {
-    switch (type) {
-    case AERO_FRAME_HELLO:
-        return &aero__replication__hello__descriptor;
-    case AERO_FRAME_VERDICT:
-        return &aero__replication__verdict__descriptor;
-    case AERO_FRAME_HISTORY:
-        return &aero__replication__history__descriptor;
-    case AERO_FRAME_ACK:
-        return &aero__replication__ack__descriptor;
-    case AERO_FRAME_HEARTBEAT:
-        return &aero__replication__heartbeat__descriptor;
-    case AERO_FRAME_FETCH_RECORD:
-        return &aero__replication__fetch_record__descriptor;
-    case AERO_FRAME_RECORD_BYTES:
-        return &aero__replication__record_bytes__descriptor;
-    case AERO_FRAME_DIGEST_MISMATCH:
-        return &aero__replication__digest_mismatch__descriptor;
-    case AERO_FRAME_BYE:
-        return &aero__replication__bye__descriptor;
-    case AERO_FRAME_SEGMENT:
-    case AERO_FRAME_CHUNK:
-    case AERO_FRAME_SEAL:
-    case AERO_FRAME_SNAPSHOT_CHUNK:
-    case AERO_FRAME_SNAPSHOT_END:
-        break;
+    const pb_history *pb = (const pb_history *)base;
+    check(taker, pb->history.len != 0); /* fields unknown to us, and no list */
+    aero_buffer_reserve(taker->storage, pb->history.len + 1);
+    message->as.history.history = take_slice(taker, pb->history);
+}
+
+static void decode_heartbeat(struct taker *taker, const ProtobufCMessage *base,
+                             struct aero_message *message)
+{
+    (void)taker;
+    message->as.heartbeat.durable = aero_lsn_of(((const pb_heartbeat *)base)->durable_lsn);
+}
+
+static void decode_fetch_record(struct taker *taker, const ProtobufCMessage *base,
+                                struct aero_message *message)
+{
+    (void)taker;
+    message->as.fetch_record.after = aero_lsn_of(((const pb_fetch_record *)base)->after_lsn);
+}
+
+static void decode_digest_mismatch(struct taker *taker, const ProtobufCMessage *base,
+                                   struct aero_message *message)
+{
+    (void)taker;
+    const pb_digest_mismatch *pb = (const pb_digest_mismatch *)base;
+    message->as.digest_mismatch = (struct aero_message_digest_mismatch){
+        .lsn = aero_lsn_of(pb->lsn),
+        .expected = {.low = pb->expected_low, .high = pb->expected_high},
+        .found = {.low = pb->found_low, .high = pb->found_high},
+    };
+}
+
+/* ---- Every message ---- */
+
+struct message_kind {
+    enum aero_frame_type type;
+    const ProtobufCMessageDescriptor *descriptor;
+    void (*append)(struct aero_buffer *out, const struct aero_message *message);
+    void (*decode)(struct taker *taker, const ProtobufCMessage *base, struct aero_message *message);
+};
+
+static const struct message_kind kinds[] = {
+    {AERO_FRAME_HELLO, &aero__replication__hello__descriptor, append_hello, decode_hello},
+    {AERO_FRAME_VERDICT, &aero__replication__verdict__descriptor, append_verdict, decode_verdict},
+    {AERO_FRAME_HISTORY, &aero__replication__history__descriptor, append_history, decode_history},
+    {AERO_FRAME_ACK, &aero__replication__ack__descriptor, append_ack, decode_ack},
+    {AERO_FRAME_HEARTBEAT, &aero__replication__heartbeat__descriptor, append_heartbeat,
+     decode_heartbeat},
+    {AERO_FRAME_FETCH_RECORD, &aero__replication__fetch_record__descriptor, append_fetch_record,
+     decode_fetch_record},
+    {AERO_FRAME_RECORD_BYTES, &aero__replication__record_bytes__descriptor, append_record_bytes,
+     decode_record_bytes},
+    {AERO_FRAME_DIGEST_MISMATCH, &aero__replication__digest_mismatch__descriptor,
+     append_digest_mismatch, decode_digest_mismatch},
+    {AERO_FRAME_BYE, &aero__replication__bye__descriptor, append_bye, decode_bye},
+};
+
+/* NULL: a data frame. */
+static const struct message_kind *find_kind(enum aero_frame_type type)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kinds[i].type == type) {
+            return &kinds[i];
+        }
     }
     return NULL;
 }
 
-static void take_fields(struct taker *taker, const ProtobufCMessage *pb, struct aero_message *out)
+void aero_message_append(struct aero_buffer *out, const struct aero_message *message)
 {
-    switch (out->type) {
-    case AERO_FRAME_HELLO:
-        decode_hello(taker, (const pb_hello *)pb, &out->as.hello);
-        return;
-    case AERO_FRAME_VERDICT:
-        decode_verdict(taker, (const pb_verdict *)pb, &out->as.verdict);
-        return;
-    case AERO_FRAME_HISTORY:
-        check(taker,
-              ((const pb_history *)pb)->history.len != 0); /* fields unknown to us, and no list */
-        aero_buffer_reserve(taker->storage, ((const pb_history *)pb)->history.len + 1);
-        out->as.history.history = take_slice(taker, ((const pb_history *)pb)->history);
-        return;
-    case AERO_FRAME_ACK:
-        decode_ack(taker, (const pb_ack *)pb, &out->as.ack);
-        return;
-    case AERO_FRAME_HEARTBEAT:
-        out->as.heartbeat.durable = aero_lsn_of(((const pb_heartbeat *)pb)->durable_lsn);
-        return;
-    case AERO_FRAME_FETCH_RECORD:
-        out->as.fetch_record.after = aero_lsn_of(((const pb_fetch_record *)pb)->after_lsn);
-        return;
-    case AERO_FRAME_RECORD_BYTES:
-        decode_record_bytes(taker, (const pb_record_bytes *)pb, &out->as.record_bytes);
-        return;
-    case AERO_FRAME_DIGEST_MISMATCH: {
-        const pb_digest_mismatch *mismatch = (const pb_digest_mismatch *)pb;
-        out->as.digest_mismatch = (struct aero_message_digest_mismatch){
-            .lsn = aero_lsn_of(mismatch->lsn),
-            .expected = {.low = mismatch->expected_low, .high = mismatch->expected_high},
-            .found = {.low = mismatch->found_low, .high = mismatch->found_high},
-        };
-        return;
-    }
-    case AERO_FRAME_BYE:
-        decode_bye(taker, (const pb_bye *)pb, &out->as.bye);
-        return;
-    case AERO_FRAME_SEGMENT:
-    case AERO_FRAME_CHUNK:
-    case AERO_FRAME_SEAL:
-    case AERO_FRAME_SNAPSHOT_CHUNK:
-    case AERO_FRAME_SNAPSHOT_END:
-        break;
-    }
-    AERO_UNREACHABLE("a data frame is no message");
+    const struct message_kind *kind = find_kind(message->type);
+    AERO_ASSERT(kind != NULL);
+    kind->append(out, message);
 }
 
 /* Memory is not the world's to refuse (malloc failure aborts), so that unpack fails for bad bytes
@@ -453,7 +444,7 @@ static void take_fields(struct taker *taker, const ProtobufCMessage *pb, struct 
 static void *allocate(void *unused, size_t size)
 {
     (void)unused;
-    return aero_malloc(size == 0 ? 1 : size);
+    return aero_malloc(size);
 }
 
 static void release(void *unused, void *pointer)
@@ -464,19 +455,19 @@ static void release(void *unused, void *pointer)
 
 aero_status aero_message_decode(const struct aero_frame *frame, struct aero_message *out_message)
 {
-    const ProtobufCMessageDescriptor *descriptor = find_descriptor(frame->type);
-    if (descriptor == NULL) {
+    const struct message_kind *kind = find_kind(frame->type);
+    if (kind == NULL) {
         return aero_error(AERO_CORRUPT);
     }
     ProtobufCAllocator allocator = {.alloc = allocate, .free = release};
-    ProtobufCMessage *pb = protobuf_c_message_unpack(descriptor, &allocator, frame->payload.length,
-                                                     frame->payload.data);
+    ProtobufCMessage *pb = protobuf_c_message_unpack(kind->descriptor, &allocator,
+                                                     frame->payload.length, frame->payload.data);
     if (pb == NULL) {
         return aero_error(AERO_CORRUPT);
     }
     struct aero_message message = {.type = frame->type};
     struct taker taker = {.storage = &message.storage};
-    take_fields(&taker, pb, &message);
+    kind->decode(&taker, pb, &message);
     protobuf_c_message_free_unpacked(pb, &allocator);
     if (taker.failed) {
         aero_message_deinit(&message);

@@ -218,7 +218,7 @@ static enum aero_resp_outcome skip(struct aero_resp_parser *parser, struct aero_
                                    size_t *out_consumed)
 {
     size_t at = 0;
-    while (parser->skipping) {
+    for (;;) {
         size_t left = input.length - at;
         size_t passed = parser->skip_bytes < left ? parser->skip_bytes : left;
         size_t line;

@@ -68,12 +68,14 @@ static void test_decode_with_any_bit_flipped_is_corrupt(void **state)
 }
 
 /* A header as somebody who knows the checksum could make it: only the rules of the type are left to refuse it. */
-static aero_status decode_forged(uint32_t length, uint8_t type, uint8_t reserved)
+static aero_status decode_forged(uint32_t length, uint8_t type, uint32_t reserved)
 {
     uint8_t bytes[24 + 64] = {0};
     aero_store_u32(bytes, length);
     bytes[4] = type;
-    bytes[6] = reserved;
+    bytes[5] = (uint8_t)reserved;
+    bytes[6] = (uint8_t)(reserved >> 8);
+    bytes[7] = (uint8_t)(reserved >> 16);
     size_t payload = length < 64 ? length : 64;
     aero_store_u64(bytes + 8, aero_checksum64(aero_slice_of(bytes + 24, payload)));
     aero_store_u64(bytes + 16, aero_checksum64(aero_slice_of(bytes, 16)));
@@ -94,7 +96,9 @@ static void test_decode_of_forged_headers_refuses_types_and_lengths(void **state
         assert_int_equal(decode_forged(UINT32_MAX, (uint8_t)type, 0).code, AERO_CORRUPT);
     }
     assert_int_equal(decode_forged(0, AERO_FRAME_ACK, 0).code, AERO_OK);
-    assert_int_equal(decode_forged(0, AERO_FRAME_ACK, 1).code, AERO_CORRUPT);
+    for (unsigned bit = 0; bit < 24; bit++) {
+        assert_int_equal(decode_forged(0, AERO_FRAME_ACK, 1U << bit).code, AERO_CORRUPT);
+    }
     assert_int_equal(decode_forged(16, AERO_FRAME_CHUNK, 0).code, AERO_CORRUPT);
     assert_int_equal(decode_forged(17, AERO_FRAME_CHUNK, 0).code, AERO_OK);
     assert_int_equal(decode_forged(63, AERO_FRAME_SEAL, 0).code, AERO_CORRUPT);

@@ -238,9 +238,61 @@ static void test_decode_of_senseless_fields_refuses(void **state)
     struct aero_message hello = sample_hello();
     snprintf(hello.as.hello.node_name, sizeof hello.as.hello.node_name, "two\nlines");
     assert_refused(&hello);
+    snprintf(hello.as.hello.node_name, sizeof hello.as.hello.node_name, "deleted\x7f");
+    assert_refused(&hello);
 
     struct aero_message bye = {.type = AERO_FRAME_BYE, .as.bye.code = (enum aero_bye_code)99};
     assert_refused(&bye);
+}
+
+/* "None" travels as no bytes; any other length than an id's is no id. */
+static void test_decode_of_an_id_of_another_length_refuses(void **state)
+{
+    (void)state;
+    static const uint8_t lengths[] = {0, 1, 15, 16, 17};
+    for (size_t i = 0; i < sizeof lengths; i++) {
+        uint8_t payload[2 + 17] = {0x0a, lengths[i]}; /* link_nonce of an Ack */
+        memset(payload + 2, 0x55, 17);
+        struct aero_frame frame = {.type = AERO_FRAME_ACK,
+                                   .payload = aero_slice_of(payload, 2U + lengths[i])};
+        struct aero_message message;
+        bool is_id = lengths[i] == 0 || lengths[i] == 16;
+        assert_int_equal(aero_message_decode(&frame, &message).code,
+                         is_id ? AERO_OK : AERO_CORRUPT);
+        if (is_id) {
+            aero_id expected = lengths[i] == 0 ? (aero_id){{0}} : id_of(0x55);
+            assert_memory_equal(&message.as.ack.link_nonce, &expected, sizeof expected);
+            aero_message_deinit(&message);
+        }
+    }
+}
+
+static void test_decode_of_a_data_frame_refuses(void **state)
+{
+    (void)state;
+    static const enum aero_frame_type types[] = {AERO_FRAME_SEGMENT, AERO_FRAME_CHUNK,
+                                                 AERO_FRAME_SEAL, AERO_FRAME_SNAPSHOT_CHUNK,
+                                                 AERO_FRAME_SNAPSHOT_END};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct aero_frame frame = {.type = types[i], .payload = aero_slice_of("\x08\x01", 2)};
+        struct aero_message message;
+        assert_int_equal(aero_message_decode(&frame, &message).code, AERO_CORRUPT);
+    }
+}
+
+static void test_every_verdict_has_a_text_of_its_own(void **state)
+{
+    (void)state;
+    for (int a = AERO_HANDSHAKE_RESUME; a <= AERO_HANDSHAKE_VERSION; a++) {
+        assert_string_not_equal(aero_handshake_text((enum aero_handshake_kind)a), "?");
+        for (int b = AERO_HANDSHAKE_RESUME; b < a; b++) {
+            assert_string_not_equal(aero_handshake_text((enum aero_handshake_kind)a),
+                                    aero_handshake_text((enum aero_handshake_kind)b));
+        }
+    }
+    assert_string_equal(aero_handshake_text((enum aero_handshake_kind)0), "?");
+    assert_string_equal(aero_handshake_text(AERO_HANDSHAKE_SUPERSEDED), "superseded");
+    assert_string_equal(aero_handshake_text(AERO_HANDSHAKE_VERSION), "version");
 }
 
 /* Only fields of a version to come: a frame that may stand on the wire, and no list in it. */
@@ -308,6 +360,9 @@ int main(void)
         cmocka_unit_test(test_small_messages_come_back_whole),
         cmocka_unit_test(test_record_bytes_come_back_only_with_both_headers),
         cmocka_unit_test(test_decode_of_senseless_fields_refuses),
+        cmocka_unit_test(test_decode_of_an_id_of_another_length_refuses),
+        cmocka_unit_test(test_decode_of_a_data_frame_refuses),
+        cmocka_unit_test(test_every_verdict_has_a_text_of_its_own),
         cmocka_unit_test(test_decode_of_a_history_without_a_list_refuses),
         cmocka_unit_test(test_ack_encoded_has_golden_bytes),
         cmocka_unit_test(test_decode_of_mutated_payloads_never_misbehaves),

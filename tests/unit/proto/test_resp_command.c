@@ -281,6 +281,24 @@ static void test_parse_stranger_gets_small_limits(void **state)
     }
 }
 
+static void test_parse_inline_of_a_stranger_has_ten_words(void **state)
+{
+    (void)state;
+    struct aero_resp_limits stranger = limits;
+    stranger.stranger = true;
+    struct aero_resp_parser parser = {0};
+    size_t consumed = 0;
+    struct aero_slice ten = aero_slice_text("1 2 3 4 5 6 7 8 9 10\r\n");
+    struct aero_slice eleven = aero_slice_text("1 2 3 4 5 6 7 8 9 10 11\r\n");
+    assert_int_equal(aero_resp_parse(&parser, ten, &stranger, &consumed), AERO_RESP_COMMAND);
+    assert_int_equal(parser.argument_count, 10);
+    assert_int_equal(aero_resp_parse(&parser, eleven, &limits, &consumed), AERO_RESP_COMMAND);
+    assert_int_equal(parser.argument_count, 11);
+    assert_int_equal(aero_resp_parse(&parser, eleven, &stranger, &consumed), AERO_RESP_INVALID);
+    assert_string_equal(parser.error, "Protocol error: unauthenticated multibulk length");
+    aero_resp_parser_deinit(&parser);
+}
+
 static const char *const corpus[] = {
     "*1\r\n$4\r\nPING\r\n",
     "*3\r\n$3\r\nSET\r\n$5\r\nhello\r\n$11\r\nwor\r\nld\0\1\2\3\r\n",
@@ -414,6 +432,10 @@ static void test_parse_many_arguments_in_pieces_is_linear(void **state)
     }
     assert_int_equal(parser.argument_count, COUNT);
     assert_int_equal(consumed, bytes.length);
+    /* The next command does not keep the memory of this one. */
+    assert_int_equal(parse_text(&parser, "*1\r\n$4\r\nPING\r\n", &consumed), AERO_RESP_COMMAND);
+    assert_arguments(&parser, (const char *[]){"PING", NULL});
+    assert_true(parser.argument_capacity < 1024);
     aero_buffer_deinit(&bytes);
     aero_buffer_deinit(&arrived);
     aero_resp_parser_deinit(&parser);
@@ -444,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_parse_number_at_the_limit_says_the_same_however_it_is_cut),
         cmocka_unit_test(test_parse_inline_without_an_end_is_refused_at_the_limit),
         cmocka_unit_test(test_parse_stranger_gets_small_limits),
+        cmocka_unit_test(test_parse_inline_of_a_stranger_has_ten_words),
         cmocka_unit_test(test_parse_cut_at_every_byte_goes_on_anywhere),
         cmocka_unit_test(test_parse_byte_by_byte_gives_the_same),
         cmocka_unit_test(test_parse_every_byte_mutation_stays_inside),
