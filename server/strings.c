@@ -277,7 +277,7 @@ static struct aero_slice substring(struct aero_slice whole, int64_t start, int64
     start = start < 0 ? 0 : start;
     end = end < 0 ? 0 : end;
     end = end >= length ? length - 1 : end;
-    if (start > end || length == 0) {
+    if (start > end) { /* always so in an empty string: its last byte is -1 */
         return nothing;
     }
     return aero_slice_of(whole.data + start, (size_t)(end - start + 1));

@@ -142,6 +142,8 @@ static void test_scan_options_are_checked(void **state)
     static const struct exchange exchanges[] = {
         {"MSET hello 1 world 1", "+OK"},
         {"SCAN 0 MATCH *o", "*2 $1 0 *1 $5 hello"},
+        {"SCAN 0 MATCH wa*", "*2 $1 0 *0"},
+        {"KEYS hi-everybody*", "*0"}, /* the next key is shorter than what must be its beginning */
         {"SCAN 0 COUNT 2000000", "*2 $1 0 *2 $5 hello $5 world"},
         {"SCAN 0 COUNT 9223372036854775807", "*2 $1 0 *2 $5 hello $5 world"},
         {"SCAN 0 COUNT -1", "-ERR syntax error"},
