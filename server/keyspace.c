@@ -112,7 +112,7 @@ static void expire_met(struct aero_call *call, uint8_t database, struct aero_sli
     if (!is_primary(server)) {
         return;
     }
-    if (!server->commit_open && !ops_of(server)->can_write(server->node.self, &error)) {
+    if (!ops_of(server)->can_write(server->node.self, &error)) {
         call->outcome = AERO_CALL_REFUSED;
         call->refusal = error;
         return;
@@ -314,7 +314,7 @@ bool aero_settle(struct aero_call *call, uint8_t database)
     if (!is_primary(server) || !next_due(server, database, &deadline_ms)) {
         return true;
     }
-    if (!server->commit_open && !ops_of(server)->can_write(server->node.self, &error)) {
+    if (!ops_of(server)->can_write(server->node.self, &error)) {
         call->outcome = AERO_CALL_REFUSED;
         call->refusal = error;
         return false;
@@ -402,7 +402,7 @@ uint32_t aero_server_expire_due(struct aero_server *server, uint32_t budget)
         return 0;
     }
     call.room_bytes = room_bytes;
-    for (unsigned i = 0; i < AERO_DATABASE_COUNT && deleted < budget; i++) {
+    for (unsigned i = 0; i < AERO_DATABASE_COUNT; i++) {
         uint8_t database = (uint8_t)((server->expire_database + i) % AERO_DATABASE_COUNT);
         deleted += delete_due(&call, database, budget - deleted, room_bytes / 4);
     }

@@ -235,7 +235,12 @@ static void test_waits_far_apart_are_kept_apart(void **state)
     struct aero_session *a = conversation_open(&talk);
     struct aero_session *b = conversation_open(&talk);
     struct aero_session *c = conversation_open(&talk);
-    for (int i = 0; i < 2999; i++) {
+    struct aero_session *d = conversation_open(&talk);
+    for (int i = 0; i < 1023; i++) {
+        conversation_send(a, "INCR k");
+    }
+    conversation_send(d, "INCR k"); /* LSN 1024: at another place of the longer table */
+    for (int i = 0; i < 1975; i++) {
         conversation_send(a, "INCR k");
     }
     conversation_send(b, "INCR k"); /* LSN 3000 */
@@ -243,6 +248,12 @@ static void test_waits_far_apart_are_kept_apart(void **state)
         conversation_send(a, "INCR k");
     }
     conversation_send(c, "INCR k"); /* LSN 4001 */
+    conversation_sync_to(&talk, 1023);
+    assert_ptr_equal(aero_server_next_ready(talk.server), a);
+    assert_null(aero_server_next_ready(talk.server));
+    conversation_sync_to(&talk, 1024);
+    assert_ptr_equal(aero_server_next_ready(talk.server), d);
+    conversation_expect(d, ":1024");
     conversation_sync_to(&talk, 2999);
     assert_ptr_equal(aero_server_next_ready(talk.server), a);
     assert_null(aero_server_next_ready(talk.server));

@@ -89,7 +89,6 @@ static void test_settling_waits_for_room(void **state)
     conversation_expect(a, ":0");
 }
 
-/* The log closes for new commits; one that is open goes on to its end, and then is refused as a whole or not. */
 static void test_due_key_met_within_a_commit_goes_with_it(void **state)
 {
     (void)state;
