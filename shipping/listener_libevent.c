@@ -83,7 +83,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *self)
         if (accepted < 0 && (errno == EINTR || errno == ECONNABORTED)) {
             continue;
         }
-        if (accepted < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (accepted < 0 && errno == EAGAIN) {
             return;
         }
         if (accepted < 0) {
@@ -130,9 +130,8 @@ static uint16_t port_of(int fd)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
-        return 0;
-    }
+    int done = getsockname(fd, (struct sockaddr *)&address, &length);
+    AERO_ASSERT(done == 0);
     if (address.ss_family == AF_INET6) {
         return ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port);
     }

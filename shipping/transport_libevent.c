@@ -185,7 +185,7 @@ static void flush_output(struct aero_connection *connection)
     struct aero_slice out = aero_tls_output(connection->tls);
     while (out.length > 0) {
         ssize_t sent = send(connection->fd, out.data, out.length, MSG_NOSIGNAL);
-        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (sent < 0 && errno == EAGAIN) {
             break;
         }
         if (sent < 0 && errno != EINTR) {
@@ -297,7 +297,7 @@ static enum input_end read_gulp(struct aero_connection *connection, int *out_err
         if (count < 0 && errno == EINTR) {
             continue;
         }
-        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (count < 0 && errno == EAGAIN) {
             return INPUT_GOES_ON;
         }
         if (count <= 0) {
@@ -382,9 +382,8 @@ static void on_connected(struct aero_connection *connection)
 {
     int sys_errno = 0;
     socklen_t length = sizeof sys_errno;
-    if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &sys_errno, &length) != 0) {
-        sys_errno = errno;
-    }
+    int done = getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &sys_errno, &length);
+    AERO_ASSERT(done == 0);
     if (sys_errno == 0) {
         event_del(connection->writable);
         start_tls(connection);
