@@ -287,6 +287,12 @@ static bool is_blank(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Fewer bytes end a word than may stand between two (Redis: sdssplitargs). */
+static bool ends_word(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static int hex_value(uint8_t c)
 {
     if (c >= '0' && c <= '9') {
@@ -357,7 +363,7 @@ static bool split_words(struct aero_resp_parser *parser, struct aero_slice line)
         }
         size_t begin = words->length;
         bool done = false;
-        while (!done && i < line.length && !is_blank(line.data[i])) {
+        while (!done && i < line.length && !ends_word(line.data[i])) {
             uint8_t c = line.data[i];
             if (c == '"' || c == '\'') {
                 if (!copy_quoted(words, line, &i)) {

@@ -89,6 +89,10 @@ static void test_parse_inline_words_as_redis_splits_them(void **state)
         {"set k ''\n", {"set", "k", ""}},
         {"set k ab\"cd\"\n", {"set", "k", "abcd"}},
         {"set k \"\\x4\"\n", {"set", "k", "x4"}},
+        /* Vertical tab and form feed are blank before a word and part of it within. */
+        {"\v\fset k\va\fb \vc\n", {"set", "k\va\fb", "c"}},
+        {"set 'k'\vv\n", {"set", "k", "v"}},
+        {"set k a\rb\n", {"set", "k", "a", "b"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct aero_resp_parser parser = {0};
