@@ -135,16 +135,19 @@ static void update_member(struct aero_primary *primary, const struct aero_fleet_
     }
 }
 
+static void on_closed(struct aero_primary *primary, const struct aero_fleet_event *event)
+{
+    aero_log_event(primary->logger, AERO_LOG_INFO, "replica_gone",
+                   AERO_LOG_STR("replica", event->name), AERO_LOG_STR("text", event->text));
+    aero_fleet_leave(&primary->fleet, event->connection);
+    aero_checkpointer_write_notes(primary->checkpointer); /* nothing is to follow */
+}
+
 void aero_primary_on_fleet_event(struct aero_primary *primary, const struct aero_fleet_event *event)
 {
-    if (event->kind == AERO_SENDER_CLOSED) {
-        aero_log_event(primary->logger, AERO_LOG_INFO, "replica_gone",
-                       AERO_LOG_STR("replica", event->name), AERO_LOG_STR("text", event->text));
-        aero_fleet_leave(&primary->fleet, event->connection);
-        aero_checkpointer_write_notes(primary->checkpointer); /* nothing is to follow */
-        return;
+    if (event->kind != AERO_SENDER_CLOSED) {
+        update_member(primary, event);
     }
-    update_member(primary, event);
     switch (event->kind) {
     case AERO_SENDER_VERDICT:
         on_verdict(primary, event);
@@ -181,6 +184,7 @@ void aero_primary_on_fleet_event(struct aero_primary *primary, const struct aero
         log_doubt(primary, "wal_damaged", event);
         break;
     case AERO_SENDER_CLOSED:
+        on_closed(primary, event);
         break;
     }
 }

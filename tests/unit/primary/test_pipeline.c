@@ -116,6 +116,24 @@ static void test_touched_ends_with_durability(void **state)
     close_bench(&bench);
 }
 
+/* A transaction that changed nothing says nothing about the keys of the commits in flight. */
+static void test_abort_without_a_change_touches_nothing(void **state)
+{
+    (void)state;
+    struct bench bench = open_bench();
+    aero_lsn lsn = put(&bench, "a", "1");
+    aero_pipeline_begin(bench.pipeline);
+    aero_pipeline_abort(bench.pipeline);
+    assert_int_equal(aero_pipeline_touched(bench.pipeline, aero_slice_text("b")).value, 0);
+    assert_int_equal(aero_pipeline_evaluated(bench.pipeline).value, lsn.value);
+    aero_pipeline_begin(bench.pipeline); /* with one it errs upwards */
+    change(&bench, AERO_PUT, "a", "2");
+    aero_pipeline_abort(bench.pipeline);
+    assert_int_equal(aero_pipeline_touched(bench.pipeline, aero_slice_text("b")).value, lsn.value);
+    assert_true(holds(&bench, "a", "1"));
+    close_bench(&bench);
+}
+
 static void test_range_delete_in_flight_touches_every_key(void **state)
 {
     (void)state;
@@ -244,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_touched_ends_with_durability),
+        cmocka_unit_test(test_abort_without_a_change_touches_nothing),
         cmocka_unit_test(test_range_delete_in_flight_touches_every_key),
         cmocka_unit_test(test_failed_sync_returns_to_the_durable_state),
         cmocka_unit_test(test_abort_takes_back_only_the_open_commit),
