@@ -98,16 +98,20 @@ static inline void bench_free(struct bench *bench)
     free(bench);
 }
 
-/* Ends turns until there is nothing more to ask the disk for. */
+/* Turns of the host until nothing moves. */
 static inline void run_disk(struct bench *bench)
 {
     struct aero_core_request request;
-    aero_primary_end_turn(bench->primary);
-    while (aero_primary_next_request(bench->primary, &request)) {
-        struct aero_disk_completion done;
-        aero_disk_run(memory_disk_port(&bench->disk), request.handles, request.request, &done);
-        aero_primary_on_completion(bench->primary, request.owner, &done);
+    bool moves = true;
+    while (moves) {
         aero_primary_end_turn(bench->primary);
+        moves = aero_primary_has_idle_work(bench->primary);
+        while (aero_primary_next_request(bench->primary, &request)) {
+            struct aero_disk_completion done;
+            aero_disk_run(memory_disk_port(&bench->disk), request.handles, request.request, &done);
+            aero_primary_on_completion(bench->primary, request.owner, &done);
+            moves = true;
+        }
     }
 }
 

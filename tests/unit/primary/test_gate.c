@@ -52,6 +52,126 @@ static void test_a_start_below_what_a_replica_acknowledged_takes_no_writes(void 
     bench_free(lost);
 }
 
+/* The furthest replica says how much is lost, in whatever order the pins stand; a number that does not fit is a large one. */
+static void test_the_furthest_acknowledgement_counts_what_is_lost(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t first;
+        uint64_t second;
+        uint32_t lost_count;
+        const char *name;
+    } cases[] = {
+        {END_LSN + 2, END_LSN + 5, 5, "'r2'"},
+        {END_LSN + 5, END_LSN + 2, 5, "'r1'"},
+        {END_LSN, END_LSN + 1, 1, "'r2'"},
+        {(uint64_t)END_LSN + UINT32_MAX - 1, 0, UINT32_MAX - 1, "'r1'"},
+        {(uint64_t)END_LSN + UINT32_MAX + 7, 0, UINT32_MAX, "'r1'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *bench = bench_new(cases[i].first);
+        struct aero_manifest *manifest = &bench->recovered.manifest;
+        manifest->pins[1] = (struct aero_pin){.node_name = "r2", .sequence = 1};
+        manifest->pins[1].durable = aero_lsn_of(cases[i].second);
+        manifest->pin_count = 2;
+        begin(bench, false, 2);
+        assert_int_equal(manifest->gate, AERO_GATE_PRIMARY_LOST);
+        assert_int_equal(manifest->lost_count, cases[i].lost_count);
+        assert_non_null(strstr(manifest->gate_reason, cases[i].name));
+        bench_free(bench);
+    }
+}
+
+/* Decision 6: a start that cannot be told from another, or on a replica's directory, is none, and the disk is as it was. */
+static void test_a_start_that_cannot_be_an_incarnation_writes_nothing(void **state)
+{
+    (void)state;
+    const struct aero_recovery_report report = {.evidence = "none"};
+    struct bench *bench = bench_new(0);
+    struct aero_disk disk = memory_disk_port(&bench->disk);
+    memory_trace_clear(&bench->disk);
+    assert_int_equal(
+        aero_primary_begin_incarnation(disk, &bench->recovered, &report, false, id_of(1)).code,
+        AERO_INVALID); /* the nonce of the one before */
+    bench->recovered.manifest.role = AERO_ROLE_REPLICA;
+    assert_int_equal(
+        aero_primary_begin_incarnation(disk, &bench->recovered, &report, false, id_of(2)).code,
+        AERO_MISMATCH);
+    assert_string_equal(bench->disk.trace, "");
+    bench_free(bench);
+}
+
+static void expect_gate(struct bench *bench, enum aero_write_gate gate, uint32_t lost_count)
+{
+    run_disk(bench);
+    assert_int_equal(aero_primary_manifest(bench->primary)->gate, gate);
+    assert_int_equal(aero_primary_manifest(bench->primary)->lost_count, lost_count);
+    assert_false(takes_writes(bench));
+}
+
+/* Decision 15: what closes writes gives way to a graver doubt only, or to a greater loss. */
+static void test_the_graver_doubt_stays(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    start(bench);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_LOSS_PROVEN, .lost_count = 5});
+    expect_gate(bench, AERO_GATE_PRIMARY_LOST, 5);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_LOSS_PROVEN, .lost_count = 5});
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_LOSS_PROVEN, .lost_count = 3});
+    expect_gate(bench, AERO_GATE_PRIMARY_LOST, 5);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_LOSS_PROVEN,
+                                           .lost_count = UINT32_MAX + 9ULL});
+    expect_gate(bench, AERO_GATE_PRIMARY_LOST, UINT32_MAX);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_SUPERSEDED});
+    expect_gate(bench, AERO_GATE_SUPERSEDED, 0);
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_LOSS_PROVEN, .lost_count = 7});
+    expect_gate(bench, AERO_GATE_SUPERSEDED, 0);
+    bench_free(bench);
+}
+
+/* Decisions 7 and 15: a replica that comes too many is served, and takes nobody's place. */
+static void test_a_replica_beyond_the_limit_is_not_counted(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    start(bench);
+    for (uint64_t connection = 1; connection <= AERO_FLEET_MAX + 1; connection++) {
+        struct aero_fleet_event event = {.kind = AERO_SENDER_PROGRESS,
+                                         .connection = connection,
+                                         .following = true,
+                                         .durable = aero_lsn_of(connection)};
+        snprintf(event.name, sizeof event.name, "r1");
+        aero_primary_on_fleet_event(bench->primary, &event);
+    }
+    assert_int_equal(aero_fleet_count(&bench->primary->fleet), AERO_FLEET_MAX);
+    assert_null(aero_fleet_find(&bench->primary->fleet, AERO_FLEET_MAX + 1));
+    /* What it holds durably is remembered all the same. */
+    assert_int_equal(aero_primary_acknowledged_by(bench->primary, "r1").value, AERO_FLEET_MAX + 1);
+    bench_free(bench);
+}
+
+/* Decision 24: WAL is kept for a bounded number of replicas; of another one the operator hears. */
+static void test_a_pin_beyond_the_limit_is_refused_and_said(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    start(bench);
+    size_t count = 0;
+    for (unsigned i = 1; i <= AERO_PINS_MAX; i++) { /* r1 has one */
+        struct aero_fleet_event event = {.kind = AERO_SENDER_PIN, .connection = 1};
+        assert_false(was_logged(bench, "event=pin_refused"));
+        snprintf(event.name, sizeof event.name, "other%u", i);
+        aero_primary_on_fleet_event(bench->primary, &event);
+    }
+    aero_checkpointer_pins(bench->primary->checkpointer, &count);
+    assert_int_equal(count, AERO_PINS_MAX);
+    char line[64];
+    snprintf(line, sizeof line, "event=pin_refused replica=other%d ", AERO_PINS_MAX);
+    assert_true(was_logged(bench, line));
+    bench_free(bench);
+}
+
 /* Decisions 7 and 15: a proven loss, a higher epoch and a clash each close writes at once. */
 static void test_doubt_about_authority_closes_writes(void **state)
 {
@@ -198,6 +318,11 @@ int main(void)
         cmocka_unit_test(test_every_start_is_an_incarnation_that_the_manifest_holds),
         cmocka_unit_test(test_a_start_leaves_the_gate_of_its_cut_closed_unless_configured),
         cmocka_unit_test(test_a_start_below_what_a_replica_acknowledged_takes_no_writes),
+        cmocka_unit_test(test_the_furthest_acknowledgement_counts_what_is_lost),
+        cmocka_unit_test(test_a_start_that_cannot_be_an_incarnation_writes_nothing),
+        cmocka_unit_test(test_the_graver_doubt_stays),
+        cmocka_unit_test(test_a_replica_beyond_the_limit_is_not_counted),
+        cmocka_unit_test(test_a_pin_beyond_the_limit_is_refused_and_said),
         cmocka_unit_test(test_doubt_about_authority_closes_writes),
         cmocka_unit_test(test_a_fence_is_told_only_once_it_is_durable),
         cmocka_unit_test(test_only_a_replica_that_resumes_opens_writes_after_a_cut),
