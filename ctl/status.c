@@ -82,7 +82,7 @@ static int ask_once(const struct aero_ctl *ctl, const struct aero_ctl_target *ta
 static int watch(const struct aero_ctl *ctl, const struct aero_ctl_target *target, bool json,
                  uint64_t interval_ns)
 {
-    while (true) {
+    for (;;) {
         (void)ask_once(ctl, target, json);
         fputs(json ? "" : "\n", ctl->out);
         if (fflush(ctl->out) != 0 || ferror(ctl->out)) {

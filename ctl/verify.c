@@ -40,7 +40,8 @@ static void clear_progress(struct show *show)
 static void show_progress(void *self, const char *file, uint64_t done_bytes, uint64_t total_bytes)
 {
     struct show *show = self;
-    uint64_t permille = total_bytes == 0 ? 1000 : done_bytes * 1000 / total_bytes;
+    /* What a node wrote meanwhile was not counted. */
+    uint64_t permille = done_bytes >= total_bytes ? 1000 : done_bytes * 1000 / total_bytes;
     if (permille == show->permille) {
         return;
     }

@@ -90,14 +90,21 @@ static void test_records_of_the_primarys_own_are_never_dropped(void **state)
 static void test_records_of_the_primarys_own_amid_one_segment_are_never_dropped(void **state)
 {
     (void)state;
-    const uint64_t replica_ends[] = {180, 150, 140};
-    for (size_t i = 0; i < 3; i++) {
+    const struct {
+        uint64_t parts_at;
+        uint64_t replica_end;
+    } cases[] = {{130, 180}, {130, 150}, {130, 140}, {90, 180}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ctl_bench *bench = ctl_bench_new();
-        struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 130);
+        struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, cases[i].parts_at);
         data_put(data, "own", "value");
+        if (cases[i].parts_at < 100) {
+            data_put_to(data, 100);
+            data_segment(data, 12);
+        }
         data_put_to(data, 150);
         finish(data);
-        finish(fill(bench, "r", AERO_ROLE_REPLICA, replica_ends[i]));
+        finish(fill(bench, "r", AERO_ROLE_REPLICA, cases[i].replica_end));
         expect_refused(bench, "wo histories");
         ctl_bench_free(bench);
     }

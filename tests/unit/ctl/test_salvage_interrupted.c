@@ -1,80 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A salvage that stops anywhere: nobody is served wrongly, and another run finishes it. */
-#include "tests/unit/ctl/salvage_bench.h"
-
-#include "ctl/salvage_act.h"
 #include "engine/recovery.h"
-#include "tests/unit/ctl/failing_disk.h"
-
-/* The two directories, open, and what salvage would do with them; the test sets how the disks fail. */
-struct scene {
-    struct aero_disk_posix *posix[2]; /* of the primary, of the replica */
-    struct failing_disk disks[2];
-    struct aero_manifest manifests[2];
-    struct aero_salvage_log logs[2];
-    struct aero_salvage_plan plan;
-    struct aero_salvage_failure failure;
-};
-
-enum { MINE, THEIRS };
-
-static void scene_open(struct ctl_bench *bench, struct scene *scene)
-{
-    char path[AERO_CTL_PATH_MAX];
-    *scene = (struct scene){0};
-    data_ok(aero_disk_posix_open(ctl_bench_path(bench, "p", path), false, &scene->posix[MINE]));
-    data_ok(
-        aero_disk_posix_open_read_only(ctl_bench_path(bench, "r", path), &scene->posix[THEIRS]));
-    read_manifest(bench, "p", &scene->manifests[MINE]);
-    read_manifest(bench, "r", &scene->manifests[THEIRS]);
-    for (int i = MINE; i <= THEIRS; i++) {
-        scene->disks[i] =
-            (struct failing_disk){.inner = aero_disk_posix_port(scene->posix[i]), .code = AERO_IO};
-    }
-}
-
-static aero_status scene_read(struct scene *scene)
-{
-    const struct aero_salvage_source sources[] = {{.disk = failing_port(&scene->disks[MINE])},
-                                                  {.disk = failing_port(&scene->disks[THEIRS])}};
-    return aero_salvage_read(&sources[MINE], &sources[THEIRS], &scene->logs[MINE],
-                             &scene->logs[THEIRS]);
-}
-
-static struct aero_salvage_side scene_side(const struct scene *scene, int who)
-{
-    return (struct aero_salvage_side){.log = &scene->logs[who], .manifest = &scene->manifests[who]};
-}
-
-static void scene_plan(struct scene *scene)
-{
-    const struct aero_salvage_side mine = scene_side(scene, MINE);
-    const struct aero_salvage_side theirs = scene_side(scene, THEIRS);
-    data_ok(scene_read(scene));
-    aero_salvage_plan_make(&mine, &theirs, &scene->plan);
-    assert_int_equal(scene->plan.outcome, AERO_SALVAGE_POSSIBLE);
-    for (int i = MINE; i <= THEIRS; i++) {
-        scene->disks[i].changes = 0;
-        scene->disks[i].readings = 0;
-    }
-}
-
-static aero_status scene_act(struct scene *scene)
-{
-    const struct aero_salvage_side mine = scene_side(scene, MINE);
-    return aero_salvage_act(failing_port(&scene->disks[MINE]), failing_port(&scene->disks[THEIRS]),
-                            &scene->plan, &mine, &scene->failure);
-}
-
-static void scene_close(struct scene *scene)
-{
-    aero_salvage_plan_deinit(&scene->plan);
-    for (int i = MINE; i <= THEIRS; i++) {
-        aero_salvage_log_deinit(&scene->logs[i]);
-        aero_manifest_deinit(&scene->manifests[i]);
-        aero_disk_posix_close(scene->posix[i]);
-    }
-}
+#include "tests/unit/ctl/salvage_scene.h"
 
 enum failure { OF_CHANGES, OF_READINGS, OF_THE_REPLICAS_READINGS };
 
@@ -160,8 +87,32 @@ static void lose_by_a_cut(struct ctl_bench *bench)
 
 static void lose_by_an_older_copy(struct ctl_bench *bench)
 {
-    finish(older_copy(bench, 3));
+    finish(older_copy(bench, 5)); /* two of whose segments are dropped */
     finish(replica_ahead(bench, 2));
+}
+
+static void put_long_values(struct data_bench *data, unsigned count)
+{
+    const size_t length = (size_t)700 << 10;
+    char *value = aero_malloc(length + 1);
+    memset(value, 'v', length);
+    value[length] = '\0';
+    for (unsigned i = 0; i < count; i++) {
+        data_put(data, "long", value);
+    }
+    free(value);
+}
+
+/* More than is read at a time, on both sides. */
+static void lose_the_end_of_a_long_segment(struct ctl_bench *bench)
+{
+    struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, COPIED_AT);
+    put_long_values(data, 2);
+    finish(data);
+    data = fill(bench, "r", AERO_ROLE_REPLICA, COPIED_AT);
+    put_long_values(data, 4);
+    data_put_to(data, AHEAD_AT);
+    finish(data);
 }
 
 static void test_interrupted_anywhere_another_run_finishes(void **state)
@@ -188,7 +139,7 @@ static void test_unreadable_from_anywhere_on_another_run_finishes(void **state)
 static void test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one(void **state)
 {
     struct ctl_bench *bench = *state;
-    lose_by_an_older_copy(bench);
+    lose_the_end_of_a_long_segment(bench);
     const enum aero_code codes[] = {AERO_CRASHED, AERO_IO};
     for (size_t i = 0; i < 4; i++) {
         int who = i % 2 == 0 ? MINE : THEIRS;
@@ -205,6 +156,9 @@ static void test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one(void **s
             for (size_t k = 0; whole && k < scene.logs[who].count; k++) {
                 const struct aero_salvage_segment *segment = &scene.logs[who].segments[k];
                 whole = aero_is_ok(segment->listed.header_status) && segment->whole;
+            }
+            for (size_t k = 0; whole && k < scene.logs[MINE].count; k++) {
+                whole = !scene.logs[MINE].segments[k].parted;
             }
             assert_int_equal(whole, done);
             scene_close(&scene);
@@ -273,30 +227,34 @@ static void test_a_replicas_file_that_became_another_takes_no_place(void **state
     expect_stopped_copying(bench, &scene, AERO_CORRUPT);
 }
 
-/* Copied piece by piece: the first piece fails, or the second. */
+/* Copied piece by piece, and read back so: whichever piece fails. */
 static void test_a_long_segment_is_copied_whole_or_not_at_all(void **state)
 {
     (void)state;
-    char *value = aero_malloc(((size_t)700 << 10) + 1);
-    memset(value, 'v', (size_t)700 << 10);
-    value[(size_t)700 << 10] = '\0';
-    for (uint64_t fail_reading = 2; fail_reading < 5; fail_reading++) {
-        struct ctl_bench *bench = ctl_bench_new();
-        struct scene scene;
-        finish(fill(bench, "p", AERO_ROLE_PRIMARY, COPIED_AT));
-        struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, COPIED_AT);
-        for (int i = 0; i < 3; i++) {
-            data_put(data, "long", value);
+    for (int who = MINE; who <= THEIRS; who++) {
+        unsigned copying = 0;
+        bool behind = false;
+        for (uint64_t fail_reading = 1; !behind; fail_reading++) {
+            struct ctl_bench *bench = ctl_bench_new();
+            struct scene scene;
+            lose_the_end_of_a_long_segment(bench);
+            scene_open(bench, &scene);
+            scene_plan(&scene);
+            scene.disks[who].fail_reading = fail_reading;
+            scene.disks[who].code = who == MINE ? AERO_CRASHED : AERO_IO;
+            bool failed = !aero_is_ok(scene_act(&scene));
+            bool copies = failed && strcmp(scene.failure.step, "copying") == 0;
+            behind = copying > 0 && !copies;
+            copying += copies;
+            scene_close(&scene);
+            assert_int_equal(CTL_RUN(bench, "verify", "@p"), AERO_EXIT_OK);
+            assert_true(!copies || strstr(bench->out, "records to LSN 152,") != NULL);
+            assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
+            expect_whole(bench, AHEAD_AT);
+            ctl_bench_free(bench);
         }
-        data_put_to(data, AHEAD_AT);
-        finish(data);
-        scene_open(bench, &scene);
-        scene_plan(&scene);
-        scene.disks[THEIRS].fail_reading = fail_reading;
-        expect_stopped_copying(bench, &scene, AERO_IO);
-        ctl_bench_free(bench);
+        assert_true(copying > 3);
     }
-    free(value);
 }
 
 /* The manifest counts to 2^32 - 1. */

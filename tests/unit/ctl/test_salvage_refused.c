@@ -113,7 +113,7 @@ static void test_a_replica_that_has_only_a_snapshot_of_it_is_refused(void **stat
     struct ctl_bench *bench = *state;
     finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 100);
-    data_snapshot(data, 51);
+    data_snapshot(data, 51); /* before the primary's end */
     data_segment(data, 12);
     data_put_to(data, 180);
     data_snapshot(data, 52);

@@ -330,6 +330,73 @@ static void test_on_a_replica_only_its_own_proof_makes_damage(void **state)
     data_free(data);
 }
 
+/* ---- Progress -------------------------------------------------------------------------------------------------- */
+
+/* On a terminal only, over itself, and out of the way of a finding. */
+static void test_progress_is_shown_up_to_the_end(void **state)
+{
+    struct fixture *f = *state;
+    const char *const clear = "\r\033[K";
+    f->bench->show_progress = true;
+    assert_int_equal(verify(f), AERO_EXIT_OK);
+    assert_non_null(strstr(f->bench->err, clear));
+    assert_non_null(strstr(f->bench->err, "100.0 %"));
+    assert_non_null(strstr(f->bench->err, f->first));
+    size_t length = strlen(f->bench->err);
+    assert_string_equal(f->bench->err + length - strlen(clear), clear);
+    data_flip(f->data, f->first, 5000);
+    assert_int_equal(verify(f), AERO_CTL_EXIT_DAMAGE);
+    assert_null(strstr(f->bench->out, "\033"));
+    f->bench->show_progress = false;
+    assert_int_equal(verify(f), AERO_CTL_EXIT_DAMAGE);
+    assert_string_equal(f->bench->err, "");
+}
+
+/* Small files behind a large one move it by less than it shows, and it is not said again. */
+static void test_the_same_progress_is_shown_once(void **state)
+{
+    struct fixture *f = *state;
+    const size_t value_bytes = (size_t)900 << 10;
+    char *value = aero_malloc(value_bytes + 1);
+    memset(value, 'v', value_bytes);
+    value[value_bytes] = '\0';
+    struct data_bench *data = small(f->bench, "e");
+    for (int i = 0; i < 12; i++) {
+        data_put(data, "long", value);
+    }
+    free(value);
+    for (uint8_t i = 0; i < 4; i++) {
+        data_segment(data, (uint8_t)(20 + i));
+        data_put(data, "short", "value");
+    }
+    finish(data);
+    f->bench->show_progress = true;
+    assert_int_equal(CTL_RUN(f->bench, "verify", "@e"), AERO_EXIT_OK);
+    unsigned shown = 0;
+    for (const char *at = f->bench->err; (at = strchr(at, '%')) != NULL; at++) {
+        shown++;
+    }
+    assert_in_range(shown, 2, 4); /* of five segments */
+}
+
+/* More than was counted before is not more than all. */
+static void test_progress_does_not_pass_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct data_bench *data = data_begin(f->bench, "r", AERO_ROLE_REPLICA, 7);
+    data_incarnation(data, 1);
+    data_segment(data, 11);
+    data_put_to(data, 50);
+    data_snapshot(data, 51);
+    data->manifest.snapshots[0].size_bytes = 0;
+    data_remove(data, data->segment);
+    data_end(data);
+    data_free(data);
+    f->bench->show_progress = true;
+    (void)CTL_RUN(f->bench, "verify", "@r");
+    assert_non_null(strstr(f->bench->err, "100.0 %"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -355,6 +422,9 @@ int main(void)
         TEST(test_a_snapshot_of_another_history_is_found),
         TEST(test_a_segment_of_another_cluster_or_history_is_found),
         TEST(test_on_a_replica_only_its_own_proof_makes_damage),
+        TEST(test_progress_is_shown_up_to_the_end),
+        TEST(test_the_same_progress_is_shown_once),
+        TEST(test_progress_does_not_pass_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -489,6 +489,44 @@ static void test_nothing_is_sound_that_could_not_be_read(void **state)
     }
 }
 
+/* The bytes behind the last record are read, too: they may prove that there was one. */
+static void test_no_torn_tail_is_harmless_that_could_not_be_read(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    static const uint8_t torn[200] = {1, 2, 3};
+    aero_buffer_append(power_bytes(world.power, SECOND), torn, sizeof torn);
+    unsigned unsound = 0;
+    fail_each_call(&world, aero_error(AERO_CRASHED), &unsound);
+    assert_true(unsound > 5);
+    world_free(&world);
+}
+
+/* The oldest snapshot verifies, and is refused by the disk when the state is to begin with it: the next one is as good. */
+static void test_the_state_begins_with_a_snapshot_that_can_be_read(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 10);
+    world_begin(&world, true);
+    world_puts(&world, 3);
+    world_flush(&world);
+    world_snapshot(&world);
+    world_puts(&world, 3);
+    world_flush(&world);
+    world_snapshot(&world);
+    world_puts(&world, 3);
+    world_prove(&world);
+    power_forget(&world.power->seen, FIRST);
+    world.manifest.wal_floor_sequence = 2;
+    world_write_manifest(&world);
+    unsigned unsound = 0;
+    fail_each_call(&world, aero_error(AERO_IO), &unsound);
+    assert_true(unsound > 5);
+    expect_sound(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +550,8 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_that_rots_meanwhile_is_damage),
         cmocka_unit_test(test_a_segment_that_goes_meanwhile_is_no_finding),
         cmocka_unit_test(test_nothing_is_sound_that_could_not_be_read),
+        cmocka_unit_test(test_no_torn_tail_is_harmless_that_could_not_be_read),
+        cmocka_unit_test(test_the_state_begins_with_a_snapshot_that_can_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
