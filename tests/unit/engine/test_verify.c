@@ -156,6 +156,60 @@ static void test_a_snapshot_that_the_manifest_does_not_name_so_is_damage(void **
     }
 }
 
+static void test_a_snapshot_that_ends_early_is_damage(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    const char *name = snapshot_name(&world, 0);
+    for (size_t length = 0; length < power_bytes(world.power, name)->length; length++) {
+        struct power_disk *power = power_disk_clone(world.power);
+        power_bytes(power, name)->length = length;
+        struct heard heard =
+            verify_with(power_disk_port(power), (struct aero_verify_options){.state = true});
+        expect_found(&heard, AERO_FINDING_DAMAGE, name, "cannot be used from here on");
+        assert_int_equal(heard.report.damage_count, 1);
+        power_disk_free(power);
+    }
+    world_free(&world);
+}
+
+/* What the node knows of itself is repeated, and is no damage: it lives with it. */
+static void test_what_the_manifest_knows_is_said(void **state)
+{
+    (void)state;
+    struct world world = two_snapshots(AERO_ROLE_REPLICA);
+    world.manifest.snapshots[1].damaged = true;
+    world.manifest.damaged_segments[0] = 7;
+    world.manifest.damaged_count = 1;
+    world.manifest.gate = AERO_GATE_PRIMARY_LOST;
+    snprintf(world.manifest.gate_reason, sizeof world.manifest.gate_reason, "a gate");
+    snprintf(world.manifest.halt_reason, sizeof world.manifest.halt_reason, "a halt");
+    world_write_manifest(&world);
+    struct heard heard = verify(&world);
+    expect_found(&heard, AERO_FINDING_WARNING, snapshot_name(&world, 1), "to be damaged; it is");
+    expect_found(&heard, AERO_FINDING_WARNING, AERO_MANIFEST_FILE, "knows segment 7 to be damaged");
+    expect_found(&heard, AERO_FINDING_NOTE, AERO_MANIFEST_FILE, "takes no writes: a gate");
+    expect_found(&heard, AERO_FINDING_NOTE, AERO_MANIFEST_FILE, "this replica is halted: a halt");
+    expect_sound(&world);
+}
+
+static void test_a_directory_of_nobody_is_told_apart(void **state)
+{
+    (void)state;
+    struct power_disk *power = power_disk_new();
+    struct heard heard = {.count = 0};
+    struct aero_verify_options options = {.state = true};
+    struct aero_verify_observer observer = {.self = &heard, .finding = hear};
+    for (int directories = 0; directories < 2; directories++) {
+        power->has_directories = directories != 0;
+        assert_int_equal(
+            aero_verify_directory(power_disk_port(power), &options, &observer, &heard.report).code,
+            AERO_NOT_FOUND);
+    }
+    assert_int_equal(heard.count, 0);
+    power_disk_free(power);
+}
+
 /* Its chain value is believed once the log agrees: not before, and then there is no state to name. */
 static void test_a_base_of_another_history_gives_no_state(void **state)
 {
@@ -533,6 +587,9 @@ int main(void)
         cmocka_unit_test(test_progress_goes_to_the_end),
         cmocka_unit_test(test_a_long_snapshot_is_read_to_its_end),
         cmocka_unit_test(test_a_snapshot_that_the_manifest_does_not_name_so_is_damage),
+        cmocka_unit_test(test_a_snapshot_that_ends_early_is_damage),
+        cmocka_unit_test(test_what_the_manifest_knows_is_said),
+        cmocka_unit_test(test_a_directory_of_nobody_is_told_apart),
         cmocka_unit_test(test_a_base_of_another_history_gives_no_state),
         cmocka_unit_test(test_a_damaged_snapshot_above_the_log_gives_no_state),
         cmocka_unit_test(test_a_segment_is_the_one_that_the_manifest_remembers),
