@@ -25,7 +25,6 @@ struct aero_replica_link {
     struct aero_allowed_nodes allowed;
     const char *allowed_names[AERO_ALLOWED_MAX];
     struct aero_host_port primary;
-    struct aero_clock clock;
     aero_mono_ns certs_looked_at;
     struct aero_host_resolver *resolver;
     bool is_resolving;
@@ -36,6 +35,11 @@ struct aero_replica_link {
     struct aero_buffer waiting;
     char reload_error[96];
 };
+
+static aero_mono_ns now_of(const struct aero_replica_link *link)
+{
+    return link->options.clock.mono(link->options.clock.self);
+}
 
 static void send_output(struct aero_replica_link *link)
 {
@@ -57,9 +61,7 @@ static void offer_waiting(struct aero_replica_link *link)
     if (link->waiting.length > 0 &&
         aero_replica_on_link_bytes(link->options.replica, aero_buffer_slice(&link->waiting))) {
         aero_buffer_clear(&link->waiting);
-        if (link->is_open) {
-            aero_connection_set_reading(link->connection, true);
-        }
+        aero_connection_set_reading(link->connection, true); /* it is there: on_close clears, too */
     }
 }
 
@@ -74,8 +76,8 @@ static void on_open(void *self, struct aero_connection *connection)
 static void on_bytes(void *self, struct aero_connection *connection, struct aero_slice plaintext)
 {
     struct aero_replica_link *link = self;
-    offer_waiting(link);
-    if (link->waiting.length > 0 || !aero_replica_on_link_bytes(link->options.replica, plaintext)) {
+    AERO_ASSERT(link->waiting.length == 0); /* or nothing would be read */
+    if (!aero_replica_on_link_bytes(link->options.replica, plaintext)) {
         aero_buffer_append_slice(&link->waiting, plaintext);
         aero_connection_set_reading(connection, false);
     }
@@ -155,7 +157,7 @@ static void deliver(void *self)
         aero_host_resolver_ask(link->resolver, link->primary.host);
     }
     follow_resolver(link);
-    aero_mono_ns now = link->clock.mono(link->clock.self);
+    aero_mono_ns now = now_of(link);
     if (now.value - link->certs_looked_at.value >= CERTS_LOOK_NS) {
         link->certs_looked_at = now;
         (void)aero_host_certs_refresh(&link->certs, false);
@@ -237,13 +239,12 @@ aero_status aero_replica_link_new(const struct aero_replica_link_options *option
 {
     struct aero_replica_link *link = aero_calloc(1, sizeof *link);
     link->options = *options;
-    link->clock = aero_clock_posix();
-    link->certs_looked_at = link->clock.mono(link->clock.self);
+    link->certs_looked_at = now_of(link);
     link->resolver = aero_host_resolver_new(options->wake);
-    bool understood =
-        aero_config_host_port(aero_config_string(options->config, "primary"), &link->primary) &&
-        read_allowed(link, options->config);
-    AERO_ASSERT(understood); /* checked with the configuration */
+    const char *primary = aero_config_string(options->config, "primary");
+    bool has_primary = aero_config_host_port(primary, &link->primary);
+    bool has_allowed = read_allowed(link, options->config);
+    AERO_ASSERT(has_primary && has_allowed); /* checked with the configuration */
     aero_status status = aero_host_certs_open(
         &link->certs, aero_config_string(options->config, "certs_dir"), options->logger);
     if (!aero_is_ok(status)) {

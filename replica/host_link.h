@@ -27,6 +27,7 @@ struct aero_replica_link_options {
     struct aero_replica *replica;
     struct event_base *base;
     struct aero_host_wake *wake; /* the loop's */
+    struct aero_clock clock;
 };
 
 /* Loads the certificates. Errors: of certificates; logged with what to do. */
