@@ -230,9 +230,6 @@ static void on_bytes(void *self, struct aero_connection *connection, struct aero
     struct aero_primary_link *link = self;
     struct aero_link_replica *replica = aero_connection_user(connection);
     AERO_ASSERT(replica != NULL); /* who was turned away is not read from */
-    if (replica->said_closed) {
-        return;
-    }
     if (replica->sender != NULL) {
         aero_sender_on_bytes(replica->sender, plaintext, now_of(link));
         aero_link_drive(replica);

@@ -30,7 +30,6 @@ struct aero_replica_link {
     bool is_resolving;
     struct aero_connection *connection; /* NULL: DOWN or RESOLVING */
     bool is_open;
-    bool is_closing;
     bool is_freed; /* on_close comes from aero_replica_link_free: nobody is told */
     struct aero_buffer waiting;
     char reload_error[96];
@@ -98,7 +97,6 @@ static void on_close(void *self, struct aero_connection *connection, enum aero_c
     (void)reason;
     link->connection = NULL;
     link->is_open = false;
-    link->is_closing = false;
     aero_buffer_clear(&link->waiting);
     if (!link->is_freed) {
         aero_replica_on_link_closed(link->options.replica, text);
@@ -148,9 +146,8 @@ static void deliver(void *self)
     if (aero_replica_wants_evidence(replica)) {
         aero_replica_find_evidence(replica, link->options.disk);
     }
-    if (link->is_open && !link->is_closing && aero_replica_wants_close(replica)) {
-        link->is_closing = true;
-        aero_connection_close(link->connection);
+    if (link->is_open && aero_replica_wants_close(replica)) {
+        aero_connection_close(link->connection); /* once more is nothing */
     }
     if (link->connection == NULL && !link->is_resolving && aero_replica_wants_link(replica)) {
         link->is_resolving = true;

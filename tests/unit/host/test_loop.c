@@ -457,6 +457,7 @@ static void stop_twice(struct bench *bench)
         await_syncs(bench, 1);
         send_signal(SIGTERM);
     } else if (bench->stop_began_in != 0 && bench->turn == bench->stop_began_in + 2) {
+        send_signal(SIGHUP);
         send_signal(SIGTERM);
     }
 }
@@ -484,6 +485,7 @@ static void end_abruptly(const struct play *play, bool is_told)
     bench->owner = AERO_OWNER_WAL;
     assert_int_equal(run_bench(bench, true), AERO_HOST_ABRUPT);
     assert_int_equal(bench->completed, 0);
+    assert_false(was_logged(bench, "event=config_reloaded")); /* too late for that */
     assert_int_equal(was_logged(bench, "event=stop_takes_too_long disk_requests=1"), is_told);
     if (is_told) {
         assert_in_range(bench->now_ns, 31 * NS_PER_S, 34 * NS_PER_S);

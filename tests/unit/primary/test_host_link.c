@@ -173,6 +173,9 @@ static void test_events_that_found_no_room_are_told_when_there_is_some(void **st
     }
     assert_int_equal(slots_taken(bench), 2);
     assert_false(was_logged(bench, "replica_greeted replica=replica1"));
+    aero_host_wake_arm(&bench->link->wake);
+    hear_link(bench);
+    assert_false(atomic_load(&bench->link->wake.armed)); /* the link was woken, to tell the rest */
     dial_as(bench, &bench->peers[2], peer); /* the same name: nobody is there to be replaced */
     AWAIT(bench, slots_taken(bench) == 2 && bench->peers[2].opened == 1);
     assert_true(was_logged(bench, "event=replica_greeted replica=replica1"));
