@@ -393,15 +393,23 @@ static void test_recover_tells_a_disk_that_fails_from_data_that_is_damaged(void 
     world_free(&world);
 }
 
-static void test_recover_refuses_a_missing_segment_without_calling_it_damage(void **state)
+/* Well formed, and not this directory's: not damage, which salvage would be advised for. */
+static void
+test_recover_refuses_a_snapshot_of_another_cluster_without_calling_it_damage(void **state)
 {
     struct bench *bench = *state;
     int exit_code;
-    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 1);
+    world_flush(&world);
+    world_snapshot(&world);
+    world.manifest.cluster_id = world_id(0x99);
     power_forget(&world.power->seen, world_segment_name(&world));
+    world_write_manifest(&world);
     assert_false(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_DATA);
-    assert_true(was_logged(bench, "event=data_refused"));
+    assert_true(was_logged(bench, "see the reason; nothing was changed"));
     world_free(&world);
 }
 
@@ -420,7 +428,7 @@ int main(void)
         TEST(test_recover_tells_of_damage_that_it_could_do_without),
         TEST(test_recover_refuses_a_directory_of_the_other_role_and_says_what_serves_it),
         TEST(test_recover_tells_a_disk_that_fails_from_data_that_is_damaged),
-        TEST(test_recover_refuses_a_missing_segment_without_calling_it_damage),
+        TEST(test_recover_refuses_a_snapshot_of_another_cluster_without_calling_it_damage),
     };
     return cmocka_run_group_tests_name("host.start", tests, NULL, NULL);
 }
