@@ -53,7 +53,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     }
     place = aero_calloc(1, sizeof *place);
     place->address.sin_family = AF_INET;
-    place->address.sin_port = htons(service == NULL ? 0 : (uint16_t)atoi(service));
+    place->address.sin_port = htons((uint16_t)(service == NULL ? 0 : strtoul(service, NULL, 10)));
     inet_pton(AF_INET, strcmp(name, "primary.test") == 0 ? "127.0.0.1" : name,
               &place->address.sin_addr);
     place->info = (struct addrinfo){.ai_family = AF_INET,
