@@ -37,7 +37,6 @@ struct aero_call {
     uint64_t depends;
     bool in_exec;
     size_t room_bytes; /* that the node was asked for beforehand */
-    size_t exec_count; /* EXEC: queued commands that it ran */
     bool ends_multi;   /* EXEC: forget the transaction, unless the session parks */
     enum aero_call_outcome outcome;
     const char *refusal;

@@ -192,9 +192,8 @@ void aero_command_config_resetstat(struct aero_call *call)
     struct aero_server *server = call->server;
     server->stats = (struct aero_server_stats){0};
     server->rate_commands = 0;
-    for (size_t i = 0; i < aero_command_count; i++) {
-        server->command_calls[i] = 0;
-    }
+    memset(server->command_calls, 0,
+           (aero_command_number(&aero_admin_command) + 1) * sizeof *server->command_calls);
     aero_call_ok(call);
 }
 

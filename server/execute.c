@@ -92,19 +92,38 @@ void aero_command_key_range(const struct aero_command *command, size_t argument_
     *out_last = (size_t)last;
 }
 
-const struct aero_command *aero_command_top(const struct aero_command *command)
+/* Subcommands are numbered behind the table, in its order, and aero_admin_command is last. */
+static size_t find_command_number(const struct aero_command *command,
+                                  const struct aero_command **out_top)
 {
+    size_t number = aero_command_count;
+    *out_top = command;
     if (command >= aero_commands && command < aero_commands + aero_command_count) {
-        return command;
+        return (size_t)(command - aero_commands);
     }
     for (size_t i = 0; i < aero_command_count; i++) {
         for (size_t sub = 0; sub < aero_commands[i].subcommand_count; sub++) {
             if (command == &aero_commands[i].subcommands[sub]) {
-                return &aero_commands[i];
+                *out_top = &aero_commands[i];
+                return number;
             }
+            number++;
         }
     }
-    return command;
+    return number;
+}
+
+const struct aero_command *aero_command_top(const struct aero_command *command)
+{
+    const struct aero_command *top;
+    (void)find_command_number(command, &top);
+    return top;
+}
+
+size_t aero_command_number(const struct aero_command *command)
+{
+    const struct aero_command *top;
+    return find_command_number(command, &top);
 }
 
 void aero_command_full_name(const struct aero_command *command,
@@ -383,19 +402,17 @@ static void finish(struct aero_call *call, size_t begin)
     aero_session_finish_reply(session, begin, call->depends);
 }
 
-static void count_command(struct aero_server *server, const struct aero_command *command)
-{
-    if (command != &aero_admin_command) {
-        server->command_calls[aero_command_top(command) - aero_commands]++;
-    }
-}
-
-/* Once per call that went through, so not by a call that parks. */
+/* Once per call that went through, so not by a call that parks. The commands of an EXEC count whether it ran them or
+ * found a watched key touched: INFO is never held, and must not tell of a commit that may still fail (decision 10). */
 static void count_call(const struct aero_call *call)
 {
-    count_command(call->server, call->command);
-    for (size_t i = 0; i < call->exec_count; i++) {
-        count_command(call->server, call->session->multi.queued[i].command);
+    uint64_t *calls = call->server->command_calls;
+    const struct aero_multi *multi = &call->session->multi;
+    calls[aero_command_number(call->command)]++;
+    if (is_exec(call) && !multi->failed) {
+        for (size_t i = 0; i < multi->queued_count; i++) {
+            calls[aero_command_number(multi->queued[i].command)]++;
+        }
     }
 }
 

@@ -111,14 +111,27 @@ static void write_replication(const struct aero_server *server, struct aero_buff
     write_node(server, "replication", out);
 }
 
+static void write_calls(const struct aero_server *server, const struct aero_command *command,
+                        struct aero_buffer *out)
+{
+    char name[AERO_COMMAND_FULL_NAME_MAX];
+    uint64_t calls = server->command_calls[aero_command_number(command)];
+    if (calls != 0) {
+        aero_command_full_name(command, name);
+        aero_buffer_printf(out, "cmdstat_%s:calls=%llu\r\n", name, (ull)calls);
+    }
+}
+
+/* Calls alone: nothing here reads a clock, and what a call met in data may still be taken back. */
 static void write_commandstats(const struct aero_server *server, struct aero_buffer *out)
 {
     for (size_t i = 0; i < aero_command_count; i++) {
-        if (server->command_calls[i] != 0) {
-            aero_buffer_printf(out, "cmdstat_%s:calls=%llu\r\n", aero_commands[i].name,
-                               (ull)server->command_calls[i]);
+        write_calls(server, &aero_commands[i], out);
+        for (size_t sub = 0; sub < aero_commands[i].subcommand_count; sub++) {
+            write_calls(server, &aero_commands[i].subcommands[sub], out);
         }
     }
+    write_calls(server, &aero_admin_command, out);
 }
 
 static void write_cluster(const struct aero_server *server, struct aero_buffer *out)

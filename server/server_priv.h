@@ -78,7 +78,7 @@ struct aero_server {
     bool commit_open;
 
     uint16_t command_slots[AERO_COMMAND_SLOTS]; /* index + 1 into aero_commands, by name */
-    uint64_t *command_calls;
+    uint64_t *command_calls;                    /* by aero_command_number */
     struct aero_server_stats stats;
 
     /* Scratch, so that the hot path allocates nothing. Each belongs to one layer: key_* to keyspace.c, value to it as

@@ -287,7 +287,6 @@ void aero_command_exec(struct aero_call *call)
     aero_resp_array(&call->reply, multi->queued_count);
     for (size_t i = 0; i < multi->queued_count; i++) {
         run_queued(call, &multi->queued[i]);
-        call->exec_count++;
         if (call->outcome != AERO_CALL_FINE || aero_call_reply_too_large(call)) {
             return;
         }

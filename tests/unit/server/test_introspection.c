@@ -446,12 +446,41 @@ static void test_info_counts_the_calls_of_each_command(void **state)
         {"CLIENT ID", ":1"},
         {"CLIENT GETNAME", "$-1"},
         {"AERO.STATUS", "$15 state: serving\n"},
+        {"CLIENT ID", ":1"},
+        {"COMMAND COUNT x", "-ERR wrong number of arguments for 'command|count' command"},
         {"INFO commandstats",
-         "$82 # Commandstats cmdstat_client:calls=2 cmdstat_get:calls=2 cmdstat_set:calls=1 "},
+         "$141 # Commandstats cmdstat_client|getname:calls=1 cmdstat_client|id:calls=2 "
+         "cmdstat_get:calls=2 cmdstat_set:calls=1 cmdstat_aero.*:calls=1 "},
         {"CONFIG RESETSTAT", "+OK"},
-        {"INFO commandstats", "$40 # Commandstats cmdstat_config:calls=1 "},
+        {"INFO commandstats", "$50 # Commandstats cmdstat_config|resetstat:calls=1 "},
     };
     CONVERSATION_RUN(exchanges);
+}
+
+/* Decision 10: whether somebody's EXEC went through may hang on a commit in flight, and INFO never waits. */
+static void test_info_counts_an_exec_that_aborts_as_one_that_does_not(void **state)
+{
+    (void)state;
+    struct aero_session *a = conversation_open(&talk);
+    struct aero_session *b = conversation_open(&talk);
+    struct aero_session *c = conversation_open(&talk);
+    char *texts[2];
+    for (int touched = 0; touched < 2; touched++) {
+        conversation_send(c, "CONFIG RESETSTAT");
+        conversation_send_raw(a, "WATCH k\r\nMULTI\r\nGET k\r\nSTRLEN k\r\n");
+        conversation_send(b, touched ? "SET k 1" : "SET other 1");
+        conversation_send(a, "EXEC");
+        free(conversation_take(c));
+        texts[touched] = answer(c, "INFO commandstats");
+        conversation_sync(&talk);
+        char *replies = conversation_take(a);
+        assert_int_equal(strstr(replies, "*-1") != NULL, touched);
+        free(replies);
+    }
+    assert_non_null(strstr(texts[0], "cmdstat_strlen:calls=1\r\n"));
+    assert_string_equal(texts[0], texts[1]);
+    free(texts[0]);
+    free(texts[1]);
 }
 
 static void test_info_counts_what_a_transaction_ran(void **state)
@@ -459,11 +488,12 @@ static void test_info_counts_what_a_transaction_ran(void **state)
     (void)state;
     struct aero_session *a = conversation_open(&talk);
     conversation_send_raw(a, "MULTI\r\nGET a\r\nCLIENT ID\r\nGET b\r\nEXEC\r\n"
-                             "MULTI\r\nGET a\r\nDISCARD\r\n");
+                             "MULTI\r\nGET a\r\nDISCARD\r\n"
+                             "MULTI\r\nGET a\r\nGET\r\nEXEC\r\n");
     free(conversation_take(a));
     conversation_ask(&talk, a, "INFO commandstats",
-                     "$131 # Commandstats cmdstat_client:calls=1 cmdstat_get:calls=2 "
-                     "cmdstat_discard:calls=1 cmdstat_exec:calls=1 cmdstat_multi:calls=2 ");
+                     "$134 # Commandstats cmdstat_client|id:calls=1 cmdstat_get:calls=2 "
+                     "cmdstat_discard:calls=1 cmdstat_exec:calls=2 cmdstat_multi:calls=3 ");
     /* One that ran, found no room for its effects and runs again is counted once. */
     char set[512] = "SET a ";
     memset(set + strlen(set), 'v', 400);
@@ -478,7 +508,7 @@ static void test_info_counts_what_a_transaction_ran(void **state)
     conversation_sync(&talk);
     conversation_expect(a, "+OK +QUEUED *1 :401");
     conversation_ask(&talk, a, "INFO commandstats",
-                     "$109 # Commandstats cmdstat_config:calls=1 cmdstat_append:calls=1 "
+                     "$119 # Commandstats cmdstat_config|resetstat:calls=1 cmdstat_append:calls=1 "
                      "cmdstat_exec:calls=1 cmdstat_multi:calls=1 ");
 }
 
@@ -532,6 +562,7 @@ int main(void)
         TEST_WITH_HOST(test_config_sets_all_or_nothing),
         TEST(test_info_writes_the_sections_that_were_asked_for),
         TEST(test_info_counts_the_calls_of_each_command),
+        TEST(test_info_counts_an_exec_that_aborts_as_one_that_does_not),
         TEST(test_info_counts_what_a_transaction_ran),
         TEST(test_info_counts_the_keys_of_each_database),
         TEST_WITH_HOST(test_info_tells_usage_only_when_the_host_knows),
