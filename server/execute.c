@@ -238,22 +238,19 @@ static bool find_command(struct aero_call *call)
 static bool is_permitted(struct aero_call *call)
 {
     const struct aero_command *command = call->command;
-    if ((command->flags & AERO_COMMAND_NOAUTH) != 0) {
+    size_t user = call->session->user;
+    if (aero_users_permit(call->server, user, command)) {
         return true;
     }
-    if (call->session->user == AERO_NO_USER) {
+    if (user == AERO_NO_USER) {
         aero_call_error(call, "NOAUTH Authentication required.");
-        return false;
-    }
-    const struct aero_user_record *user = &call->server->users[call->session->user];
-    if ((command->categories & user->allowed) == 0 || (command->categories & user->denied) != 0) {
+    } else {
         char name[AERO_COMMAND_FULL_NAME_MAX];
         aero_command_full_name(command, name);
         aero_call_error_f(call, "NOPERM User %s has no permissions to run the '%s' command",
-                          user->name, name);
-        return false;
+                          call->server->users[user].name, name);
     }
-    return true;
+    return false;
 }
 
 static bool keys_fit(struct aero_call *call)

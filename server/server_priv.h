@@ -129,7 +129,6 @@ struct aero_multi {
     bool active;
     bool failed;    /* a command could not be queued: EXEC answers EXECABORT */
     uint16_t flags; /* of all commands */
-    uint32_t categories;
     struct aero_queued *queued;
     size_t queued_count;
     size_t queued_capacity;
@@ -241,6 +240,9 @@ size_t aero_users_find(const struct aero_server *server, struct aero_slice name)
 /* AERO_NO_USER when name or password are wrong. */
 size_t aero_users_check(const struct aero_server *server, struct aero_slice name,
                         struct aero_slice password);
+/* Whether `user`, who may be AERO_NO_USER, may run the command. */
+bool aero_users_permit(const struct aero_server *server, size_t user,
+                       const struct aero_command *command);
 bool aero_users_default_is_open(const struct aero_server *server);
 
 /* server.c */

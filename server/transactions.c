@@ -21,7 +21,6 @@ void aero_multi_discard(struct aero_session *session)
     multi->active = false;
     multi->failed = false;
     multi->flags = 0;
-    multi->categories = 0;
     multi->queued_count = 0;
     multi->span_count = 0;
     if (multi->queued_capacity > COMMANDS_FIRST || multi->span_capacity > SPANS_FIRST) {
@@ -233,6 +232,19 @@ static bool watch_is_dirty(const struct aero_call *call)
     return false;
 }
 
+/* A queued command that may run now. The user may be another one, or may do less, than when it was queued. */
+static void run_permitted(struct aero_call *child)
+{
+    if (aero_users_permit(child->server, child->session->user, child->command)) {
+        child->command->run(child);
+    } else {
+        aero_call_error(child, "NOPERM ACLs rules changed between the moment the transaction was "
+                               "accumulated and the EXEC call. This command is no longer allowed "
+                               "for the following reason: no permission to execute the command or "
+                               "subcommand");
+    }
+}
+
 static void run_queued(struct aero_call *call, const struct aero_queued *queued)
 {
     struct aero_server *server = call->server;
@@ -254,7 +266,7 @@ static void run_queued(struct aero_call *call, const struct aero_queued *queued)
     child.reply.version = call->session->protocol;
     child.in_exec = true;
     child.errors = 0;
-    child.command->run(&child);
+    run_permitted(&child);
     if (child.outcome == AERO_CALL_REFUSED) {
         call->reply.out->length = begin;
         aero_call_error(&child, child.refusal);

@@ -61,6 +61,20 @@ size_t aero_users_check(const struct aero_server *server, struct aero_slice name
     return equal || record->password[0] == '\0' ? user : AERO_NO_USER;
 }
 
+bool aero_users_permit(const struct aero_server *server, size_t user,
+                       const struct aero_command *command)
+{
+    if ((command->flags & AERO_COMMAND_NOAUTH) != 0) {
+        return true;
+    }
+    if (user == AERO_NO_USER) {
+        return false;
+    }
+    const struct aero_user_record *record = &server->users[user];
+    return (command->categories & record->allowed) != 0 &&
+           (command->categories & record->denied) == 0;
+}
+
 bool aero_users_default_is_open(const struct aero_server *server)
 {
     return server->users[0].password[0] == '\0';

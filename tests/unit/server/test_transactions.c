@@ -310,6 +310,48 @@ static void test_exec_of_a_failed_multi_speaks_of_the_earlier_error(void **state
     conversation_ask(&talk, a, "EXEC", "-ERR EXEC without MULTI");
 }
 
+#define NO_LONGER                                                                            \
+    "-NOPERM ACLs rules changed between the moment the transaction was accumulated and the " \
+    "EXEC call. This command is no longer allowed for the following reason: no permission "  \
+    "to execute the command or subcommand"
+
+/* A transaction that was queued before is no way around what a user may do now. */
+static void test_exec_asks_again_what_the_user_may_do(void **state)
+{
+    (void)state;
+    static const struct aero_user before[] = {
+        {.name = "app", .password = "a", .allowed_categories = AERO_CATEGORY_ALL},
+        {.name = "reader",
+         .password = "r",
+         .allowed_categories = AERO_CATEGORY_ALL,
+         .denied_categories = AERO_CATEGORY_WRITE},
+    };
+    static const struct aero_user after[] = {
+        {.name = "app",
+         .password = "a",
+         .allowed_categories = AERO_CATEGORY_ALL,
+         .denied_categories = AERO_CATEGORY_DANGEROUS},
+    };
+    talk.options.users = before;
+    talk.options.user_count = 2;
+    conversation_restart(&talk);
+    struct aero_session *a = conversation_open(&talk);
+    /* It becomes somebody else inside the transaction. */
+    conversation_ask(&talk, a, "AUTH app a", "+OK");
+    conversation_send_raw(a, "MULTI\r\nSET x 1\r\nAUTH reader r\r\nDEL x\r\nGET x\r\nEXEC\r\n");
+    conversation_sync(&talk);
+    conversation_expect(a, "+OK +QUEUED +QUEUED +QUEUED +QUEUED *4 +OK +OK " NO_LONGER " $1 1");
+    /* The configuration changes while it is open. */
+    conversation_ask(&talk, a, "AUTH app a", "+OK");
+    conversation_send_raw(a, "MULTI\r\nSET y 1\r\nFLUSHALL\r\nAUTH app a\r\n");
+    conversation_expect(a, "+OK +QUEUED +QUEUED +QUEUED");
+    talk.options.users = after;
+    talk.options.user_count = 1;
+    aero_server_configure(talk.server, &talk.options);
+    conversation_ask(&talk, a, "EXEC", "*3 +OK " NO_LONGER " +OK");
+    conversation_ask(&talk, a, "MGET x y", "*2 $1 1 $1 1");
+}
+
 static void test_exec_with_arguments_ends_its_multi(void **state)
 {
     (void)state;
@@ -450,6 +492,7 @@ int main(void)
         TEST(test_write_in_multi_on_a_replica_aborts),
         TEST(test_writes_closed_between_queue_and_exec_abort),
         TEST(test_exec_of_a_failed_multi_speaks_of_the_earlier_error),
+        TEST(test_exec_asks_again_what_the_user_may_do),
         TEST(test_exec_with_arguments_ends_its_multi),
         TEST(test_failed_exec_gets_one_error),
         TEST(test_queue_is_bounded),
