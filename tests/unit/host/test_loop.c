@@ -48,8 +48,9 @@ struct bench {
     unsigned turn; /* the first is 1 */
     unsigned stop_began_in;
     unsigned reloads;
-    size_t asked; /* requests that the core wants made */
-    size_t given; /* of them, to the loop */
+    bool told_to_stop; /* by a signal, which may be heard some turns later */
+    size_t asked;      /* requests that the core wants made */
+    size_t given;      /* of them, to the loop */
     size_t completed;
     size_t completed_in_turn_most;
     size_t completed_before; /* this turn */
@@ -428,7 +429,8 @@ static void reload_then_stop(struct bench *bench)
 {
     if (bench->turn == 1) {
         send_signal(SIGHUP);
-    } else if (bench->reloads == 1 && bench->stop_began_in == 0) {
+    } else if (bench->reloads == 1 && !bench->told_to_stop) {
+        bench->told_to_stop = true;
         send_signal(SIGTERM);
     }
 }
