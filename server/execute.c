@@ -363,12 +363,40 @@ static void answer_failed_outcome(struct aero_call *call)
     }
 }
 
+/* What an EXEC may have changed of its session and is taken back with it: it runs again from there, or not at all. */
+struct footing {
+    uint8_t database;
+    uint8_t protocol;
+    size_t user;
+    enum aero_reply_mode reply_mode;
+    bool watch_dirty; /* by what is taken back */
+};
+
+static struct footing footing_of(const struct aero_session *session)
+{
+    return (struct footing){
+        .database = session->database,
+        .protocol = session->protocol,
+        .user = session->user,
+        .reply_mode = session->reply_mode,
+        .watch_dirty = session->watch_dirty,
+    };
+}
+
+static void take_back(struct aero_session *session, const struct footing *footing)
+{
+    session->database = footing->database;
+    session->protocol = footing->protocol;
+    session->user = footing->user;
+    session->reply_mode = footing->reply_mode;
+    session->watch_dirty = footing->watch_dirty;
+}
+
 /* Evaluates and commits; false: no room, nothing happened. */
 static bool evaluate(struct aero_call *call, size_t begin)
 {
     struct aero_session *session = call->session;
-    uint8_t database = session->database;
-    bool watch_dirty = session->watch_dirty;
+    const struct footing before = footing_of(session);
     if (!has_room(call)) {
         return false;
     }
@@ -376,8 +404,7 @@ static bool evaluate(struct aero_call *call, size_t begin)
     aero_commit_finish(call);
     if (call->outcome != AERO_CALL_FINE) {
         session->output.bytes.length = begin;
-        session->database = database;
-        session->watch_dirty = watch_dirty; /* by what was just taken back */
+        take_back(session, &before);
         if (call->outcome == AERO_CALL_NO_ROOM) {
             return false;
         }

@@ -352,6 +352,56 @@ static void test_exec_asks_again_what_the_user_may_do(void **state)
     conversation_ask(&talk, a, "MGET x y", "*2 $1 1 $1 1");
 }
 
+/* Who the session is, what it speaks and hears, is as before: it runs again from there, or was not run at all. */
+static void test_exec_that_is_taken_back_leaves_the_session_as_it_was(void **state)
+{
+    (void)state;
+    static const struct aero_user users[] = {
+        {.name = "app", .password = "a", .allowed_categories = AERO_CATEGORY_ALL},
+        {.name = "other",
+         .password = "o",
+         .allowed_categories = AERO_CATEGORY_ALL,
+         .denied_categories = AERO_CATEGORY_DANGEROUS},
+    };
+    char set[512] = "SET k ";
+    memset(set + strlen(set), 'v', 400);
+    talk.options.users = users;
+    talk.options.user_count = 2;
+    conversation_restart(&talk);
+    struct aero_session *a = conversation_open(&talk);
+    conversation_ask(&talk, a, "AUTH app a", "+OK");
+    conversation_ask(&talk, a, set, "+OK");
+    /* It does not fit: the error is heard, in RESP 2, and app may do what other may not. */
+    conversation_send_raw(a, "MULTI\r\nSELECT 1\r\nSELECT 0\r\nAUTH other o\r\nHELLO 3\r\n"
+                             "CLIENT REPLY OFF\r\nAPPEND k x\r\n");
+    conversation_expect(a, "+OK +QUEUED +QUEUED +QUEUED +QUEUED +QUEUED +QUEUED");
+    talk.node.commit_bytes_max = 400;
+    conversation_ask(&talk, a, "EXEC",
+                     "-EXECABORT Transaction discarded because of: its effects exceed the largest "
+                     "commit of 400 bytes");
+    talk.node.commit_bytes_max = 1 << 20;
+    conversation_ask(&talk, a, "KEYS n*", "*0");
+    conversation_ask(&talk, a, "GET none", "$-1");
+    /* It finds no room and runs again: as app and in RESP 2, until it says otherwise. */
+    conversation_send_raw(
+        a, "MULTI\r\nGET none\r\nKEYS n*\r\nAUTH other o\r\nHELLO 3\r\nAPPEND k x\r\n");
+    conversation_expect(a, "+OK +QUEUED +QUEUED +QUEUED +QUEUED +QUEUED");
+    talk.node.room_bytes = 400;
+    conversation_send(a, "EXEC");
+    assert_false(aero_session_wants_input(a));
+    talk.node.room_bytes = 0;
+    aero_server_resume(talk.server);
+    conversation_sync(&talk);
+    char *reply = conversation_take(a);
+    static const char begins[] = "*5\r\n$-1\r\n*0\r\n+OK\r\n%7\r\n";
+    assert_memory_equal(reply, begins, strlen(begins));
+    assert_string_equal(reply + strlen(reply) - 8, "\r\n:401\r\n");
+    free(reply);
+    conversation_ask(&talk, a, "GET none", "_");
+    conversation_ask(&talk, a, "KEYS n*",
+                     "-NOPERM User other has no permissions to run the 'keys' command");
+}
+
 static void test_exec_with_arguments_ends_its_multi(void **state)
 {
     (void)state;
@@ -493,6 +543,7 @@ int main(void)
         TEST(test_writes_closed_between_queue_and_exec_abort),
         TEST(test_exec_of_a_failed_multi_speaks_of_the_earlier_error),
         TEST(test_exec_asks_again_what_the_user_may_do),
+        TEST(test_exec_that_is_taken_back_leaves_the_session_as_it_was),
         TEST(test_exec_with_arguments_ends_its_multi),
         TEST(test_failed_exec_gets_one_error),
         TEST(test_queue_is_bounded),
