@@ -291,21 +291,16 @@ bool aero_replica_next_request(struct aero_replica *replica, struct aero_core_re
 void aero_replica_on_completion(struct aero_replica *replica, enum aero_core_owner owner,
                                 const struct aero_disk_completion *completion)
 {
-    switch (owner) {
-    case AERO_OWNER_WAL:
+    AERO_ASSERT(owner < AERO_OWNER_COUNT);
+    if (owner == AERO_OWNER_WAL) {
         aero_wal_follower_on_completion(replica->follower, completion);
         aero_replica_follow_wal(replica);
         aero_replica_apply_durable(replica);
-        break;
-    case AERO_OWNER_CHECKPOINT:
+    } else if (owner == AERO_OWNER_CHECKPOINT) {
         aero_checkpointer_on_completion(replica->checkpointer, completion);
-        break;
-    case AERO_OWNER_BOOTSTRAP:
+    } else {
         aero_bootstrap_on_completion(replica->bootstrap, completion);
         aero_replica_drive_bootstrap(replica);
-        break;
-    case AERO_OWNER_COUNT:
-        AERO_UNREACHABLE("no such owner");
     }
     aero_replica_take_actions(replica);
 }

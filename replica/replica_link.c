@@ -23,9 +23,8 @@ bool aero_replica_wants_link(const struct aero_replica *replica)
 {
     return replica->link == AERO_LINK_DOWN && replica->state != AERO_REPLICA_HALTED &&
            !replica->disk_fault && !replica->stopping && !replica->wants_reopen &&
-           !replica->wants_reopen_after_halt && aero_wal_follower_is_idle(replica->follower) &&
-           !replica->has_waiting && !aero_replica_has_unapplied(replica) &&
-           replica->now.value >= replica->dial_at.value;
+           aero_wal_follower_is_idle(replica->follower) && !replica->has_waiting &&
+           !aero_replica_has_unapplied(replica) && replica->now.value >= replica->dial_at.value;
 }
 
 bool aero_replica_wants_close(const struct aero_replica *replica)

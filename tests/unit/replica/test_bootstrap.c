@@ -389,6 +389,56 @@ static void test_power_lost_anywhere_leaves_all_of_a_snapshot_or_nothing(void **
     assert_true(nothing >= 5);
 }
 
+/* What is in flight for a transfer that was dropped is no part of what the Hello says is here. */
+static void test_a_hello_counts_nothing_of_a_dropped_transfer(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct aero_core_request request;
+    struct bench *bench = offered(&entry);
+    tell_snapshot(bench, entry, 0, entry->size_bytes / 2);
+    assert_true(next_request(bench, &request));
+    snapshot_file(bench, entry)->data[entry->size_bytes / 2] ^= 1;
+    tell_snapshot(bench, entry, entry->size_bytes / 2, entry->size_bytes);
+    snapshot_file(bench, entry)->data[entry->size_bytes / 2] ^= 1;
+    hear(bench);
+    hang_up_at_once(bench);
+    wait_for_link(bench);
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_snapshot(bench, entry, 0, 100);
+    hang_up_at_once(bench);
+    wait_for_link(bench);
+    dial(bench);
+    assert_int_equal(bench->heard.hello.snapshot_verified, 100);
+    finish(bench, &request);
+    offer(bench, entry, 100);
+    tell_whole_snapshot(bench, entry, 100);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* The swap reads what it is about to name: a file that cannot say where it comes from is not named, and the old data stay. */
+static void test_a_snapshot_that_cannot_be_read_back_is_not_swapped_in(void **state)
+{
+    (void)state;
+    struct bench *bench = following(3);
+    set_many(bench, 7);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    char name[AERO_DISK_NAME_MAX];
+    hang_up(bench);
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    turn(bench);
+    aero_snapshot_name(entry, name);
+    flip(bench->disk, name, 0);
+    assert_false(aero_is_ok(install(bench)));
+    restart(bench);
+    expect_at(bench, AERO_REPLICA_FOLLOWING, 3);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +456,8 @@ int main(void)
         cmocka_unit_test(test_a_new_snapshot_replaces_state_and_log),
         cmocka_unit_test(test_a_disk_that_fails_costs_the_transfer_and_nothing_else),
         cmocka_unit_test(test_power_lost_anywhere_leaves_all_of_a_snapshot_or_nothing),
+        cmocka_unit_test(test_a_hello_counts_nothing_of_a_dropped_transfer),
+        cmocka_unit_test(test_a_snapshot_that_cannot_be_read_back_is_not_swapped_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

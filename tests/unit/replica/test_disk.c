@@ -114,6 +114,52 @@ static void test_a_checkpoint_that_fails_is_told_and_tried_again(void **state)
     bench_free(bench);
 }
 
+/* A snapshot's name is drawn: without randomness there is none, and the wish waits. */
+static void test_a_checkpoint_waits_for_randomness(void **state)
+{
+    (void)state;
+    struct aero_core_request request;
+    struct bench *bench = following(3);
+    stop(bench);
+    start(bench);
+    expect(bench, "AERO.CHECKPOINT", "");
+    aero_replica_end_turn(bench->replica);
+    while (next_request(bench, &request)) {
+        assert_int_not_equal(request.owner, AERO_OWNER_CHECKPOINT);
+        finish(bench, &request);
+        aero_replica_end_turn(bench->replica);
+    }
+    turn(bench);
+    expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    bench_free(bench);
+}
+
+/* The state that was asked for is about to be replaced: nothing of it becomes a snapshot beside the one that comes. */
+static void test_no_checkpoint_begins_beside_a_snapshot_that_comes(void **state)
+{
+    (void)state;
+    struct aero_core_request request;
+    struct bench *bench = following(3);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    hang_up(bench);
+    dial(bench);
+    expect(bench, "AERO.CHECKPOINT", "");
+    offer(bench, entry, 0);
+    aero_replica_end_turn(bench->replica);
+    while (next_request(bench, &request)) {
+        assert_false(request.owner == AERO_OWNER_CHECKPOINT &&
+                     request.request->domain == AERO_DOMAIN_SNAPSHOT);
+        finish(bench, &request);
+        aero_replica_end_turn(bench->replica);
+    }
+    assert_int_equal(aero_replica_state(bench->replica), AERO_REPLICA_BOOTSTRAPPING);
+    tell_whole_snapshot(bench, entry, 0);
+    turn(bench);
+    reopen(bench);
+    assert_int_equal(aero_tree_summary(aero_replica_tree(bench->replica)).count, 3);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +168,8 @@ int main(void)
         cmocka_unit_test(test_a_log_that_fails_serves_what_was_durable_until_a_restart),
         cmocka_unit_test(test_a_manifest_that_fails_takes_no_record),
         cmocka_unit_test(test_a_checkpoint_that_fails_is_told_and_tried_again),
+        cmocka_unit_test(test_a_checkpoint_waits_for_randomness),
+        cmocka_unit_test(test_no_checkpoint_begins_beside_a_snapshot_that_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what the primary sends to the state that clients see: in which order, and where the replica halts instead. */
+#include "replica/replica_priv.h"
 #include "tests/unit/replica/played_primary.h"
 
 /* Decision 18: nothing is applied, shown or acknowledged before it is durable here. */
@@ -323,6 +324,20 @@ static void test_a_start_behind_all_that_the_primary_knows_does_not_give_way(voi
     bench_free(bench);
 }
 
+/* The log's copy is sound, and yet the record says nothing about the state. */
+static void test_a_digest_of_another_shape_halts(void **state)
+{
+    (void)state;
+    struct bench *bench = following(3);
+    world_record(&bench->primary, AERO_RECORD_DIGEST, aero_slice_text("no digest"));
+    ship(bench);
+    turn(bench);
+    expect_halted(bench, AERO_HALT_KIND_DIGEST);
+    assert_int_equal(bench->heard.count[AERO_FRAME_DIGEST_MISMATCH], 0); /* there is none to name */
+    expect_status(bench, "digests_compared:0\r");
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_starts_that_wrote_nothing_give_way_to_the_primarys),
         cmocka_unit_test(test_a_start_with_a_record_here_does_not_give_way),
         cmocka_unit_test(test_a_start_behind_all_that_the_primary_knows_does_not_give_way),
+        cmocka_unit_test(test_a_digest_of_another_shape_halts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

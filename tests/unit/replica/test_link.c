@@ -277,6 +277,81 @@ static void test_a_stop_says_goodbye_and_finishes_what_came(void **state)
     bench_free(bench);
 }
 
+/* Two segments, the first of them sealed: the record that proves the loss stands in that one. */
+static struct bench *following_two_segments(char first_name[AERO_DISK_NAME_MAX])
+{
+    struct bench *bench = following(3);
+    snprintf(first_name, AERO_DISK_NAME_MAX, "%s", world_segment_name(&bench->primary));
+    begin_segment(bench, true);
+    struct aero_slice whole = aero_buffer_slice(power_bytes(bench->primary.power, first_name));
+    tell_frame(bench, AERO_FRAME_SEAL,
+               aero_slice_of(whole.data + whole.length - AERO_SEGMENT_FOOTER_BYTES,
+                             AERO_SEGMENT_FOOTER_BYTES));
+    set_many(bench, 2);
+    ship(bench);
+    turn(bench);
+    expect_primary_state(bench);
+    hang_up(bench);
+    dial(bench);
+    tell_loss(bench, 1);
+    return bench;
+}
+
+static void test_evidence_is_found_in_a_segment_that_is_sealed(void **state)
+{
+    (void)state;
+    char name[AERO_DISK_NAME_MAX];
+    struct bench *bench = following_two_segments(name);
+    aero_replica_find_evidence(bench->replica, power_disk_port(bench->disk));
+    turn(bench);
+    assert_int_equal(bench->heard.evidence.lsn.value, 2);
+    bench_free(bench);
+}
+
+/* What cannot be read proves nothing; the primary is told so, and does not wait for it. */
+static void test_evidence_that_cannot_be_read_is_not_shown(void **state)
+{
+    (void)state;
+    char name[AERO_DISK_NAME_MAX];
+    struct bench *bench = following_two_segments(name);
+    flip(bench->disk, name, 0);
+    aero_replica_find_evidence(bench->replica, power_disk_port(bench->disk));
+    turn(bench);
+    assert_int_equal(bench->heard.count[AERO_FRAME_RECORD_BYTES], 1);
+    assert_int_equal(bench->heard.evidence.lsn.value, 0);
+    bench_free(bench);
+}
+
+/* One link at a time, and none with a core that is about to be another one. */
+static void test_it_dials_neither_beside_a_link_nor_before_it_reopens(void **state)
+{
+    (void)state;
+    struct bench *bench = following(3);
+    wait_for_link(bench);
+    assert_false(aero_replica_wants_link(bench->replica));
+    hang_up(bench);
+    dial(bench);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    turn(bench);
+    hang_up(bench);
+    assert_true(aero_replica_wants_reopen(bench->replica));
+    assert_false(aero_replica_wants_link(bench->replica));
+    reopen(bench);
+    assert_true(aero_replica_wants_link(bench->replica));
+    bench_free(bench);
+}
+
+/* Nobody asked it to end, however little it has to do. */
+static void test_an_idle_replica_is_not_stopped(void **state)
+{
+    (void)state;
+    struct bench *bench = following(1);
+    assert_false(aero_replica_is_stopped(bench->replica));
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +369,10 @@ int main(void)
         cmocka_unit_test(test_a_record_that_it_does_not_hold_is_not_shown),
         cmocka_unit_test(test_an_operator_has_it_dial_at_once),
         cmocka_unit_test(test_a_stop_says_goodbye_and_finishes_what_came),
+        cmocka_unit_test(test_evidence_is_found_in_a_segment_that_is_sealed),
+        cmocka_unit_test(test_evidence_that_cannot_be_read_is_not_shown),
+        cmocka_unit_test(test_it_dials_neither_beside_a_link_nor_before_it_reopens),
+        cmocka_unit_test(test_an_idle_replica_is_not_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a replica tells of itself where Redis's clients and operators look: INFO, ROLE, AERO.STATUS. */
+#include "replica/replica_priv.h"
 #include "tests/unit/replica/played_primary.h"
 
 static void expect_line(struct bench *bench, const char *command, const char *line)
@@ -109,6 +110,38 @@ static void test_refused_certificates_are_told(void **state)
     bench_free(bench);
 }
 
+/* The manifest may be that of a later version, which knows of other reasons. */
+static void test_a_halt_of_an_unknown_kind_has_an_advice(void **state)
+{
+    (void)state;
+    struct aero_manifest manifest = {
+        .node_id = WORLD_OTHER_NODE, .node_name = "beta", .role = AERO_ROLE_REPLICA};
+    snprintf(manifest.halt_reason, sizeof manifest.halt_reason, "moonlight: too much of it");
+    struct bench *bench = bench_on(power_disk_new());
+    assert_true(aero_is_ok(aero_create(power_disk_port(bench->disk), &manifest)));
+    start(bench);
+    expect_status(bench, "reason:moonlight: too much of it\r");
+    expect_status(bench, "next_action:read the reason; 'aeroctl reconnect' once it is resolved\r");
+    bench_free(bench);
+}
+
+/* INFO's other sections are the server's; and who has no history has no incarnation. */
+static void test_the_node_answers_for_itself_alone(void **state)
+{
+    (void)state;
+    struct aero_buffer text = {0};
+    struct bench *bench = bench_new();
+    struct aero_node node = aero_replica_node(bench->replica);
+    node.ops->info(node.self, "memory", &text);
+    assert_int_equal(text.length, 0);
+    assert_true(aero_id_is_none(node.ops->incarnation(node.self)));
+    bench_free(bench);
+    bench = following(1);
+    node = aero_replica_node(bench->replica);
+    assert_true(aero_id_equal(node.ops->incarnation(node.self), WORLD_INCARNATION));
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +151,8 @@ int main(void)
         cmocka_unit_test(test_lag_is_what_the_primary_has_more),
         cmocka_unit_test(test_a_replica_behind_its_snapshot_is_where_its_log_is),
         cmocka_unit_test(test_refused_certificates_are_told),
+        cmocka_unit_test(test_a_halt_of_an_unknown_kind_has_an_advice),
+        cmocka_unit_test(test_the_node_answers_for_itself_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
