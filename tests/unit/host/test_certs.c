@@ -63,7 +63,8 @@ static const char *name_in_use(const struct fixture *fixture)
 /* Since it was asked last. */
 static bool was_logged(struct fixture *fixture, const char *text)
 {
-    bool found = memmem(fixture->log.data, fixture->log.length, text, strlen(text)) != NULL;
+    bool found = fixture->log.data != NULL &&
+                 memmem(fixture->log.data, fixture->log.length, text, strlen(text)) != NULL;
     aero_buffer_clear(&fixture->log);
     return found;
 }

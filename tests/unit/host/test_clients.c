@@ -118,7 +118,8 @@ static void turn(struct bench *bench)
 
 static bool was_logged(const struct bench *bench, const char *text)
 {
-    return memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
+    return bench->log.data != NULL &&
+           memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
 }
 
 static uint64_t client_count(const struct bench *bench)

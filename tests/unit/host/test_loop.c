@@ -225,7 +225,8 @@ static bool keep_line(void *self, struct aero_slice line)
 
 static bool was_logged(const struct bench *bench, const char *text)
 {
-    return memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
+    return bench->log.data != NULL &&
+           memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
 }
 
 static aero_mono_ns mono_of(void *self)

@@ -75,7 +75,8 @@ static int tear_down(void **state)
 /* Since it was asked last. */
 static bool was_logged(struct bench *bench, const char *text)
 {
-    bool found = memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
+    bool found = bench->log.data != NULL &&
+                 memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
     if (!found) {
         print_message("not in: %.*s\n", (int)bench->log.length, (const char *)bench->log.data);
     }

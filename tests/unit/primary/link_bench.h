@@ -75,7 +75,8 @@ static inline bool keep_line(void *self, struct aero_slice line)
 
 static inline bool was_logged(const struct bench *bench, const char *text)
 {
-    return memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
+    return bench->log.data != NULL &&
+           memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
 }
 
 static inline void set_key(struct bench *bench, const char *name, const char *value)
