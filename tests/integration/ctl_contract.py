@@ -10,7 +10,7 @@ import unittest
 
 from ctl_case import (ATTENTION, DAMAGE, DIFFERENT, FAILURE, IN_USE, OK, UNREACHABLE, USAGE,
                       CtlCase)
-from daemon_case import ROOT, Primary, binary
+from daemon_case import ROOT, Primary, binary, wait_for
 
 MAN = os.path.join(ROOT, "docs", "man", "aeroctl.1")
 NODE_COMMANDS = ["status", "replicas", "reconnect", "checkpoint", "open-writes", "confirm-clock"]
@@ -129,8 +129,12 @@ class Contract(CtlCase):
         self.assertEqual((said["role"], said["healthy"], said["writes"]), ("primary", True, "open"))
         said = self.run_json("status", OK, "--port", replica.port)
         self.assertEqual((said["role"], said["state"]), ("replica", "FOLLOWING"))
-        self.assertEqual(self.run_json("replicas", OK, "--port", primary.port)["replicas"][0]["name"],
-                         "replica1")
+        # It was told to reconnect a moment ago, and is away for as long as that takes.
+        listed = []
+        wait_for(lambda: listed.extend(
+            self.run_json("replicas", OK, "--port", primary.port)["replicas"]) or listed,
+                 "the replica to be back", 60)
+        self.assertEqual(listed[0]["name"], "replica1")
         self.run_command("reconnect", FAILURE, "--port", primary.port)
         for words in ("replicas", "open-writes", "confirm-clock"):
             self.run_command(words, FAILURE, "--port", replica.port)
