@@ -14,7 +14,12 @@
 #include "tests/unit/engine/recovery_world.h"
 
 #define HEARD_KINDS (AERO_FRAME_BYE + 1)
+#ifndef WINDOW_BYTES
 #define WINDOW_BYTES ((size_t)1 << 20)
+#endif
+#ifndef WAL_SWITCHES
+#define WAL_SWITCHES ((struct aero_wal_switches){0})
+#endif
 
 /* What the replica said to its primary: how often, and the newest of each. */
 struct heard {
@@ -65,7 +70,7 @@ static inline void start(struct bench *bench)
     static const struct aero_session_options client = {
         .peer_address = "127.0.0.1:50000", .local_address = "127.0.0.1:6379", .trusted = true};
     struct aero_replica_options options = {
-        .wal = {.segment_bytes = 1 << 20, .queue_bytes = 1 << 20},
+        .wal = {.switches = WAL_SWITCHES, .segment_bytes = 1 << 20, .queue_bytes = WINDOW_BYTES},
         .checkpoint = {.snapshots_kept = 2, .retention_cap_bytes = 1 << 20},
         .tail_streaming = true,
         .window_bytes = WINDOW_BYTES,
