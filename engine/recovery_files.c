@@ -78,8 +78,9 @@ static aero_status check_belongs(struct aero_recovery *r,
     if (aero_history_find(&manifest->history, header->incarnation) == NULL) {
         return aero_recovery_refuse(
             r, AERO_MISMATCH, name,
-            "%s is of an incarnation that the manifest's history does not know: it was rolled "
-            "back, or the file comes from elsewhere.",
+            "%s is of an incarnation that the manifest's history does not know: 'aeroctl salvage' "
+            "was interrupted (run it again), the manifest was rolled back (put the newer one "
+            "back), or the file comes from elsewhere.",
             name);
     }
     if (r->proof.generation != 0 && r->proof.segment_sequence == header->sequence &&
