@@ -40,10 +40,11 @@ aero_status aero_recovery_damage(struct aero_recovery *r, const char *file, uint
     return aero_error(AERO_CORRUPT);
 }
 
-void aero_recovery_tell(struct aero_recovery *r, const char *stage, uint64_t done_bytes)
+void aero_recovery_tell(struct aero_recovery *r, const char *stage, uint64_t done_bytes,
+                        uint64_t total_bytes)
 {
     if (r->progress != NULL) {
-        r->progress->report(r->progress->self, stage, done_bytes, r->wal_bytes);
+        r->progress->report(r->progress->self, stage, done_bytes, total_bytes);
     }
 }
 
@@ -210,6 +211,7 @@ static void give_result(struct aero_recovery *r, struct aero_recovered *out_reco
         .proof = r->proof,
         .replayed_records = r->replayed_records,
         .replayed_bytes = r->replayed_bytes,
+        .transfer = r->transfer,
     };
     size_t first = first_after_gaps(r);
     if (r->count > first) {
@@ -221,6 +223,7 @@ static void give_result(struct aero_recovery *r, struct aero_recovered *out_reco
     }
     r->manifest = (struct aero_manifest){0};
     r->tree = NULL;
+    r->transfer = NULL;
     *out_recovered = result;
 }
 
@@ -256,6 +259,7 @@ aero_status aero_recover(struct aero_disk disk, const struct aero_recovery_progr
     }
     aero_manifest_deinit(&r.manifest);
     aero_tree_free(r.tree);
+    aero_snapshot_check_free(r.transfer);
     free(r.segments);
     return status;
 }
@@ -264,6 +268,7 @@ void aero_recovered_deinit(struct aero_recovered *recovered)
 {
     aero_manifest_deinit(&recovered->manifest);
     aero_tree_free(recovered->tree);
+    aero_snapshot_check_free(recovered->transfer);
     free(recovered->files);
     *recovered = (struct aero_recovered){0};
 }

@@ -13,7 +13,7 @@
  * Before any of that changes a byte the manifest is written anew (nothing irreversible may rest on a slot that only the page
  * cache has), with the snapshots and segments that were found damaged and, on a primary that has to cut while replicas
  * are known, the gate that keeps it from taking writes (decision 7). Afterwards leftovers go: temporary files, snapshots
- * that no manifest names, segments below the floor.
+ * that no manifest names, segments below the floor. A replica keeps what is whole of a snapshot that was on its way.
  *
  * Crashing anywhere in it and running it again gives the same result (FR-3). May wait. */
 #ifndef AERO_ENGINE_RECOVERY_H
@@ -23,6 +23,7 @@
 #include "engine/manifest.h"
 #include "engine/proof.h"
 #include "engine/segment.h"
+#include "engine/snapshot.h"
 #include "engine/tree.h"
 
 /* A segment on disk, as the sender and retention need it. */
@@ -79,6 +80,8 @@ struct aero_recovered {
     struct aero_proof proof; /* the newest one that can be read now; generation 0: none */
     uint64_t replayed_records;
     uint64_t replayed_bytes;
+    /* Of a snapshot that was on its way to this replica: fed with what is durable of it, whole blocks. NULL: none. */
+    struct aero_snapshot_check *transfer;
 };
 
 /* Progress is called now and then with records done and bytes done/total: a host prints it; may be NULL. */
@@ -93,7 +96,7 @@ struct aero_recovery_progress {
 aero_status aero_recover(struct aero_disk disk, const struct aero_recovery_progress *progress,
                          struct aero_recovered *out_recovered,
                          struct aero_recovery_report *out_report);
-/* Frees the tree too, unless it was taken (tree = NULL). */
+/* Frees tree and transfer too, unless they were taken (NULL). */
 void aero_recovered_deinit(struct aero_recovered *recovered);
 
 /* The explicit act that makes a new history (aerodb-primary --init) or an empty replica's directory: writes the first

@@ -8,8 +8,9 @@
  *     4  the last segment, anew             header to end into wal/NAME.tmp, synced, read back, renamed over NAME, directory
  *                                           synced (decision 2): this is also the cut
  *     5  the proof                          so that the next start has nothing to copy
- *     6  leftovers removed                  temporary files, unnamed snapshots, segments below the floor
- *     7  the manifest again                 only if the log has segments that its history does not know
+ *     6  a replica's transfer, anew         recovery_transfer.c
+ *     7  leftovers removed                  temporary files, unnamed snapshots, segments below the floor
+ *     8  the manifest again                 only if the log has segments that its history does not know
  *
  * Crash points: up to 4 the same tail is found again and the same is done again, byte for byte; behind 4 the log ends
  * cleanly where it was cut. */
@@ -283,7 +284,7 @@ static bool is_leftover(const struct aero_recovery *r, const char *path)
     aero_lsn first_lsn;
     uint64_t sequence;
     if (ends_with(path, ".tmp")) {
-        return true;
+        return r->transfer == NULL || strcmp(path, AERO_SNAPSHOT_INCOMING) != 0;
     }
     if (ends_with(path, ".snap")) {
         return !is_named_snapshot(&r->manifest, path);
@@ -431,6 +432,7 @@ aero_status aero_recovery_act(struct aero_recovery *r)
     AERO_TRY(set_tail_aside(r));
     AERO_TRY(drop_bad_headers(r));
     AERO_TRY(make_durable_anew(r));
+    AERO_TRY(aero_recovery_keep_transfer(r));
     for (size_t i = 0; i < 4; i++) {
         AERO_TRY(remove_leftovers(r, directories[i]));
     }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the steps of recovery share. Each step reads; only recovery_act.c writes. */
+/* What the steps of recovery share. Each step reads; only recovery_act.c and recovery_transfer.c, which it calls, write. */
 #ifndef AERO_ENGINE_RECOVERY_PRIV_H
 #define AERO_ENGINE_RECOVERY_PRIV_H
 
 #include "engine/recovery.h"
-#include "engine/snapshot.h"
 #include "engine/tail_decision.h"
 #include "engine/wal_reader.h"
 
@@ -45,6 +44,8 @@ struct aero_recovery {
     /* The end of the log. */
     bool torn;
     uint64_t cut_to; /* end of the last byte to set aside; 0: nothing */
+
+    struct aero_snapshot_check *transfer; /* the one that goes on; NULL: none */
 };
 
 /* ---- Reports: each returns the status that goes with it ---- */
@@ -55,7 +56,8 @@ aero_status aero_recovery_refuse(struct aero_recovery *r, enum aero_code code, c
 aero_status aero_recovery_damage(struct aero_recovery *r, const char *file, uint64_t offset,
                                  aero_lsn lsn, const char *evidence, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-void aero_recovery_tell(struct aero_recovery *r, const char *stage, uint64_t done_bytes);
+void aero_recovery_tell(struct aero_recovery *r, const char *stage, uint64_t done_bytes,
+                        uint64_t total_bytes);
 
 /* ---- Steps ---- */
 
@@ -73,6 +75,8 @@ aero_status aero_recovery_judge_bad_headers(struct aero_recovery *r);
 aero_status aero_recovery_judge_tail(struct aero_recovery *r, struct aero_wal_reader *reader);
 /* What recovery has to change on disk, in order. */
 aero_status aero_recovery_act(struct aero_recovery *r);
+/* A replica's transfer that was broken off: durable up to its last verified block, or a leftover. AERO_CRASHED alone. */
+aero_status aero_recovery_keep_transfer(struct aero_recovery *r);
 
 /* Reported with the place that the first mark of a segment names. */
 void aero_recovery_mark_damaged(struct aero_recovery *r, uint64_t sequence, uint64_t offset,

@@ -67,7 +67,7 @@ static void count_record(struct aero_recovery *r, const struct aero_wal_record *
     r->replayed_records++;
     r->replayed_bytes += record->raw.length;
     if (r->replayed_bytes / TELL_EVERY_BYTES != told) {
-        aero_recovery_tell(r, "wal", r->replayed_bytes);
+        aero_recovery_tell(r, "wal", r->replayed_bytes, r->wal_bytes);
     }
 }
 
@@ -279,7 +279,7 @@ aero_status aero_recovery_replay(struct aero_recovery *r)
     for (size_t i = r->first_read; i < r->count; i++) {
         AERO_TRY(replay_segment(r, i));
     }
-    aero_recovery_tell(r, "wal", r->wal_bytes);
+    aero_recovery_tell(r, "wal", r->wal_bytes, r->wal_bytes);
     return aero_ok();
 }
 
@@ -312,7 +312,7 @@ static aero_status load_snapshot(struct aero_recovery *r, const struct aero_snap
     struct aero_snapshot_header header;
     uint64_t bad_offset;
     aero_snapshot_name(entry, name);
-    aero_recovery_tell(r, "snapshot", 0);
+    aero_recovery_tell(r, "snapshot", 0, r->wal_bytes);
     new_tree(r);
     aero_status status = aero_snapshot_load(r->disk, name, r->tree, &header, &bad_offset);
     if (status.code == AERO_CRASHED || status.code == AERO_PERMISSION) {

@@ -28,6 +28,9 @@ struct aero_snapshot_header {
     struct aero_history history;
 };
 
+/* One that a replica is being sent, until it is whole. */
+#define AERO_SNAPSHOT_INCOMING "snapshots/incoming.tmp"
+
 /* The writer's place in its owner's handle table. */
 #define AERO_SNAPSHOT_HANDLE 1U
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two buffers: one is being written while the other fills. A sync follows every SYNC_EVERY_BYTES,
  * so that the last one does not have to wait for a gigabyte. Crash points: any; the manifest does
- * not know of the file. */
+ * not know of the file, and recovery keeps what is whole of it (engine/recovery_transfer.c). */
 #include "replica/bootstrap.h"
 
 #include <stdio.h>
@@ -10,10 +10,9 @@
 #include "base/assert.h"
 #include "server/keyspace_codec.h"
 
-#define INCOMING_NAME "snapshots/incoming.tmp"
 #define FILL_BYTES ((size_t)4 << 20)
 #define SYNC_EVERY_BYTES ((uint64_t)32 << 20)
-#define OPS_MAX 4
+#define OPS_MAX 5
 #define HANDLE 0
 
 struct aero_bootstrap {
@@ -25,9 +24,11 @@ struct aero_bootstrap {
     uint64_t unsynced_bytes;
     uint64_t credit_bytes;
     bool active;
+    bool exists; /* the file */
     bool is_open;
     bool in_flight;
     bool stale; /* what is in flight belongs to an abandoned transfer */
+    bool discarding;
     bool finishing;
     bool installed;
     aero_status status;
@@ -36,18 +37,26 @@ struct aero_bootstrap {
     struct aero_disk_request request;
 };
 
-static struct aero_snapshot_check *new_check(void)
+static void set_check(struct aero_bootstrap *bootstrap, struct aero_snapshot_check *check)
 {
-    struct aero_snapshot_check *check = aero_snapshot_check_new();
+    aero_snapshot_check_free(bootstrap->check);
     aero_snapshot_check_entries(check, aero_entry_fits_keyspace);
-    return check;
+    bootstrap->check = check;
 }
 
-struct aero_bootstrap *aero_bootstrap_new(void)
+struct aero_bootstrap *aero_bootstrap_new(struct aero_snapshot_check *transfer)
 {
     struct aero_bootstrap *bootstrap = aero_calloc(1, sizeof *bootstrap);
-    bootstrap->check = new_check();
     bootstrap->status = aero_ok();
+    if (transfer == NULL) {
+        set_check(bootstrap, aero_snapshot_check_new());
+        return bootstrap;
+    }
+    set_check(bootstrap, transfer);
+    bootstrap->entry.id = aero_snapshot_check_header(transfer)->id;
+    bootstrap->written_offset = aero_snapshot_check_verified(transfer);
+    bootstrap->active = true;
+    bootstrap->exists = true;
     return bootstrap;
 }
 
@@ -74,12 +83,25 @@ void aero_bootstrap_abandon(struct aero_bootstrap *bootstrap)
 void aero_bootstrap_begin(struct aero_bootstrap *bootstrap, const struct aero_snapshot_entry *entry)
 {
     aero_bootstrap_abandon(bootstrap);
-    aero_snapshot_check_free(bootstrap->check);
-    bootstrap->check = new_check();
+    set_check(bootstrap, aero_snapshot_check_new());
     bootstrap->entry = *entry;
     bootstrap->written_offset = 0;
     bootstrap->unsynced_bytes = 0;
     bootstrap->active = true;
+    bootstrap->discarding = false;
+}
+
+void aero_bootstrap_go_on(struct aero_bootstrap *bootstrap, const struct aero_snapshot_entry *entry)
+{
+    AERO_ASSERT(bootstrap->active);
+    AERO_ASSERT(aero_id_equal(bootstrap->entry.id, entry->id));
+    bootstrap->entry = *entry; /* after a restart only its id was known */
+}
+
+void aero_bootstrap_discard(struct aero_bootstrap *bootstrap)
+{
+    aero_bootstrap_abandon(bootstrap);
+    bootstrap->discarding = true;
 }
 
 bool aero_bootstrap_is_active(const struct aero_bootstrap *bootstrap)
@@ -129,19 +151,17 @@ static struct aero_disk_op *add_op(struct aero_bootstrap *bootstrap, enum aero_d
     return op;
 }
 
-/* A transfer begins with an empty file, also when an abandoned one left it open. */
+/* A transfer begins with an empty file, also when an abandoned one left it open. One that a restart broke off goes on in it. */
 static void add_beginning(struct aero_bootstrap *bootstrap)
 {
-    if (bootstrap->written_offset != 0) {
-        return;
-    }
-    if (bootstrap->is_open) {
+    bool begins = bootstrap->written_offset == 0;
+    if (!bootstrap->is_open) {
+        struct aero_disk_op *open = add_op(bootstrap, AERO_OP_OPEN);
+        open->how = begins ? AERO_DISK_CREATE : AERO_DISK_WRITE;
+        snprintf(open->name, sizeof open->name, "%s", AERO_SNAPSHOT_INCOMING);
+    } else if (begins) {
         add_op(bootstrap, AERO_OP_TRUNCATE);
-        return;
     }
-    struct aero_disk_op *open = add_op(bootstrap, AERO_OP_OPEN);
-    open->how = AERO_DISK_CREATE;
-    snprintf(open->name, sizeof open->name, "%s", INCOMING_NAME);
 }
 
 static void add_write(struct aero_bootstrap *bootstrap)
@@ -161,16 +181,26 @@ static void add_install(struct aero_bootstrap *bootstrap)
     add_op(bootstrap, AERO_OP_SYNC);
     add_op(bootstrap, AERO_OP_CLOSE);
     struct aero_disk_op *rename = add_op(bootstrap, AERO_OP_RENAME);
-    snprintf(rename->name, sizeof rename->name, "%s", INCOMING_NAME);
+    snprintf(rename->name, sizeof rename->name, "%s", AERO_SNAPSHOT_INCOMING);
     aero_snapshot_name(&bootstrap->entry, rename->name_to);
     struct aero_disk_op *sync = add_op(bootstrap, AERO_OP_SYNC_DIRECTORY);
     snprintf(sync->name, sizeof sync->name, "snapshots");
 }
 
+/* Where that fails the file is a leftover, and the next start asks again. */
+static void add_removal(struct aero_bootstrap *bootstrap)
+{
+    add_op(bootstrap, AERO_OP_CLOSE);
+    struct aero_disk_op *unlink = add_op(bootstrap, AERO_OP_UNLINK);
+    snprintf(unlink->name, sizeof unlink->name, "%s", AERO_SNAPSHOT_INCOMING);
+    bootstrap->discarding = false;
+    bootstrap->stale = true;
+}
+
 const struct aero_disk_request *aero_bootstrap_next_request(struct aero_bootstrap *bootstrap)
 {
-    if (!bootstrap->active || bootstrap->in_flight || bootstrap->installed ||
-        !aero_is_ok(bootstrap->status)) {
+    bool wants = bootstrap->active || (bootstrap->discarding && bootstrap->exists);
+    if (!wants || bootstrap->in_flight || bootstrap->installed || !aero_is_ok(bootstrap->status)) {
         return NULL;
     }
     bootstrap->request = (struct aero_disk_request){
@@ -178,6 +208,11 @@ const struct aero_disk_request *aero_bootstrap_next_request(struct aero_bootstra
         .domain = AERO_DOMAIN_SNAPSHOT,
         .ops = bootstrap->ops,
     };
+    if (!bootstrap->active) {
+        add_removal(bootstrap);
+        bootstrap->in_flight = true;
+        return &bootstrap->request;
+    }
     /* Whatever has arrived, while the next bytes arrive: waiting for more would be waiting for a
      * credit that only a finished write gives back. */
     if (bootstrap->filling.length > 0) {
@@ -188,6 +223,7 @@ const struct aero_disk_request *aero_bootstrap_next_request(struct aero_bootstra
             bootstrap->unsynced_bytes = 0;
         }
     } else if (bootstrap->finishing) {
+        add_beginning(bootstrap);
         add_install(bootstrap);
     }
     if (bootstrap->request.op_count == 0) {
@@ -204,10 +240,20 @@ void aero_bootstrap_on_completion(struct aero_bootstrap *bootstrap,
     bootstrap->in_flight = false;
     /* What worked has happened, whatever failed behind it. */
     for (uint32_t i = 0; i < completion->failed_op; i++) {
-        if (bootstrap->ops[i].kind == AERO_OP_OPEN) {
+        switch (bootstrap->ops[i].kind) {
+        case AERO_OP_OPEN:
             bootstrap->is_open = true;
-        } else if (bootstrap->ops[i].kind == AERO_OP_CLOSE) {
+            bootstrap->exists = true;
+            break;
+        case AERO_OP_CLOSE:
             bootstrap->is_open = false;
+            break;
+        case AERO_OP_RENAME:
+        case AERO_OP_UNLINK:
+            bootstrap->exists = false;
+            break;
+        default:
+            break;
         }
     }
     if (bootstrap->stale || !aero_is_ok(completion->status)) {

@@ -2,10 +2,9 @@
 /* A snapshot on its way in: written beside the old data, verified block by block, durable under
  * its name at the end.
  *
- * Sans-I/O. Bytes come in order; what is verified and on disk survives a broken connection within
- * the life of the core and is resumed where it stopped (aero_bootstrap_resume_offset). Nothing
- * names the file before it is whole, so a crash leaves the old data in force and an orphan that
- * the next transfer overwrites. */
+ * Sans-I/O. Bytes come in order; what is verified survives a broken connection, and what recovery finds verified on disk
+ * a restart: the transfer is resumed where it stopped (aero_bootstrap_resume_offset). Nothing names the file before it is
+ * whole, so a crash leaves the old data in force. */
 #ifndef AERO_REPLICA_BOOTSTRAP_H
 #define AERO_REPLICA_BOOTSTRAP_H
 
@@ -15,15 +14,21 @@
 
 struct aero_bootstrap;
 
-/* One for the life of a replica's core; inactive until a transfer begins. */
-struct aero_bootstrap *aero_bootstrap_new(void);
+/* One for the life of a replica's core; inactive until a transfer begins. `transfer`: what recovery kept of the last one, or
+ * NULL; taken. */
+struct aero_bootstrap *aero_bootstrap_new(struct aero_snapshot_check *transfer);
 void aero_bootstrap_free(struct aero_bootstrap *bootstrap);
 
 /* A transfer begins at offset 0, whatever came before. */
 void aero_bootstrap_begin(struct aero_bootstrap *bootstrap,
                           const struct aero_snapshot_entry *entry);
+/* The transfer of the same snapshot goes on where it stopped. */
+void aero_bootstrap_go_on(struct aero_bootstrap *bootstrap,
+                          const struct aero_snapshot_entry *entry);
 /* Forgets the transfer; a write in flight finishes and counts for nothing. */
 void aero_bootstrap_abandon(struct aero_bootstrap *bootstrap);
+/* And removes the file: no snapshot is needed. */
+void aero_bootstrap_discard(struct aero_bootstrap *bootstrap);
 bool aero_bootstrap_is_active(const struct aero_bootstrap *bootstrap);
 const struct aero_snapshot_entry *aero_bootstrap_entry(const struct aero_bootstrap *bootstrap);
 /* Where the primary should go on after the connection broke. */

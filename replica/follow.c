@@ -23,6 +23,9 @@ static void take_verdict(struct aero_replica *replica, const struct aero_receive
     if (kind == AERO_HANDSHAKE_RESUME || kind == AERO_HANDSHAKE_NEED_SNAPSHOT) {
         replica->attempts = 0; /* an answer that sends us away is one more attempt in vain */
     }
+    if (kind == AERO_HANDSHAKE_RESUME) {
+        aero_bootstrap_discard(replica->bootstrap);
+    }
     replica->primary_cluster = action->verdict->cluster_id;
     aero_log_event(replica->logger, AERO_LOG_INFO, "primary_answered",
                    AERO_LOG_STR("verdict", aero_handshake_text(action->verdict->kind)),
@@ -108,22 +111,12 @@ static void take_records(struct aero_replica *replica, const struct aero_receive
     aero_buffer_append_slice(&replica->queue, action->raw);
 }
 
+/* At its beginning, or where the Hello said that it stopped: the receiver lets nothing else pass, and a transfer that was
+ * dropped since took the link with it. */
 static void take_snapshot_begin(struct aero_replica *replica,
                                 const struct aero_receiver_action *action)
 {
     const struct aero_message_snapshot *told = &action->snapshot;
-    bool goes_on = aero_bootstrap_is_active(replica->bootstrap) &&
-                   aero_id_equal(aero_bootstrap_entry(replica->bootstrap)->id, told->id) &&
-                   aero_bootstrap_resume_offset(replica->bootstrap) == action->snapshot_offset;
-    replica->state = AERO_REPLICA_BOOTSTRAPPING;
-    if (goes_on) {
-        return;
-    }
-    if (action->snapshot_offset != 0) {
-        aero_replica_close_link(replica, "the snapshot transfer cannot go on there: starting anew");
-        aero_bootstrap_abandon(replica->bootstrap);
-        return;
-    }
     const struct aero_snapshot_entry entry = {
         .id = told->id,
         .position = told->position,
@@ -132,10 +125,18 @@ static void take_snapshot_begin(struct aero_replica *replica,
         .entry_count = told->entry_count,
         .digest = told->digest,
     };
-    aero_bootstrap_begin(replica->bootstrap, &entry);
-    aero_log_event(replica->logger, AERO_LOG_INFO, "bootstrap_begins",
-                   AERO_LOG_LSN("lsn", entry.position.lsn),
-                   AERO_LOG_U64("bytes", entry.size_bytes));
+    bool begins = action->snapshot_offset == 0;
+    if (begins) {
+        aero_bootstrap_begin(replica->bootstrap, &entry);
+    } else {
+        aero_bootstrap_go_on(replica->bootstrap, &entry);
+    }
+    AERO_ASSERT(aero_bootstrap_resume_offset(replica->bootstrap) == action->snapshot_offset);
+    replica->state = AERO_REPLICA_BOOTSTRAPPING;
+    aero_log_event(
+        replica->logger, AERO_LOG_INFO, begins ? "bootstrap_begins" : "bootstrap_goes_on",
+        AERO_LOG_LSN("lsn", entry.position.lsn), AERO_LOG_U64("offset", action->snapshot_offset),
+        AERO_LOG_U64("bytes", entry.size_bytes));
 }
 
 static void drop_bootstrap(struct aero_replica *replica, aero_status status, const char *what)

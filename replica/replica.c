@@ -93,7 +93,8 @@ struct aero_replica *aero_replica_new(const struct aero_replica_options *options
         .heartbeat_interval_ns = options->heartbeat_ns,
         .timeout_ns = options->silence_ns,
     };
-    replica->bootstrap = aero_bootstrap_new();
+    replica->bootstrap = aero_bootstrap_new(recovered->transfer);
+    recovered->transfer = NULL;
     replica->receiver = aero_receiver_new(&receiver_options);
     replica->server =
         aero_server_new(&options->server, aero_replica_node(replica), options->server_config);

@@ -168,12 +168,18 @@ MUTANTS = [
         "replica/transfer-resumes-anywhere",
         "a transfer goes on with another snapshot's bytes",
         ("decision 24", "FM-11.2"),
-        "replica/follow.c",
-        before=(
-            "                   aero_id_equal(aero_bootstrap_entry(replica->bootstrap)->id, "
-            "told->id) &&\n"),
+        "shipping/receiver.c",
+        before="aero_id_equal(verdict->snapshot.id, hello->snapshot_id) &&",
         after="",
         judges=("unit replica.bootstrap", "sim", "survive")),
+    Mutant(
+        "replica/transfer-kept-beside-a-log",
+        "what a broken transfer left stays when the log goes on without it",
+        ("decision 24", "DET-3"),
+        "replica/follow.c",
+        before="        aero_bootstrap_discard(replica->bootstrap);\n",
+        after="        (void)aero_bootstrap_discard;\n",
+        judges=("unit replica.bootstrap",)),
     Mutant(
         "replica/old-log-kept-over-a-new-snapshot",
         "a new snapshot is read on with the old log",

@@ -113,6 +113,14 @@ static struct world begun_replica(void)
     return world;
 }
 
+static struct world broken_transfer(void)
+{
+    struct world world = two_snapshots(AERO_ROLE_REPLICA);
+    struct aero_buffer *whole = power_bytes(world.power, snapshot_name(&world, 0));
+    power_put(world.power, AERO_SNAPSHOT_INCOMING, aero_slice_of(whole->data, whole->length - 1));
+    return world;
+}
+
 static struct world just_created(void)
 {
     return primary();
@@ -130,6 +138,7 @@ static const struct scene {
     {never_proven, 0},
     {begun_last_file, 20},
     {begun_replica, 5},
+    {broken_transfer, 20},
     {damaged_newest_snapshot, 20},
     {damaged_below_snapshot, 20},
     {damaged_and_not_proven, 20},
