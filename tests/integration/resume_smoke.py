@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a replica has it need not be sent again: over a hundred restarts, and when the transfer of a snapshot is cut."""
+"""What a replica has it need not be sent again: over a hundred restarts, and when the transfer of a snapshot is cut, be it by the
+primary's end or by its own."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -118,13 +120,17 @@ class Resume(DaemonCase):
         self.assertEqual(self.log_of(replica).count("event=starting"), 101)
         self.assertNotIn("verdict=need-snapshot", self.log_of(replica))
 
-    def test_a_snapshot_that_was_cut_goes_on_where_it_stopped(self):
+    def in_the_middle_of_a_snapshot(self):
         primary = self.primary_with_small_segments()
         self.write_and_truncate(primary, "old")
         dam = Dam(primary.replication_port, 3 << 20)
         self.addCleanup(dam.close)
         replica = self.start(Replica(primary, through=dam.port))
         wait_for(lambda: int(replica.status()["snapshot_received_bytes"]) > 1 << 20, "a part of it")
+        return primary, dam, replica
+
+    def test_a_snapshot_that_was_cut_goes_on_where_it_stopped(self):
+        primary, dam, replica = self.in_the_middle_of_a_snapshot()
         primary.stop(signal.SIGKILL)
         dam.broken.set()
         wait_for(lambda: replica.status()["link"] == "down", "the end of the link")
@@ -135,6 +141,19 @@ class Resume(DaemonCase):
         primary.start()
         self.wait_until_equal(primary, replica)
         self.assertEqual(self.log_of(replica).count("event=bootstrap_begins"), 1)
+
+    def test_a_snapshot_goes_on_in_the_next_life_of_its_replica(self):
+        primary, dam, replica = self.in_the_middle_of_a_snapshot()
+        incoming = os.path.join(replica.directory, "data", "snapshots", "incoming.tmp")
+        wait_for(lambda: os.path.getsize(incoming) > 1 << 20, "a part of it in its file")
+        replica.stop(signal.SIGKILL)
+        dam.broken.set()
+        replica.start()
+        self.wait_until_equal(primary, replica)
+        log = self.log_of(replica)
+        self.assertEqual(log.count("event=bootstrap_begins"), 1)
+        offset = int(re.search(r"event=bootstrap_goes_on .*?offset=(\d+)", log).group(1))
+        self.assertGreater(offset, 1 << 19)
 
 
 if __name__ == "__main__":
