@@ -16,7 +16,7 @@ struct transfer {
 /* A snapshot of `megabytes`, of which nothing has come. */
 static struct transfer begin_transfer(unsigned megabytes)
 {
-    struct transfer transfer = {.bench = bench_new(), .bootstrap = aero_bootstrap_new()};
+    struct transfer transfer = {.bench = bench_new(), .bootstrap = aero_bootstrap_new(NULL)};
     char *value = aero_malloc((1 << 20) + 1);
     memset(value, 'v', 1 << 20);
     value[1 << 20] = '\0';
