@@ -287,10 +287,10 @@ static bool is_blank(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Fewer bytes end a word than may stand between two (Redis: sdssplitargs). */
+/* Fewer bytes end a word than may stand between two (Redis: sdssplitargs). A line feed ended the line already. */
 static bool ends_word(uint8_t c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return c == ' ' || c == '\t' || c == '\r';
 }
 
 static int hex_value(uint8_t c)

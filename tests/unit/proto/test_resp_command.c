@@ -78,7 +78,7 @@ static void test_parse_inline_words_as_redis_splits_them(void **state)
     (void)state;
     static const struct {
         const char *text;
-        const char *words[5];
+        const char *words[6];
     } cases[] = {
         {"PING\r\n", {"PING"}},
         {"PING\n", {"PING"}},
@@ -92,7 +92,7 @@ static void test_parse_inline_words_as_redis_splits_them(void **state)
         /* Vertical tab and form feed are blank before a word and part of it within. */
         {"\v\fset k\va\fb \vc\n", {"set", "k\va\fb", "c"}},
         {"set 'k'\vv\n", {"set", "k", "v"}},
-        {"set k a\rb\n", {"set", "k", "a", "b"}},
+        {"set k a\rb\tc\n", {"set", "k", "a", "b", "c"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct aero_resp_parser parser = {0};

@@ -22,6 +22,8 @@ static void test_set_options_exclude_each_other_in_either_order(void **state)
         {"SETEX a 1.5 v", "-ERR value is not an integer or out of range"},
         {"PSETEX a -1 v", "-ERR invalid expire time in 'psetex' command"},
         {"MSETNX a 1 b", "-ERR wrong number of arguments for 'msetnx' command"},
+        {"GETSET y 1", "$-1"},
+        {"GETSET y 2", "$1 1"},
         {"MSETNX x 1 x 2", ":1"},
         {"GET x", "$1 2"},
     };
