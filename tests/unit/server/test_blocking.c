@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions that wait: WAIT, WAITAOF, AERO.WAITLSN, AERO.CHECKPOINT (decisions 6, 23), and parked writes. */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
+#include "tests/unit/server/talk.h"
 
 static void replicas_reach(uint64_t lsn, uint32_t applied, uint32_t durable)
 {
@@ -404,8 +387,6 @@ static void test_read_of_a_due_key_parks_without_room(void **state)
     conversation_send(a, "DBSIZE");
     conversation_expect(a, ":0");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

@@ -1,25 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CLIENT: what it says of connections, and which of them it closes. In the words of Redis 7.2. */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
+#include "tests/unit/server/talk.h"
 
 #include <stdio.h>
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
 
 #define LINE_MAX 512
 
@@ -405,8 +388,6 @@ static void test_switches_and_the_redirection_that_is_none(void **state)
     conversation_ask(&talk, a, "CLIENT GETREDIR", ":-1");
     conversation_ask(&talk, a, "CLIENT", "-ERR wrong number of arguments for 'client' command");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

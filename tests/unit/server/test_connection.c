@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a connection says who it is and what it speaks, and how it is closed when two reasons meet. */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
+#include "tests/unit/server/talk.h"
 
 #define WRONGPASS "-WRONGPASS invalid username-password pair or user is disabled."
 #define NOAUTH "-NOAUTH Authentication required."
@@ -224,8 +207,6 @@ static void test_memory_below_its_limit_takes_writes(void **state)
     struct aero_session *a = conversation_open(&talk);
     conversation_ask(&talk, a, "SET k v", "+OK");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

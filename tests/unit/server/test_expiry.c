@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decision 21: a deadline that was met is a logged delete, on the primary's decision, and nobody hears of it earlier. */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
+#include "tests/unit/server/talk.h"
 
 static void test_read_of_a_due_key_logs_its_deletion_and_waits_for_it(void **state)
 {
@@ -245,8 +228,6 @@ static void test_changed_deadline_leaves_no_old_index_entry(void **state)
         assert_int_equal(with_deadline, index_entries);
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

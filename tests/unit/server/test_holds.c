@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nobody hears of what is not durable yet (V-1, decisions 10 and 11). */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
+#include "tests/unit/server/talk.h"
 
 static void fail_wal(uint64_t unknown_through)
 {
@@ -316,8 +299,6 @@ static void test_reply_is_not_held_for_what_the_node_knows_to_be_durable(void **
     conversation_send(a, "KEYS *");
     conversation_expect(a, "*1 $1 x");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

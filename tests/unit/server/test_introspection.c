@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* COMMAND, CONFIG and INFO: the server about itself, in the words of Redis 7.2. */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
+#include "tests/unit/server/talk.h"
 
 #include <stdio.h>
 
 #include "server/command.h"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
 
 /* The reply to `line`; the caller frees it. */
 static char *answer(struct aero_session *session, const char *line)
@@ -545,7 +528,6 @@ static void test_info_tells_usage_only_when_the_host_knows(void **state)
     free(text);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 #define TEST_WITH_HOST(name) \
     cmocka_unit_test_setup_teardown(name, begin_talk_with_host, end_talk_with_host)
 

@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys as such, SCAN and deadlines at their edges: what test_commands.c leaves out, as a Redis 7 answered it. */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
+#include "tests/unit/server/talk.h"
 
 static void test_copy_and_move_check_databases_before_keys(void **state)
 {
@@ -281,8 +264,6 @@ static void test_randomkey_of_hidden_keys_alone_is_nil(void **state)
     talk.node.clock_ms += 100;
     conversation_ask(&talk, a, "RANDOMKEY", "$-1");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A change of a key is made as a whole, within the commit's limit, and the index by deadline never decides alone (KS-1). */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
+#include "tests/unit/server/talk.h"
 
 static uint64_t entries(void)
 {
@@ -200,8 +183,6 @@ static void test_expiry_budget_spent_in_one_database_leaves_the_others(void **st
     assert_int_equal(aero_server_expire_due(talk.server, 9), 1);
     assert_int_equal(entries(), 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens to a server's sessions and memory beside their commands: new options, time, the end. */
 #include "server/server_priv.h"
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
+#include "tests/unit/server/talk.h"
 
 static void test_no_server_is_freed_without_harm(void **state)
 {
@@ -101,8 +84,6 @@ static void test_scratch_of_a_large_value_is_given_back(void **state)
     assert_int_equal(talk.server->value.capacity, capacity);
     aero_buffer_deinit(&request);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {

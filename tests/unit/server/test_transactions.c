@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MULTI, EXEC and WATCH: one commit or nothing (decisions 9, 17). */
-#include "tests/unit/server/conversation.c"
-#include "tests/unit/server/fake_node.c"
+#include "tests/unit/server/talk.h"
 
 #include <stdio.h>
 
 #include "server/server_priv.h" /* for what a session keeps */
-
-static struct conversation talk;
-
-static int begin_talk(void **state)
-{
-    (void)state;
-    conversation_init(&talk);
-    return 0;
-}
-
-static int end_talk(void **state)
-{
-    (void)state;
-    conversation_deinit(&talk);
-    return 0;
-}
 
 static void test_exec_is_one_commit(void **state)
 {
@@ -518,8 +501,6 @@ static void test_watched_keys_are_bounded_by_their_bytes(void **state)
     conversation_ask(&talk, a, "UNWATCH", "+OK");
     conversation_ask(&talk, a, "WATCH bbbbbbbbbbb", "+OK");
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_talk, end_talk)
 
 int main(void)
 {
