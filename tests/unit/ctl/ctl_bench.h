@@ -3,6 +3,8 @@
 #ifndef AERO_TESTS_CTL_BENCH_H
 #define AERO_TESTS_CTL_BENCH_H
 
+#include "tests/unit/cmocka_setup.h"
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,5 +128,31 @@ static inline int ctl_bench_run(struct ctl_bench *bench, const char *const *word
 }
 
 #define CTL_RUN(bench, ...) ctl_bench_run(bench, (const char *const[]){__VA_ARGS__, NULL})
+
+static inline void expect_part(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("'%s' does not say '%s'", text, part);
+    }
+}
+
+/* What the last run printed or complained of says this, too. */
+#define EXPECT_OUT(bench, part) expect_part((bench)->out, part)
+#define EXPECT_ERR(bench, part) expect_part((bench)->err, part)
+
+static inline int ctl_bench_set_up(void **state)
+{
+    *state = ctl_bench_new();
+    return 0;
+}
+
+static inline int ctl_bench_tear_down(void **state)
+{
+    ctl_bench_free(*state);
+    return 0;
+}
+
+/* A test whose state is a bench of its own. */
+#define CTL_TEST(name) cmocka_unit_test_setup_teardown(name, ctl_bench_set_up, ctl_bench_tear_down)
 
 #endif

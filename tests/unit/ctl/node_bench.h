@@ -14,6 +14,7 @@
 #include "tests/unit/ctl/ctl_bench.h"
 
 #define NODE_ANSWERS_MAX 8
+#define NODE_HEALTHY "$42\r\nrole:primary\r\nstate:serving\r\nwrites:open\r\n\r\n"
 
 struct fake_node {
     int listener;
@@ -124,12 +125,18 @@ static inline struct fake_node *node_start(const char *first, const char *second
     return node_run(node, node_serve);
 }
 
+/* Of one that was only bound: whoever dialled it was refused. */
+static inline void node_free(struct fake_node *node)
+{
+    close(node->listener);
+    free(node);
+}
+
 static inline void node_stop(struct fake_node *node)
 {
     shutdown(node->listener, SHUT_RDWR);
     pthread_join(node->thread, NULL);
-    close(node->listener);
-    free(node);
+    node_free(node);
 }
 
 /* The reply that holds `lines`, in a buffer of the caller's. */

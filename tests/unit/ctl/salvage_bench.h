@@ -9,18 +9,6 @@
 
 #define DRY "salvage", "--primary-dir", "@p", "--replica-dir", "@r"
 
-static inline int salvage_setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static inline int salvage_teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
 /* Segments of 100 records, equal in every directory that is made so. */
 static inline struct data_bench *fill(struct ctl_bench *bench, const char *name,
                                       enum aero_role role, uint64_t last)
@@ -34,13 +22,6 @@ static inline struct data_bench *fill(struct ctl_bench *bench, const char *name,
     return data;
 }
 
-static inline void finish(struct data_bench *data)
-{
-    data_prove(data, 2);
-    data_end(data);
-    data_free(data);
-}
-
 /* What a start leaves behind that took lost records for a torn tail: a cut, an empty segment of a new incarnation, and
  * then the gate, once the replica has shown what it has. */
 static inline void finish_after_cut(struct data_bench *data, unsigned records_of_its_own)
@@ -52,7 +33,7 @@ static inline void finish_after_cut(struct data_bench *data, unsigned records_of
     }
     data->manifest.gate = AERO_GATE_PRIMARY_LOST;
     snprintf(data->manifest.gate_reason, sizeof data->manifest.gate_reason, "a replica has more");
-    finish(data);
+    data_finish(data);
 }
 
 static inline void read_manifest(struct ctl_bench *bench, const char *name,
@@ -89,7 +70,7 @@ static inline void expect_whole(struct ctl_bench *bench, uint64_t last_lsn)
     char text[64];
     assert_int_equal(CTL_RUN(bench, "verify", "@p"), AERO_EXIT_OK);
     snprintf(text, sizeof text, "records to LSN %llu", (unsigned long long)last_lsn);
-    assert_non_null(strstr(bench->out, text));
+    EXPECT_OUT(bench, text);
     read_manifest(bench, "p", &manifest);
     assert_int_equal(manifest.gate, AERO_GATE_OPEN);
     aero_manifest_deinit(&manifest);
@@ -103,9 +84,7 @@ static inline void expect_refused(struct ctl_bench *bench, const char *text)
     struct aero_manifest after;
     read_manifest(bench, "p", &before);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_CTL_EXIT_DIFFERENT);
-    if (strstr(bench->err, text) == NULL) {
-        fail_msg("'%s' instead of '%s'", bench->err, text);
-    }
+    EXPECT_ERR(bench, text);
     read_manifest(bench, "p", &after);
     assert_int_equal(before.generation, after.generation);
     aero_manifest_deinit(&before);
@@ -146,7 +125,5 @@ static inline struct data_bench *replica_ahead(struct ctl_bench *bench, unsigned
     data_put_to(data, AHEAD_AT);
     return data;
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, salvage_setup, salvage_teardown)
 
 #endif

@@ -7,18 +7,6 @@
 
 #define DAY_MS 86400000ULL
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
 static void read_file(struct ctl_bench *bench, const char *name, struct aero_buffer *out_bytes)
 {
     char path[AERO_CTL_PATH_MAX];
@@ -83,7 +71,7 @@ static void test_init_writes_over_nothing(void **state)
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), 0);
     read_file(bench, "c/a/node.crt", &before);
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "b", "a"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "c/a exists and is not written over"));
+    EXPECT_ERR(bench, "c/a exists and is not written over");
     assert_int_equal(mode_of(bench, "c/b"), 0); /* nothing was begun */
     read_file(bench, "c/a/node.crt", &after);
     assert_true(aero_slice_equal(aero_buffer_slice(&before), aero_buffer_slice(&after)));
@@ -98,7 +86,7 @@ static void test_init_refuses_half_a_ca(void **state)
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), 0);
     assert_int_equal(unlink(ctl_bench_path(bench, "c/ca.key", path)), 0);
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "b"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "holds only ca.crt"));
+    EXPECT_ERR(bench, "holds only ca.crt");
     assert_int_equal(mode_of(bench, "c/b"), 0);
 }
 
@@ -112,7 +100,7 @@ static void test_init_refuses_the_key_of_another_ca(void **state)
     assert_int_equal(
         rename(ctl_bench_path(bench, "d/ca.key", from), ctl_bench_path(bench, "c/ca.key", to)), 0);
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "b"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "not a certificate and its key"));
+    EXPECT_ERR(bench, "not a certificate and its key");
     assert_int_equal(mode_of(bench, "c/b"), 0);
 }
 
@@ -134,16 +122,16 @@ static void test_show_warns_before_and_after_the_end(void **state)
     struct ctl_bench *bench = *state;
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a", "--days", "60"), 0);
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c"), 0);
-    assert_non_null(strstr(bench->out, "60 days left"));
+    EXPECT_OUT(bench, "60 days left");
     bench->wall_ms += 31 * DAY_MS;
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_non_null(strstr(bench->out, "expires within 30 days"));
+    EXPECT_OUT(bench, "expires within 30 days");
     bench->wall_ms += 30 * DAY_MS;
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_non_null(strstr(bench->out, "it has expired"));
+    EXPECT_OUT(bench, "it has expired");
     bench->wall_ms -= 62 * DAY_MS;
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a/node.crt"), AERO_CTL_EXIT_ATTENTION);
-    assert_non_null(strstr(bench->out, "not valid yet"));
+    EXPECT_OUT(bench, "not valid yet");
 }
 
 static void test_show_finds_files_that_do_not_belong_together(void **state)
@@ -157,12 +145,12 @@ static void test_show_finds_files_that_do_not_belong_together(void **state)
                             ctl_bench_path(bench, "c/a/node.key", to)),
                      0);
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_non_null(strstr(bench->out, "node.key is not the key of node.crt"));
+    EXPECT_OUT(bench, "node.key is not the key of node.crt");
     assert_int_equal(
         rename(ctl_bench_path(bench, "c/a/ca.crt", from), ctl_bench_path(bench, "d/a/ca.crt", to)),
         0);
     assert_int_equal(CTL_RUN(bench, "certs", "show", "--json", "@d/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_non_null(strstr(bench->out, "ca.crt does not vouch for it"));
+    EXPECT_OUT(bench, "ca.crt does not vouch for it");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a/node.key"), AERO_EXIT_FAILURE);
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@nothing"), AERO_EXIT_FAILURE);
 }
@@ -170,17 +158,14 @@ static void test_show_finds_files_that_do_not_belong_together(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_init_makes_nodes_that_the_ca_vouches_for, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_init_adds_a_node_to_a_ca_that_exists, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_writes_over_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_refuses_half_a_ca, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_refuses_the_key_of_another_ca, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_refuses_names_that_lead_elsewhere, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_show_warns_before_and_after_the_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_show_finds_files_that_do_not_belong_together, setup,
-                                        teardown),
+        CTL_TEST(test_init_makes_nodes_that_the_ca_vouches_for),
+        CTL_TEST(test_init_adds_a_node_to_a_ca_that_exists),
+        CTL_TEST(test_init_writes_over_nothing),
+        CTL_TEST(test_init_refuses_half_a_ca),
+        CTL_TEST(test_init_refuses_the_key_of_another_ca),
+        CTL_TEST(test_init_refuses_names_that_lead_elsewhere),
+        CTL_TEST(test_show_warns_before_and_after_the_end),
+        CTL_TEST(test_show_finds_files_that_do_not_belong_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

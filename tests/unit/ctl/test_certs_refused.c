@@ -11,18 +11,6 @@
 
 BREAKABLE_CALL(int, -1, fsync, (int fd), (fd))
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
 static const char *path_of(struct ctl_bench *bench, const char *name)
 {
     static char path[AERO_CTL_PATH_MAX];
@@ -58,13 +46,6 @@ static void forget(struct ctl_bench *bench, const char *name)
     assert_int_equal(remove(path_of(bench, name)), 0);
 }
 
-static void assert_said(const char *text, const char *words)
-{
-    if (strstr(text, words) == NULL) {
-        fail_msg("'%s' does not say '%s'", text, words);
-    }
-}
-
 /* ---- certs init ---- */
 
 static void test_init_refuses_days_that_are_no_number_of_days(void **state)
@@ -74,7 +55,7 @@ static void test_init_refuses_days_that_are_no_number_of_days(void **state)
     for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
         assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node=a", "--days", days[i]),
                          AERO_EXIT_USAGE);
-        assert_said(bench->err, "--days must be 1 to 3650");
+        EXPECT_ERR(bench, "--days must be 1 to 3650");
     }
     assert_false(is_there(bench, "c"));
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node=a", "--days=3650"), 0);
@@ -90,7 +71,7 @@ static void test_init_takes_128_nodes_and_no_more(void **state)
         words[4 + i] = names[i];
     }
     assert_int_equal(ctl_bench_run(bench, words), AERO_EXIT_USAGE);
-    assert_said(bench->err, "at most 128 nodes at a time");
+    EXPECT_ERR(bench, "at most 128 nodes at a time");
     assert_false(is_there(bench, "c"));
     words[4 + 128] = NULL;
     assert_int_equal(ctl_bench_run(bench, words), 0);
@@ -116,7 +97,7 @@ static void test_init_refuses_paths_that_are_too_long(void **state)
         ctl_bench_deep(bench, cases[i].directory_bytes, path);
         assert_int_equal(CTL_RUN(bench, "certs", "init", path, "--node", cases[i].node),
                          AERO_EXIT_FAILURE);
-        assert_said(bench->err, "the path is too long");
+        EXPECT_ERR(bench, "the path is too long");
         assert_int_equal(aero_ctl_path(path, "ca.crt", within) && access(within, F_OK) == 0,
                          cases[i].ca_is_made);
         assert_true(!aero_ctl_path(path, cases[i].node, within) || access(within, F_OK) != 0);
@@ -131,28 +112,28 @@ static void test_init_names_what_is_in_the_way(void **state)
     struct ctl_bench *bench = *state;
     make_file(bench, "file", "");
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@file", "--node", "a"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/file/a: Not a directory");
+    EXPECT_ERR(bench, "/file/a: Not a directory");
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@no/c", "--node", "a"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/no/c: No such file or directory");
+    EXPECT_ERR(bench, "/no/c: No such file or directory");
 
     make_directory(bench, "c");
     make_directory(bench, "c/ca.crt");
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/c/ca.crt: Is a directory");
+    EXPECT_ERR(bench, "/c/ca.crt: Is a directory");
     forget(bench, "c/ca.crt");
     make_directory(bench, "c/ca.key");
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/c/ca.key: Is a directory");
+    EXPECT_ERR(bench, "/c/ca.key: Is a directory");
     forget(bench, "c/ca.key");
     make_file(bench, "c/ca.key", "");
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "holds only ca.key, not ca.crt");
+    EXPECT_ERR(bench, "holds only ca.key, not ca.crt");
     forget(bench, "c/ca.key");
 
     /* A link that leads nowhere is no folder, and is not followed to make one. */
     assert_int_equal(symlink("nowhere", path_of(bench, "c/a")), 0);
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/c/a: File exists");
+    EXPECT_ERR(bench, "/c/a: File exists");
     assert_false(is_there(bench, "c/nowhere"));
 }
 
@@ -180,7 +161,7 @@ static void test_init_on_a_full_disk_leaves_no_half(void **state)
         int exit_code = CTL_RUN(bench, "certs", "init", "@c", "--node", "a");
         limit_lift(&limit);
         assert_int_equal(exit_code, AERO_EXIT_FAILURE);
-        assert_said(bench->err, cases[i].said);
+        EXPECT_ERR(bench, cases[i].said);
         assert_false(is_there(bench, "c/a"));
         assert_int_equal(is_there(bench, "c/ca.key"), !cases[i].new_ca);
         assert_int_equal(is_there(bench, "c/ca.crt"), !cases[i].new_ca);
@@ -196,7 +177,7 @@ static void test_init_whose_sync_fails_can_be_run_again(void **state)
         broken_fsync = (struct broken_call){.passes = at - 1, .times = 1, .sys_errno = EIO};
         assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), AERO_EXIT_FAILURE);
         assert_int_equal(broken_fsync.times, 0);
-        assert_said(bench->err, "Input/output error");
+        EXPECT_ERR(bench, "Input/output error");
         assert_int_equal(is_there(bench, "c/ca.crt"), at > 2);
         /* The last is that of the directory, behind everything else: its folders are whole. */
         assert_int_equal(is_there(bench, "c/a"), at == 7);
@@ -223,15 +204,15 @@ static void test_init_tells_the_troubles_of_a_ca_apart(void **state)
     struct ctl_bench *bench = *state;
     bench->wall_ms = YEAR_10000_MS - 3000 * DAY_MS;
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "OpenSSL could not make a CA");
+    EXPECT_ERR(bench, "OpenSSL could not make a CA");
     bench->wall_ms = YEAR_10000_MS - 3700 * DAY_MS;
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a"), 0);
     bench->wall_ms += 3000 * DAY_MS;
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "b"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "OpenSSL could not sign with them");
+    EXPECT_ERR(bench, "OpenSSL could not sign with them");
     bench->wall_ms += 651 * DAY_MS;
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "b"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "not a CA, or it has expired");
+    EXPECT_ERR(bench, "not a CA, or it has expired");
     assert_false(is_there(bench, "c/b"));
 }
 
@@ -243,20 +224,20 @@ static void test_show_warns_of_what_a_folder_lacks(void **state)
     assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "a", "b"), 0);
     assert_int_equal(chmod(path_of(bench, "c/a/node.key"), 0640), 0);
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_said(bench->out, "node.key can be read by others");
+    EXPECT_OUT(bench, "node.key can be read by others");
     forget(bench, "c/a/node.key");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_said(bench->out, "node.key cannot be read: No such file or directory");
+    EXPECT_OUT(bench, "node.key cannot be read: No such file or directory");
     make_directory(bench, "c/a/node.key");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_said(bench->out, "node.key cannot be read: Is a directory");
+    EXPECT_OUT(bench, "node.key cannot be read: Is a directory");
     forget(bench, "c/a/ca.crt");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
-    assert_said(bench->out, "ca.crt cannot be read: No such file or directory");
+    EXPECT_OUT(bench, "ca.crt cannot be read: No such file or directory");
     forget(bench, "c/b/node.key");
     make_loop(bench, "c/b/node.key");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c"), AERO_CTL_EXIT_ATTENTION);
-    assert_said(bench->out, "node.key cannot be read: Too many levels of symbolic links");
+    EXPECT_OUT(bench, "node.key cannot be read: Too many levels of symbolic links");
 }
 
 /* A folder that cannot be looked into is not passed over as if it were empty. */
@@ -268,8 +249,8 @@ static void test_show_fails_for_a_certificate_that_it_cannot_look_at(void **stat
     forget(bench, "c/b/node.crt");
     make_loop(bench, "c/b/node.crt");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/c/b/node.crt: Too many levels of symbolic links");
-    assert_said(bench->out, "/c/a/node.crt"); /* all the others are shown */
+    EXPECT_ERR(bench, "/c/b/node.crt: Too many levels of symbolic links");
+    EXPECT_OUT(bench, "/c/a/node.crt"); /* all the others are shown */
 }
 
 static void test_show_fails_where_nothing_is_to_be_seen(void **state)
@@ -278,40 +259,35 @@ static void test_show_fails_where_nothing_is_to_be_seen(void **state)
     char deep[AERO_CTL_PATH_MAX];
     make_directory(bench, "empty");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@empty"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/empty: neither ca.crt nor node.crt is there");
+    EXPECT_ERR(bench, "/empty: neither ca.crt nor node.crt is there");
     make_file(bench, "file", "");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@file"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "there is no certificate in it");
+    EXPECT_ERR(bench, "there is no certificate in it");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@file/x"), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/file/x: Not a directory");
+    EXPECT_ERR(bench, "/file/x: Not a directory");
     struct limit limit = limit_files_to_those_open();
     int exit_code = CTL_RUN(bench, "certs", "show", "@empty");
     limit_lift(&limit);
     assert_int_equal(exit_code, AERO_EXIT_FAILURE);
-    assert_said(bench->err, "/empty: Too many open files");
+    EXPECT_ERR(bench, "/empty: Too many open files");
     ctl_bench_deep(bench, AERO_CTL_PATH_MAX - 5, deep);
     assert_int_equal(CTL_RUN(bench, "certs", "show", deep), AERO_EXIT_FAILURE);
-    assert_said(bench->err, "the path is too long");
+    EXPECT_ERR(bench, "the path is too long");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_init_refuses_days_that_are_no_number_of_days, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_init_takes_128_nodes_and_no_more, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_refuses_paths_that_are_too_long, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_names_what_is_in_the_way, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_on_a_full_disk_leaves_no_half, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_init_whose_sync_fails_can_be_run_again, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_init_tells_the_troubles_of_a_ca_apart, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_show_warns_of_what_a_folder_lacks, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_show_fails_for_a_certificate_that_it_cannot_look_at,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(test_show_fails_where_nothing_is_to_be_seen, setup,
-                                        teardown),
+        CTL_TEST(test_init_refuses_days_that_are_no_number_of_days),
+        CTL_TEST(test_init_takes_128_nodes_and_no_more),
+        CTL_TEST(test_init_refuses_paths_that_are_too_long),
+        CTL_TEST(test_init_names_what_is_in_the_way),
+        CTL_TEST(test_init_on_a_full_disk_leaves_no_half),
+        CTL_TEST(test_init_whose_sync_fails_can_be_run_again),
+        CTL_TEST(test_init_tells_the_troubles_of_a_ca_apart),
+        CTL_TEST(test_show_warns_of_what_a_folder_lacks),
+        CTL_TEST(test_show_fails_for_a_certificate_that_it_cannot_look_at),
+        CTL_TEST(test_show_fails_where_nothing_is_to_be_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,18 +2,6 @@
 /* aeroctl against a node that works: what it sends, prints and returns. */
 #include "tests/unit/ctl/node_bench.h"
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
 static const char healthy[] = "$69\r\nrole:primary\r\nstate:serving\r\nwrites:open\r\n"
                               "node_name:7\r\ndurable_lsn:12\r\n\r\n";
 
@@ -24,8 +12,8 @@ static void test_status_of_a_healthy_node_is_0(void **state)
     node->piece = 1;
     assert_int_equal(CTL_RUN(bench, "status", "--port", node->port), AERO_EXIT_OK);
     assert_string_equal(node->heard, "*1\r\n$11\r\nAERO.STATUS\r\n");
-    assert_non_null(strstr(bench->out, "primary 7: serving"));
-    assert_non_null(strstr(bench->out, "durable_lsn"));
+    EXPECT_OUT(bench, "primary 7: serving");
+    EXPECT_OUT(bench, "durable_lsn");
     node_stop(node);
 }
 
@@ -35,9 +23,9 @@ static void test_status_as_json_has_numbers_where_numbers_are(void **state)
     struct ctl_bench *bench = *state;
     struct fake_node *node = node_start(healthy, NULL);
     assert_int_equal(CTL_RUN(bench, "status", "--json", "--port", node->port), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "\"healthy\": true"));
-    assert_non_null(strstr(bench->out, "\"durable_lsn\": 12"));
-    assert_non_null(strstr(bench->out, "\"node_name\": \"7\""));
+    EXPECT_OUT(bench, "\"healthy\": true");
+    EXPECT_OUT(bench, "\"durable_lsn\": 12");
+    EXPECT_OUT(bench, "\"node_name\": \"7\"");
     node_stop(node);
 }
 
@@ -51,7 +39,7 @@ static void test_the_password_is_given_first_and_never_shown(void **state)
     node_stop(node);
     node = node_start("-WRONGPASS invalid\r\n", NULL);
     assert_int_equal(CTL_RUN(bench, "status", "--port", node->port), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "WRONGPASS"));
+    EXPECT_ERR(bench, "WRONGPASS");
     assert_null(strstr(bench->err, "s3cret"));
     node_stop(node);
 }
@@ -61,7 +49,7 @@ static void test_a_refusal_is_a_failure_with_the_nodes_words(void **state)
     struct ctl_bench *bench = *state;
     struct fake_node *node = node_start("-ERR writes are not waiting for this decision\r\n", NULL);
     assert_int_equal(CTL_RUN(bench, "open-writes", "--port", node->port), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "writes are not waiting"));
+    EXPECT_ERR(bench, "writes are not waiting");
     node_stop(node);
 }
 
@@ -73,7 +61,7 @@ static void test_nobody_there_is_unreachable(void **state)
     snprintf(port, sizeof port, "%s", node->port);
     node_stop(node);
     assert_int_equal(CTL_RUN(bench, "status", "--port", port), AERO_CTL_EXIT_UNREACHABLE);
-    assert_non_null(strstr(bench->err, port));
+    EXPECT_ERR(bench, port);
     assert_int_equal(CTL_RUN(bench, "status", "--socket", "@none"), AERO_CTL_EXIT_UNREACHABLE);
 }
 
@@ -84,7 +72,7 @@ static void test_silence_is_unreachable_after_the_timeout(void **state)
     struct fake_node *node = node_start("", "");
     assert_int_equal(CTL_RUN(bench, "status", "--port", node->port, "--timeout", "50ms"),
                      AERO_CTL_EXIT_UNREACHABLE);
-    assert_non_null(strstr(bench->err, "does not answer"));
+    EXPECT_ERR(bench, "does not answer");
     node_stop(node);
 }
 
@@ -118,9 +106,9 @@ static void test_replicas_are_a_table(void **state)
         "pin:name=r2,durable_lsn=4\r\n\r\n",
         NULL);
     assert_int_equal(CTL_RUN(bench, "replicas", "--port", node->port), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "r1"));
-    assert_non_null(strstr(bench->out, "streaming"));
-    assert_non_null(strstr(bench->out, "PINNED FOR"));
+    EXPECT_OUT(bench, "r1");
+    EXPECT_OUT(bench, "streaming");
+    EXPECT_OUT(bench, "PINNED FOR");
     node_stop(node);
 }
 
@@ -129,9 +117,9 @@ static void test_bad_command_lines_are_told_apart(void **state)
     struct ctl_bench *bench = *state;
     assert_int_equal(CTL_RUN(bench, "--help"), AERO_EXIT_OK);
     assert_int_equal(CTL_RUN(bench, "help", "wal", "dump"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "aeroctl wal dump"));
+    EXPECT_OUT(bench, "aeroctl wal dump");
     assert_int_equal(CTL_RUN(bench, "help", "wal"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "wal dump"));
+    EXPECT_OUT(bench, "wal dump");
     assert_int_equal(CTL_RUN(bench, "help", "wal", "fnord"), AERO_EXIT_USAGE);
     assert_int_equal(CTL_RUN(bench, "fnord"), AERO_EXIT_USAGE);
     assert_int_equal(CTL_RUN(bench, "status", "extra"), AERO_EXIT_USAGE);
@@ -144,20 +132,16 @@ static void test_bad_command_lines_are_told_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_status_of_a_healthy_node_is_0, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_status_as_json_has_numbers_where_numbers_are, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_the_password_is_given_first_and_never_shown, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_refusal_is_a_failure_with_the_nodes_words, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_nobody_there_is_unreachable, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_silence_is_unreachable_after_the_timeout, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_checkpoint_is_waited_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_another_protocol_is_not_waited_for, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_replicas_are_a_table, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_command_lines_are_told_apart, setup, teardown),
+        CTL_TEST(test_status_of_a_healthy_node_is_0),
+        CTL_TEST(test_status_as_json_has_numbers_where_numbers_are),
+        CTL_TEST(test_the_password_is_given_first_and_never_shown),
+        CTL_TEST(test_a_refusal_is_a_failure_with_the_nodes_words),
+        CTL_TEST(test_nobody_there_is_unreachable),
+        CTL_TEST(test_silence_is_unreachable_after_the_timeout),
+        CTL_TEST(test_a_checkpoint_is_waited_for),
+        CTL_TEST(test_another_protocol_is_not_waited_for),
+        CTL_TEST(test_replicas_are_a_table),
+        CTL_TEST(test_bad_command_lines_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

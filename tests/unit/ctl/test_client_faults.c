@@ -5,29 +5,9 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
-#define EXPECT_COMPLAINT(bench, text)                             \
-    do {                                                          \
-        if (strstr((bench)->err, text) == NULL) {                 \
-            fail_msg("'%s' instead of '%s'", (bench)->err, text); \
-        }                                                         \
-    } while (0)
-
-static const char healthy[] = "$42\r\nrole:primary\r\nstate:serving\r\nwrites:open\r\n\r\n";
+#include "tests/unit/limits.h"
 
 /* ---- Its address ----------------------------------------------------------------------------------------------- */
 
@@ -56,11 +36,11 @@ static void test_an_address_that_is_none_is_a_usage_error(void **state)
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
             assert_int_equal(CTL_RUN(bench, commands[c], cases[i].option, cases[i].value),
                              AERO_EXIT_USAGE);
-            EXPECT_COMPLAINT(bench, cases[i].complaint);
+            EXPECT_ERR(bench, cases[i].complaint);
         }
     }
     assert_int_equal(CTL_RUN(bench, "status", "--host", "h", "--socket", "s"), AERO_EXIT_USAGE);
-    EXPECT_COMPLAINT(bench, "--socket stands instead of --host and --port");
+    EXPECT_ERR(bench, "--socket stands instead of --host and --port");
 }
 
 /* HOST:PORT as `compare` takes it: what is none is not dialled. */
@@ -74,7 +54,7 @@ static void test_an_operand_that_is_no_address_is_a_usage_error(void **state)
         "nothing", "no/path:1", ":1", "h:0", "h:", "h:65536", long_host, "[]:1", "[h:0", "[h]:0"};
     for (size_t i = 0; i < sizeof operands / sizeof operands[0]; i++) {
         assert_int_equal(CTL_RUN(bench, "compare", operands[i], operands[i]), AERO_EXIT_USAGE);
-        EXPECT_COMPLAINT(bench, "neither a directory nor HOST:PORT");
+        EXPECT_ERR(bench, "neither a directory nor HOST:PORT");
     }
     /* The name of a file, and one that is too long to be one. */
     assert_int_equal(CTL_RUN(bench, "compare", "/dev/null", "h:1"), AERO_EXIT_USAGE);
@@ -90,7 +70,7 @@ static void test_a_bad_time_limit_is_not_called_a_bad_address(void **state)
     struct ctl_bench *bench = *state;
     assert_int_equal(CTL_RUN(bench, "compare", "--timeout", "soon", "127.0.0.1:1", "127.0.0.1:1"),
                      AERO_EXIT_USAGE);
-    EXPECT_COMPLAINT(bench, "--timeout must be a duration");
+    EXPECT_ERR(bench, "--timeout must be a duration");
     assert_null(strstr(bench->err, "HOST:PORT"));
 }
 
@@ -102,12 +82,11 @@ static void test_an_address_in_brackets_is_dialled_without_them(void **state)
     char operand[32];
     snprintf(operand, sizeof operand, "[127.0.0.1]:%s", node->port);
     assert_int_equal(CTL_RUN(bench, "compare", operand, operand), AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, node->address);
+    EXPECT_ERR(bench, node->address);
     assert_int_equal(CTL_RUN(bench, "compare", "::1%nowhere:1", operand),
                      AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, "::1%nowhere:1 cannot be found");
-    close(node->listener);
-    free(node);
+    EXPECT_ERR(bench, "::1%nowhere:1 cannot be found");
+    node_free(node);
 }
 
 /* ---- The connection -------------------------------------------------------------------------------------------- */
@@ -116,13 +95,13 @@ static void test_a_host_that_nobody_knows_is_unreachable(void **state)
 {
     struct ctl_bench *bench = *state;
     assert_int_equal(CTL_RUN(bench, "status", "--host", "::1%nowhere"), AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, "cannot be found");
+    EXPECT_ERR(bench, "cannot be found");
 }
 
 static void test_a_named_host_is_dialled(void **state)
 {
     struct ctl_bench *bench = *state;
-    struct fake_node *node = node_start(healthy, NULL);
+    struct fake_node *node = node_start(NODE_HEALTHY, NULL);
     assert_int_equal(CTL_RUN(bench, "status", "--host", "localhost", "--port", node->port),
                      AERO_EXIT_OK);
     node_stop(node);
@@ -132,7 +111,7 @@ static void test_a_unix_socket_is_dialled(void **state)
 {
     struct ctl_bench *bench = *state;
     struct fake_node *node = node_bind_unix(bench, "socket");
-    node->answers[0] = healthy;
+    node->answers[0] = NODE_HEALTHY;
     node_run(node, node_serve);
     assert_int_equal(CTL_RUN(bench, "status", "--socket", "@socket"), AERO_EXIT_OK);
     assert_string_equal(node->heard, "*1\r\n$11\r\nAERO.STATUS\r\n");
@@ -146,7 +125,7 @@ static void test_a_path_too_long_for_a_socket_is_unreachable(void **state)
     memset(path, 'p', sizeof path - 1);
     path[sizeof path - 1] = '\0';
     assert_int_equal(CTL_RUN(bench, "status", "--socket", path), AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, "the path is too long");
+    EXPECT_ERR(bench, "the path is too long");
 }
 
 /* Its queue of connections is full, and it accepts none. */
@@ -165,26 +144,22 @@ static void test_a_node_that_accepts_nobody_is_unreachable_after_the_timeout(voi
     }
     assert_int_equal(CTL_RUN(bench, "status", "--port", node->port, "--timeout", "20ms"),
                      AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, "does not answer: Connection timed out");
+    EXPECT_ERR(bench, "does not answer: Connection timed out");
     for (size_t i = 0; i < 8; i++) {
         close(waiting[i]);
     }
-    close(node->listener);
-    free(node);
+    node_free(node);
 }
 
 /* Without a descriptor there is no socket. */
 static void test_no_descriptor_left_is_said(void **state)
 {
     struct ctl_bench *bench = *state;
-    struct rlimit before;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct limit limit = limit_files_to_those_open();
     int exit_code = CTL_RUN(bench, "status");
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    limit_lift(&limit);
     assert_int_equal(exit_code, AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, "Too many open files");
+    EXPECT_ERR(bench, "Too many open files");
 }
 
 /* ---- The request: one that does not fit into the socket's buffers ------------------------------------------------ */
@@ -260,7 +235,7 @@ static void test_a_long_request_is_sent_piece_by_piece(void **state)
         const char *timeout = cases[i].serve == accept_and_hold ? "20ms" : "1h";
         assert_int_equal(CTL_RUN(bench, "status", "--socket", path, "--timeout", timeout),
                          cases[i].exit_code);
-        EXPECT_COMPLAINT(bench, cases[i].complaint);
+        EXPECT_ERR(bench, cases[i].complaint);
         node_stop(node);
     }
     free(password);
@@ -278,7 +253,7 @@ static void test_a_node_that_goes_away_before_its_reply_ends_is_unreachable(void
         node->hangs_up = true;
         node_run(node, node_serve);
         assert_int_equal(CTL_RUN(bench, "status", "--port", node->port), AERO_CTL_EXIT_UNREACHABLE);
-        EXPECT_COMPLAINT(bench, "closed the connection: its log says why");
+        EXPECT_ERR(bench, "closed the connection: its log says why");
         assert_string_equal(bench->out, "");
         node_stop(node);
     }
@@ -300,7 +275,7 @@ static void test_a_node_that_drops_the_request_is_unreachable(void **state)
     struct ctl_bench *bench = *state;
     struct fake_node *node = node_run(node_bind(), leave_unread);
     assert_int_equal(CTL_RUN(bench, "status", "--port", node->port), AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, "does not answer: Connection reset by peer");
+    EXPECT_ERR(bench, "does not answer: Connection reset by peer");
     node_stop(node);
 }
 
@@ -310,7 +285,7 @@ static void test_a_node_that_goes_away_before_the_password_is_taken_is_unreachab
     struct fake_node *node = node_start(NULL, NULL);
     bench->password = "s3cret";
     assert_int_equal(CTL_RUN(bench, "status", "--port", node->port), AERO_CTL_EXIT_UNREACHABLE);
-    EXPECT_COMPLAINT(bench, "closed the connection");
+    EXPECT_ERR(bench, "closed the connection");
     assert_null(strstr(node->heard, "AERO.STATUS"));
     node_stop(node);
 }
@@ -329,7 +304,7 @@ static void test_what_is_no_reply_is_not_waited_for(void **state)
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         struct fake_node *node = node_start(answers[i], NULL);
         assert_int_equal(CTL_RUN(bench, "status", "--port", node->port), AERO_CTL_EXIT_UNREACHABLE);
-        EXPECT_COMPLAINT(bench, "answers in a way that AeroDB does not");
+        EXPECT_ERR(bench, "answers in a way that AeroDB does not");
         node_stop(node);
     }
 }
@@ -350,7 +325,7 @@ static void test_nothing_and_errors_are_failures(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fake_node *node = node_start(cases[i].answer, NULL);
         assert_int_equal(CTL_RUN(bench, "status", "--port", node->port), AERO_EXIT_FAILURE);
-        EXPECT_COMPLAINT(bench, cases[i].complaint);
+        EXPECT_ERR(bench, cases[i].complaint);
         node_stop(node);
     }
 }
@@ -373,7 +348,7 @@ static void test_an_unknown_command_is_explained_by_who_the_node_is(void **state
         struct fake_node *node =
             node_start("-ERR unknown command 'AERO.REPLICAS'\r\n", cases[i].answer);
         assert_int_equal(CTL_RUN(bench, "replicas", "--port", node->port), AERO_EXIT_FAILURE);
-        EXPECT_COMPLAINT(bench, cases[i].complaint);
+        EXPECT_ERR(bench, cases[i].complaint);
         node_stop(node);
     }
 }
@@ -415,7 +390,7 @@ static void *signal_then_answer(void *self)
     while (signals_seen == 0) {
         sched_yield();
     }
-    node_send(node, fd, healthy);
+    node_send(node, fd, NODE_HEALTHY);
     close(fd);
     return NULL;
 }
@@ -436,29 +411,27 @@ static void test_a_signal_does_not_end_the_wait(void **state)
     assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_an_address_that_is_none_is_a_usage_error),
-        TEST(test_an_operand_that_is_no_address_is_a_usage_error),
-        TEST(test_a_bad_time_limit_is_not_called_a_bad_address),
-        TEST(test_an_address_in_brackets_is_dialled_without_them),
-        TEST(test_a_host_that_nobody_knows_is_unreachable),
-        TEST(test_a_named_host_is_dialled),
-        TEST(test_a_unix_socket_is_dialled),
-        TEST(test_a_path_too_long_for_a_socket_is_unreachable),
-        TEST(test_a_node_that_accepts_nobody_is_unreachable_after_the_timeout),
-        TEST(test_no_descriptor_left_is_said),
-        TEST(test_a_long_request_is_sent_piece_by_piece),
-        TEST(test_a_node_that_goes_away_before_its_reply_ends_is_unreachable),
-        TEST(test_a_node_that_drops_the_request_is_unreachable),
-        TEST(test_a_node_that_goes_away_before_the_password_is_taken_is_unreachable),
-        TEST(test_what_is_no_reply_is_not_waited_for),
-        TEST(test_nothing_and_errors_are_failures),
-        TEST(test_an_unknown_command_is_explained_by_who_the_node_is),
-        TEST(test_a_signal_does_not_end_the_wait),
+        CTL_TEST(test_an_address_that_is_none_is_a_usage_error),
+        CTL_TEST(test_an_operand_that_is_no_address_is_a_usage_error),
+        CTL_TEST(test_a_bad_time_limit_is_not_called_a_bad_address),
+        CTL_TEST(test_an_address_in_brackets_is_dialled_without_them),
+        CTL_TEST(test_a_host_that_nobody_knows_is_unreachable),
+        CTL_TEST(test_a_named_host_is_dialled),
+        CTL_TEST(test_a_unix_socket_is_dialled),
+        CTL_TEST(test_a_path_too_long_for_a_socket_is_unreachable),
+        CTL_TEST(test_a_node_that_accepts_nobody_is_unreachable_after_the_timeout),
+        CTL_TEST(test_no_descriptor_left_is_said),
+        CTL_TEST(test_a_long_request_is_sent_piece_by_piece),
+        CTL_TEST(test_a_node_that_goes_away_before_its_reply_ends_is_unreachable),
+        CTL_TEST(test_a_node_that_drops_the_request_is_unreachable),
+        CTL_TEST(test_a_node_that_goes_away_before_the_password_is_taken_is_unreachable),
+        CTL_TEST(test_what_is_no_reply_is_not_waited_for),
+        CTL_TEST(test_nothing_and_errors_are_failures),
+        CTL_TEST(test_an_unknown_command_is_explained_by_who_the_node_is),
+        CTL_TEST(test_a_signal_does_not_end_the_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

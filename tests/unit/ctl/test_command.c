@@ -7,18 +7,6 @@
 #include "ctl/json.h"
 #include "tests/unit/ctl/ctl_bench.h"
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
 static void test_what_is_no_command_is_named(void **state)
 {
     struct ctl_bench *bench = *state;
@@ -36,9 +24,7 @@ static void test_what_is_no_command_is_named(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(ctl_bench_run(bench, cases[i].words), AERO_EXIT_USAGE);
         assert_string_equal(bench->out, "");
-        if (strstr(bench->err, cases[i].said) == NULL) {
-            fail_msg("'%s' does not say '%s'", bench->err, cases[i].said);
-        }
+        EXPECT_ERR(bench, cases[i].said);
     }
 }
 
@@ -52,7 +38,7 @@ static void test_help_alone_is_the_list_of_commands(void **state)
     assert_string_equal(bench->out, expected);
     free(expected);
     assert_int_equal(CTL_RUN(bench, "help", "certs"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "certs init"));
+    EXPECT_OUT(bench, "certs init");
     assert_null(strstr(bench->out, "wal dump"));
 }
 
@@ -87,8 +73,8 @@ static void test_bytes_are_shown_without_ambiguity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_what_is_no_command_is_named, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_help_alone_is_the_list_of_commands, setup, teardown),
+        CTL_TEST(test_what_is_no_command_is_named),
+        CTL_TEST(test_help_alone_is_the_list_of_commands),
         cmocka_unit_test(test_a_status_is_always_said_in_words),
         cmocka_unit_test(test_bytes_are_shown_without_ambiguity),
     };

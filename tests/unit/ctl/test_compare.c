@@ -2,24 +2,8 @@
 /* Two directories that share a history up to an LSN that the test chose; the answer must be that LSN. */
 #include "tests/unit/cmocka_setup.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "tests/unit/ctl/data_bench.h"
-
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
+#include "tests/unit/ctl/node_bench.h"
 
 /* A log of `last` records in segments of 400, equal in all directories that are made so. */
 static struct data_bench *fill(struct ctl_bench *bench, const char *name, enum aero_role role,
@@ -35,32 +19,23 @@ static struct data_bench *fill(struct ctl_bench *bench, const char *name, enum a
     return data;
 }
 
-static void finish(struct data_bench *data)
-{
-    data_prove(data, 2);
-    data_end(data);
-    data_free(data);
-}
-
-#define EXPECT_SAID(bench, text) assert_non_null(strstr((bench)->out, text))
-
 static void test_a_replica_that_is_behind_agrees_as_far_as_it_is(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 1100));
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 1030));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 1100));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 1030));
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history and one state up to LSN 1030");
-    EXPECT_SAID(bench, "at LSN 1100");
+    EXPECT_OUT(bench, "one history and one state up to LSN 1030");
+    EXPECT_OUT(bench, "at LSN 1100");
     assert_int_equal(CTL_RUN(bench, "compare", "--no-state", "@r", "@p"), AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history up to LSN 1030");
+    EXPECT_OUT(bench, "one history up to LSN 1030");
 }
 
 static void test_the_first_different_lsn_is_named(void **state)
 {
     struct ctl_bench *bench = *state;
     const uint64_t forks[] = {1, 400, 401, 777, 1023};
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 1100));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 1100));
     for (size_t i = 0; i < sizeof forks / sizeof forks[0]; i++) {
         char name[16];
         char path[16];
@@ -73,11 +48,11 @@ static void test_the_first_different_lsn_is_named(void **state)
         }
         data_put(data, "another", "value");
         data_put_to(data, 1050);
-        finish(data);
+        data_finish(data);
         assert_int_equal(CTL_RUN(bench, "compare", "@p", path), AERO_CTL_EXIT_DIFFERENT);
         snprintf(text, sizeof text, "part at LSN %llu: equal up to %llu",
                  (unsigned long long)forks[i], (unsigned long long)forks[i] - 1);
-        EXPECT_SAID(bench, text);
+        EXPECT_OUT(bench, text);
     }
 }
 
@@ -94,10 +69,10 @@ static void test_a_fork_below_the_log_is_said_to_be_there(void **state)
     data_segment(data, 12);
     data_put_to(data, 500);
     data_remove(data, first);
-    finish(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
+    data_finish(data);
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_CTL_EXIT_DIFFERENT);
-    EXPECT_SAID(bench, "part at or before LSN 400");
+    EXPECT_OUT(bench, "part at or before LSN 400");
 }
 
 static void test_logs_without_an_lsn_in_common_are_not_called_equal(void **state)
@@ -110,10 +85,10 @@ static void test_logs_without_an_lsn_in_common_are_not_called_equal(void **state
     data_segment(data, 12);
     data_put_to(data, 500);
     data_remove(data, first);
-    finish(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 300));
+    data_finish(data);
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 300));
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_FAILURE);
-    EXPECT_SAID(bench, "no LSN in common");
+    EXPECT_OUT(bench, "no LSN in common");
 }
 
 static void test_one_history_and_two_states_differ(void **state)
@@ -127,12 +102,12 @@ static void test_one_history_and_two_states_differ(void **state)
     data_segment(data, 12);
     data_put_to(data, 500);
     data_remove(data, first);
-    finish(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
+    data_finish(data);
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_CTL_EXIT_DIFFERENT);
-    EXPECT_SAID(bench, "one history, two states: they differ at LSN 400");
+    EXPECT_OUT(bench, "one history, two states: they differ at LSN 400");
     assert_int_equal(CTL_RUN(bench, "compare", "--json", "@p", "@r"), AERO_CTL_EXIT_DIFFERENT);
-    EXPECT_SAID(bench, "\"same_state\": false");
+    EXPECT_OUT(bench, "\"same_state\": false");
 }
 
 /* A replica that has received nothing yet, or only its snapshot. */
@@ -149,11 +124,11 @@ static void test_a_replica_without_a_log_agrees_as_far_as_it_is(void **state)
     data_end(data);
     data_free(data);
     data_put_to(primary, 450);
-    finish(primary);
+    data_finish(primary);
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history and one state up to LSN 0");
+    EXPECT_OUT(bench, "one history and one state up to LSN 0");
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@s"), AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history and one state up to LSN 400");
+    EXPECT_OUT(bench, "one history and one state up to LSN 400");
 }
 
 static void test_clusters_are_told_apart(void **state)
@@ -162,10 +137,10 @@ static void test_clusters_are_told_apart(void **state)
     struct data_bench *data = data_begin(bench, "x", AERO_ROLE_PRIMARY, 8);
     data_incarnation(data, 1);
     data_segment(data, 11);
-    finish(data);
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 10));
+    data_finish(data);
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 10));
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@x"), AERO_CTL_EXIT_DIFFERENT);
-    EXPECT_SAID(bench, "different clusters");
+    EXPECT_OUT(bench, "different clusters");
 }
 
 static void test_damage_is_not_taken_for_an_end(void **state)
@@ -176,9 +151,9 @@ static void test_damage_is_not_taken_for_an_end(void **state)
     data_end(data);
     data_flip(data, "wal/0000000000000001-00000001.seg", 9000);
     data_free(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 1000));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 1000));
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "0000000000000001-00000001.seg"));
+    EXPECT_ERR(bench, "0000000000000001-00000001.seg");
 }
 
 /* The histories are known to part, and then one of the logs cannot be read on: no end of it is made up. */
@@ -195,11 +170,11 @@ static void test_damage_behind_the_parting_is_told(void **state)
     data_end(data);
     data_flip(data, "wal/000000000000012e-00000002.seg", 5000);
     data_free(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 500));
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "p: wal/000000000000012e-00000002.seg"));
+    EXPECT_ERR(bench, "p: wal/000000000000012e-00000002.seg");
     assert_int_equal(CTL_RUN(bench, "compare", "@r", "@p"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "p: wal/000000000000012e-00000002.seg"));
+    EXPECT_ERR(bench, "p: wal/000000000000012e-00000002.seg");
     assert_string_equal(bench->out, "");
 }
 
@@ -207,72 +182,58 @@ static void test_damage_behind_the_parting_is_told(void **state)
 static void test_states_are_compared_from_where_both_have_one(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 500));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 500));
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 450);
     data_snapshot(data, 51);
     data_put_to(data, 460);
     data_remove(data, "wal/0000000000000001-00000001.seg");
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@r"), AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history and one state up to LSN 460");
+    EXPECT_OUT(bench, "one history and one state up to LSN 460");
 }
 
 static void test_a_directory_that_cannot_be_used_ends_it(void **state)
 {
     struct ctl_bench *bench = *state;
     char path[AERO_CTL_PATH_MAX];
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 10));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 10));
     assert_int_equal(mkdir(ctl_bench_path(bench, "empty", path), 0700), 0);
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@empty"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "there is no manifest that can be used"));
+    EXPECT_ERR(bench, "there is no manifest that can be used");
     assert_int_equal(CTL_RUN(bench, "compare", "@empty", "@p"), AERO_EXIT_FAILURE);
     /* A lock that is a link is none of ours: whether a daemon runs there cannot be known. */
     assert_int_equal(symlink("nowhere", ctl_bench_path(bench, "empty/lock", path)), 0);
     assert_int_equal(CTL_RUN(bench, "compare", "@p", "@empty"), AERO_EXIT_FAILURE);
     assert_int_equal(CTL_RUN(bench, "compare", "@empty", "@p"), AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "empty: "));
-}
-
-/* An address that refuses connections for as long as the descriptor is open: bound, and nobody listens. */
-static int bind_deaf_port(char out_address[32])
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int deaf = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(deaf, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(deaf, (struct sockaddr *)&address, &length), 0);
-    snprintf(out_address, 32, "127.0.0.1:%u", ntohs(address.sin_port));
-    return deaf;
+    EXPECT_ERR(bench, "empty: ");
 }
 
 static void test_operands_that_are_nothing_are_usage_errors(void **state)
 {
     struct ctl_bench *bench = *state;
-    char address[32];
-    int deaf = bind_deaf_port(address);
+    struct fake_node *deaf = node_bind();
     assert_int_equal(CTL_RUN(bench, "compare", "@p"), AERO_EXIT_USAGE);
     assert_int_equal(CTL_RUN(bench, "compare", "@nothing", "@nothing"), AERO_EXIT_USAGE);
-    assert_int_equal(CTL_RUN(bench, "compare", address, address), AERO_CTL_EXIT_UNREACHABLE);
-    close(deaf);
+    assert_int_equal(CTL_RUN(bench, "compare", deaf->address, deaf->address),
+                     AERO_CTL_EXIT_UNREACHABLE);
+    node_free(deaf);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_replica_that_is_behind_agrees_as_far_as_it_is),
-        TEST(test_the_first_different_lsn_is_named),
-        TEST(test_a_fork_below_the_log_is_said_to_be_there),
-        TEST(test_logs_without_an_lsn_in_common_are_not_called_equal),
-        TEST(test_one_history_and_two_states_differ),
-        TEST(test_a_replica_without_a_log_agrees_as_far_as_it_is),
-        TEST(test_clusters_are_told_apart),
-        TEST(test_damage_is_not_taken_for_an_end),
-        TEST(test_damage_behind_the_parting_is_told),
-        TEST(test_states_are_compared_from_where_both_have_one),
-        TEST(test_a_directory_that_cannot_be_used_ends_it),
-        TEST(test_operands_that_are_nothing_are_usage_errors),
+        CTL_TEST(test_a_replica_that_is_behind_agrees_as_far_as_it_is),
+        CTL_TEST(test_the_first_different_lsn_is_named),
+        CTL_TEST(test_a_fork_below_the_log_is_said_to_be_there),
+        CTL_TEST(test_logs_without_an_lsn_in_common_are_not_called_equal),
+        CTL_TEST(test_one_history_and_two_states_differ),
+        CTL_TEST(test_a_replica_without_a_log_agrees_as_far_as_it_is),
+        CTL_TEST(test_clusters_are_told_apart),
+        CTL_TEST(test_damage_is_not_taken_for_an_end),
+        CTL_TEST(test_damage_behind_the_parting_is_told),
+        CTL_TEST(test_states_are_compared_from_where_both_have_one),
+        CTL_TEST(test_a_directory_that_cannot_be_used_ends_it),
+        CTL_TEST(test_operands_that_are_nothing_are_usage_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

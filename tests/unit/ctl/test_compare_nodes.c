@@ -6,25 +6,6 @@
 
 #include <inttypes.h>
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
-#define EXPECT_SAID(bench, text)                                  \
-    do {                                                          \
-        if (strstr((bench)->out, text) == NULL) {                 \
-            fail_msg("'%s' instead of '%s'", (bench)->out, text); \
-        }                                                         \
-    } while (0)
-
 #define LINES_MAX 512
 
 /* What a node would say; a field is left out where it is NULL. */
@@ -107,7 +88,7 @@ static void test_two_nodes_agree_when_all_is_equal_at_one_lsn(void **state)
 {
     struct ctl_bench *bench = *state;
     assert_int_equal(compare_said(bench, &primary_at_9, &replica_at_9), AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history and one state up to LSN 9");
+    EXPECT_OUT(bench, "one history and one state up to LSN 9");
 }
 
 static void test_any_difference_of_two_nodes_is_told(void **state)
@@ -126,9 +107,9 @@ static void test_any_difference_of_two_nodes_is_told(void **state)
     cases[3].entries = "6";
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(compare_said(bench, &primary_at_9, &cases[i]), AERO_CTL_EXIT_DIFFERENT);
-        EXPECT_SAID(bench, texts[i]);
+        EXPECT_OUT(bench, texts[i]);
         assert_int_equal(compare_said(bench, &cases[i], &primary_at_9), AERO_CTL_EXIT_DIFFERENT);
-        EXPECT_SAID(bench, texts[i]);
+        EXPECT_OUT(bench, texts[i]);
     }
 }
 
@@ -143,7 +124,7 @@ static void test_clusters_told_apart_have_no_ends_in_json(void **state)
     assert_int_equal(
         CTL_RUN(bench, "compare", "--json", talkers[0].node->address, talkers[1].node->address),
         AERO_CTL_EXIT_DIFFERENT);
-    EXPECT_SAID(bench, "\"same_cluster\": false");
+    EXPECT_OUT(bench, "\"same_cluster\": false");
     assert_null(strstr(bench->out, "end_lsn"));
     node_stop(talkers[0].node);
     node_stop(talkers[1].node);
@@ -180,7 +161,7 @@ static void test_two_nodes_are_asked_until_they_are_at_one_lsn(void **state)
     node_run(replica, node_serve);
     node_run(primary, node_serve);
     assert_int_equal(CTL_RUN(bench, "compare", primary->address, replica->address), AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history and one state up to LSN 9");
+    EXPECT_OUT(bench, "one history and one state up to LSN 9");
     assert_int_equal(primary->next, 4);
     assert_int_equal(replica->next, 4);
     node_stop(primary);
@@ -196,7 +177,7 @@ static void test_without_state_two_nodes_agree_at_the_first_lsn_in_common(void *
     assert_int_equal(
         CTL_RUN(bench, "compare", "--no-state", talkers[0].node->address, talkers[1].node->address),
         AERO_EXIT_OK);
-    EXPECT_SAID(bench, "one history up to LSN 9");
+    EXPECT_OUT(bench, "one history up to LSN 9");
     assert_int_equal(talkers[0].node->accepted, 1);
     node_stop(talkers[0].node);
     node_stop(talkers[1].node);
@@ -213,9 +194,9 @@ static void test_nodes_without_an_lsn_in_common_are_not_called_equal(void **stat
     silent.lsn = NULL;
     silent.chain = "cd";
     assert_int_equal(compare_said(bench, &silent, &garbled), AERO_CTL_EXIT_DIFFERENT);
-    EXPECT_SAID(bench, "part at or before LSN 0");
+    EXPECT_OUT(bench, "part at or before LSN 0");
     assert_int_equal(compare_said(bench, &primary_at_9, &garbled), AERO_EXIT_FAILURE);
-    EXPECT_SAID(bench, "one is at LSN 9, the other at 0, and they have no LSN in common");
+    EXPECT_OUT(bench, "one is at LSN 9, the other at 0, and they have no LSN in common");
 }
 
 static void test_a_node_that_does_not_answer_ends_it(void **state)
@@ -230,8 +211,7 @@ static void test_a_node_that_does_not_answer_ends_it(void **state)
                      AERO_CTL_EXIT_UNREACHABLE);
     assert_string_equal(bench->out, "");
     node_stop(talker.node);
-    close(deaf->listener);
-    free(deaf);
+    node_free(deaf);
 }
 
 /* ---- A node and a directory --------------------------------------------------------------------------------------- */
@@ -311,11 +291,11 @@ static void test_a_directory_agrees_with_a_node_at_the_nodes_lsn(void **state)
     for (int node_first = 0; node_first < 2; node_first++) {
         assert_int_equal(compare_directory(bench, &truth.said, "--timeout=5s", node_first != 0),
                          AERO_EXIT_OK);
-        EXPECT_SAID(bench, "one history and one state up to LSN 300");
-        EXPECT_SAID(bench, "at LSN 450");
+        EXPECT_OUT(bench, "one history and one state up to LSN 300");
+        EXPECT_OUT(bench, "at LSN 450");
         assert_int_equal(compare_directory(bench, &truth.said, "--no-state", node_first != 0),
                          AERO_EXIT_OK);
-        EXPECT_SAID(bench, "one history up to LSN 300");
+        EXPECT_OUT(bench, "one history up to LSN 300");
     }
 }
 
@@ -348,7 +328,7 @@ static void test_any_difference_of_a_node_from_a_directory_is_told(void **state)
     for (size_t i = 0; i < 6; i++) {
         assert_int_equal(compare_directory(bench, &cases[i], "--timeout=5s", i % 2 != 0),
                          expected[i].exit_code);
-        EXPECT_SAID(bench, expected[i].text);
+        EXPECT_OUT(bench, expected[i].text);
     }
 }
 
@@ -360,7 +340,7 @@ static void test_a_directory_without_a_state_at_the_nodes_lsn_says_so(void **sta
     data_free(make_directory(bench, true, &truth));
     assert_int_equal(compare_directory(bench, &truth.said, "--timeout=5s", true),
                      AERO_EXIT_FAILURE);
-    EXPECT_SAID(bench, "one history up to LSN 300; no state could be had there on both sides");
+    EXPECT_OUT(bench, "one history up to LSN 300; no state could be had there on both sides");
 }
 
 /* Damage behind the node's LSN: what was compared before it is no answer. */
@@ -372,12 +352,12 @@ static void test_damage_in_the_directory_ends_it(void **state)
     data_flip(data, "wal/0000000000000001-00000001.seg", 5000);
     assert_int_equal(compare_directory(bench, &truth.said, "--timeout=5s", true),
                      AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "0000000000000001-00000001.seg"));
+    EXPECT_ERR(bench, "0000000000000001-00000001.seg");
     assert_string_equal(bench->out, "");
     data_remove(data, "manifest");
     assert_int_equal(compare_directory(bench, &truth.said, "--timeout=5s", false),
                      AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "there is no manifest that can be used"));
+    EXPECT_ERR(bench, "there is no manifest that can be used");
     data_free(data);
 }
 
@@ -389,27 +369,24 @@ static void test_a_directory_is_not_read_for_a_node_that_does_not_answer(void **
     data_free(make_directory(bench, false, &truth));
     assert_int_equal(CTL_RUN(bench, "compare", "@d", deaf->address), AERO_CTL_EXIT_UNREACHABLE);
     assert_int_equal(CTL_RUN(bench, "compare", deaf->address, "@d"), AERO_CTL_EXIT_UNREACHABLE);
-    close(deaf->listener);
-    free(deaf);
+    node_free(deaf);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_two_nodes_agree_when_all_is_equal_at_one_lsn),
-        TEST(test_any_difference_of_two_nodes_is_told),
-        TEST(test_clusters_told_apart_have_no_ends_in_json),
-        TEST(test_two_nodes_are_asked_until_they_are_at_one_lsn),
-        TEST(test_without_state_two_nodes_agree_at_the_first_lsn_in_common),
-        TEST(test_nodes_without_an_lsn_in_common_are_not_called_equal),
-        TEST(test_a_node_that_does_not_answer_ends_it),
-        TEST(test_a_directory_agrees_with_a_node_at_the_nodes_lsn),
-        TEST(test_any_difference_of_a_node_from_a_directory_is_told),
-        TEST(test_a_directory_without_a_state_at_the_nodes_lsn_says_so),
-        TEST(test_damage_in_the_directory_ends_it),
-        TEST(test_a_directory_is_not_read_for_a_node_that_does_not_answer),
+        CTL_TEST(test_two_nodes_agree_when_all_is_equal_at_one_lsn),
+        CTL_TEST(test_any_difference_of_two_nodes_is_told),
+        CTL_TEST(test_clusters_told_apart_have_no_ends_in_json),
+        CTL_TEST(test_two_nodes_are_asked_until_they_are_at_one_lsn),
+        CTL_TEST(test_without_state_two_nodes_agree_at_the_first_lsn_in_common),
+        CTL_TEST(test_nodes_without_an_lsn_in_common_are_not_called_equal),
+        CTL_TEST(test_a_node_that_does_not_answer_ends_it),
+        CTL_TEST(test_a_directory_agrees_with_a_node_at_the_nodes_lsn),
+        CTL_TEST(test_any_difference_of_a_node_from_a_directory_is_told),
+        CTL_TEST(test_a_directory_without_a_state_at_the_nodes_lsn_says_so),
+        CTL_TEST(test_damage_in_the_directory_ends_it),
+        CTL_TEST(test_a_directory_is_not_read_for_a_node_that_does_not_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

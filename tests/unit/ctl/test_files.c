@@ -15,18 +15,6 @@
 BREAKABLE_CALL(int, -1, fsync, (int fd), (fd))
 BREAKABLE_CALL(int, -1, flock, (int fd, int operation), (fd, operation))
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
 static const char *path_of(struct ctl_bench *bench, const char *name)
 {
     static char path[AERO_CTL_PATH_MAX];
@@ -208,17 +196,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_path_that_does_not_fit_is_none),
-        cmocka_unit_test_setup_teardown(test_every_kind_of_path_is_told_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_read_takes_a_file_up_to_the_limit_and_no_more, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_create_leaves_a_whole_file_or_none, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_directory_is_synced_or_it_is_said_why_not, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_list_has_the_directories_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_list_leaves_out_what_has_no_path, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_directory_with_a_daemon_is_in_use, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_lock_that_cannot_be_taken_is_no_leave_to_look, setup,
-                                        teardown),
+        CTL_TEST(test_every_kind_of_path_is_told_apart),
+        CTL_TEST(test_read_takes_a_file_up_to_the_limit_and_no_more),
+        CTL_TEST(test_create_leaves_a_whole_file_or_none),
+        CTL_TEST(test_a_directory_is_synced_or_it_is_said_why_not),
+        CTL_TEST(test_list_has_the_directories_in_order),
+        CTL_TEST(test_list_leaves_out_what_has_no_path),
+        CTL_TEST(test_a_directory_with_a_daemon_is_in_use),
+        CTL_TEST(test_a_lock_that_cannot_be_taken_is_no_leave_to_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

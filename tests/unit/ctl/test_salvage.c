@@ -9,9 +9,9 @@ static void test_records_cut_from_the_middle_of_a_segment_come_back(void **state
 {
     struct ctl_bench *bench = *state;
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 150), 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "whole up to LSN 150; the replica brings back 30 records"));
+    EXPECT_OUT(bench, "whole up to LSN 150; the replica brings back 30 records");
     expect_whole(bench, 180);
 }
 
@@ -20,18 +20,18 @@ static void test_records_of_several_segments_come_back(void **state)
 {
     struct ctl_bench *bench = *state;
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 150), 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 420));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 420));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, 420);
     assert_int_equal(CTL_RUN(bench, DRY), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "Nothing to bring back"));
+    EXPECT_OUT(bench, "Nothing to bring back");
 }
 
 static void test_whole_segments_that_are_gone_come_back(void **state)
 {
     struct ctl_bench *bench = *state;
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 200), 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 350));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 350));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, 350);
 }
@@ -43,7 +43,7 @@ static void test_a_last_segment_that_is_sealed_is_taken_without_its_footer(void 
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 150), 0);
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 200);
     data_seal(data);
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, 200);
 }
@@ -57,7 +57,7 @@ static void test_damage_in_the_middle_is_mended_and_the_rest_stays(void **state)
     data_end(data);
     data_flip(data, "wal/0000000000000065-00000002.seg", 5000);
     data_free(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 250));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 250));
     assert_int_equal(CTL_RUN(bench, "verify", "@p"), AERO_CTL_EXIT_DAMAGE);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, 350);
@@ -71,7 +71,7 @@ static void test_a_destroyed_header_is_mended(void **state)
     data_end(data);
     data_flip(data, "wal/0000000000000065-00000002.seg", 50);
     data_free(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 250));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 250));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, 350);
 }
@@ -81,7 +81,7 @@ static void test_records_of_the_primarys_own_are_never_dropped(void **state)
 {
     struct ctl_bench *bench = *state;
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 150), 3);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     expect_refused(bench, "wo histories");
 }
 
@@ -103,8 +103,8 @@ static void test_records_of_the_primarys_own_amid_one_segment_are_never_dropped(
             data_segment(data, 12);
         }
         data_put_to(data, 150);
-        finish(data);
-        finish(fill(bench, "r", AERO_ROLE_REPLICA, cases[i].replica_end));
+        data_finish(data);
+        data_finish(fill(bench, "r", AERO_ROLE_REPLICA, cases[i].replica_end));
         expect_refused(bench, "wo histories");
         ctl_bench_free(bench);
     }
@@ -116,10 +116,10 @@ static void test_records_of_another_originator_are_refused(void **state)
     struct ctl_bench *bench = *state;
     struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 150);
     data->manifest.history.incarnations[0].node_id = data_id(55);
-    finish(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(data);
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     expect_refused(bench, "was not written by this primary");
-    assert_non_null(strstr(bench->err, "can only be given up"));
+    EXPECT_ERR(bench, "can only be given up");
 }
 
 /* ---- Who is who, and what is at rest -------------------------------------------------------------------------- */
@@ -139,17 +139,17 @@ static void test_a_damaged_replica_gives_nothing(void **state)
 static void test_who_is_who_is_checked(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 50));
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 60));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 50));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 60));
     struct data_bench *other = data_begin(bench, "x", AERO_ROLE_REPLICA, 8);
     data_incarnation(other, 1);
     data_segment(other, 11);
-    finish(other);
+    data_finish(other);
     assert_int_equal(CTL_RUN(bench, "salvage", "--primary-dir", "@r", "--replica-dir", "@p"),
                      AERO_EXIT_FAILURE);
     assert_int_equal(CTL_RUN(bench, "salvage", "--primary-dir", "@p", "--replica-dir", "@x"),
                      AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "another cluster"));
+    EXPECT_ERR(bench, "another cluster");
     assert_int_equal(CTL_RUN(bench, "salvage", "--primary-dir", "@p"), AERO_EXIT_USAGE);
 }
 
@@ -158,7 +158,7 @@ static void test_a_running_daemon_is_refused(void **state)
     struct ctl_bench *bench = *state;
     char path[AERO_CTL_PATH_MAX];
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 150), 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     int fd = open(ctl_bench_path(bench, "p/lock", path), O_RDWR | O_CLOEXEC);
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_CTL_EXIT_IN_USE);
@@ -172,17 +172,17 @@ static void test_without_yes_nothing_changes(void **state)
     struct aero_manifest before;
     struct aero_manifest after;
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 150), 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     read_manifest(bench, "p", &before);
     assert_int_equal(CTL_RUN(bench, DRY), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "Nothing was changed"));
-    assert_non_null(strstr(bench->out, "set aside"));
+    EXPECT_OUT(bench, "Nothing was changed");
+    EXPECT_OUT(bench, "set aside");
     read_manifest(bench, "p", &after);
     assert_int_equal(before.generation, after.generation);
     aero_manifest_deinit(&before);
     aero_manifest_deinit(&after);
     assert_int_equal(CTL_RUN(bench, "verify", "@p"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "records to LSN 150"));
+    EXPECT_OUT(bench, "records to LSN 150");
 }
 
 /* Another replica has acknowledged more: writes stay closed until it was asked, too. */
@@ -194,9 +194,9 @@ static void test_writes_stay_closed_while_another_replica_has_more(void **state)
     data->manifest.pins[0] = (struct aero_pin){.node_name = "r2", .sequence = 1, .durable = {190}};
     data->manifest.pin_count = 1;
     finish_after_cut(data, 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "It takes no writes yet"));
+    EXPECT_OUT(bench, "It takes no writes yet");
     read_manifest(bench, "p", &manifest);
     assert_int_equal(manifest.gate, AERO_GATE_PRIMARY_LOST);
     assert_non_null(strstr(manifest.gate_reason, "'r2'"));
@@ -206,20 +206,20 @@ static void test_writes_stay_closed_while_another_replica_has_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_records_cut_from_the_middle_of_a_segment_come_back),
-        TEST(test_records_of_several_segments_come_back),
-        TEST(test_whole_segments_that_are_gone_come_back),
-        TEST(test_a_last_segment_that_is_sealed_is_taken_without_its_footer),
-        TEST(test_damage_in_the_middle_is_mended_and_the_rest_stays),
-        TEST(test_a_destroyed_header_is_mended),
-        TEST(test_records_of_the_primarys_own_are_never_dropped),
+        CTL_TEST(test_records_cut_from_the_middle_of_a_segment_come_back),
+        CTL_TEST(test_records_of_several_segments_come_back),
+        CTL_TEST(test_whole_segments_that_are_gone_come_back),
+        CTL_TEST(test_a_last_segment_that_is_sealed_is_taken_without_its_footer),
+        CTL_TEST(test_damage_in_the_middle_is_mended_and_the_rest_stays),
+        CTL_TEST(test_a_destroyed_header_is_mended),
+        CTL_TEST(test_records_of_the_primarys_own_are_never_dropped),
         cmocka_unit_test(test_records_of_the_primarys_own_amid_one_segment_are_never_dropped),
-        TEST(test_records_of_another_originator_are_refused),
-        TEST(test_a_damaged_replica_gives_nothing),
-        TEST(test_who_is_who_is_checked),
-        TEST(test_a_running_daemon_is_refused),
-        TEST(test_without_yes_nothing_changes),
-        TEST(test_writes_stay_closed_while_another_replica_has_more),
+        CTL_TEST(test_records_of_another_originator_are_refused),
+        CTL_TEST(test_a_damaged_replica_gives_nothing),
+        CTL_TEST(test_who_is_who_is_checked),
+        CTL_TEST(test_a_running_daemon_is_refused),
+        CTL_TEST(test_without_yes_nothing_changes),
+        CTL_TEST(test_writes_stay_closed_while_another_replica_has_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,13 +82,13 @@ static void interrupt_everywhere(void (*lose)(struct ctl_bench *bench), enum fai
 static void lose_by_a_cut(struct ctl_bench *bench)
 {
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, COPIED_AT), 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, AHEAD_AT));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, AHEAD_AT));
 }
 
 static void lose_by_an_older_copy(struct ctl_bench *bench)
 {
-    finish(older_copy(bench, 5)); /* two of whose segments are dropped */
-    finish(replica_ahead(bench, 2));
+    data_finish(older_copy(bench, 5)); /* two of whose segments are dropped */
+    data_finish(replica_ahead(bench, 2));
 }
 
 static void put_long_values(struct data_bench *data, unsigned count)
@@ -108,11 +108,11 @@ static void lose_the_end_of_a_long_segment(struct ctl_bench *bench)
 {
     struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, COPIED_AT);
     put_long_values(data, 2);
-    finish(data);
+    data_finish(data);
     data = fill(bench, "r", AERO_ROLE_REPLICA, COPIED_AT);
     put_long_values(data, 4);
     data_put_to(data, AHEAD_AT);
-    finish(data);
+    data_finish(data);
 }
 
 static void test_interrupted_anywhere_another_run_finishes(void **state)
@@ -177,7 +177,7 @@ static void expect_stopped_copying(struct ctl_bench *bench, struct scene *scene,
     assert_string_equal(scene->failure.step, "copying");
     scene_close(scene);
     assert_int_equal(CTL_RUN(bench, "verify", "@p"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "records to LSN 150,"));
+    EXPECT_OUT(bench, "records to LSN 150,");
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, AHEAD_AT);
 }
@@ -282,12 +282,12 @@ int main(void)
         cmocka_unit_test(test_interrupted_anywhere_another_run_finishes),
         cmocka_unit_test(test_a_start_of_the_primary_in_between_does_no_harm),
         cmocka_unit_test(test_unreadable_from_anywhere_on_another_run_finishes),
-        TEST(test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one),
+        CTL_TEST(test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one),
         cmocka_unit_test(test_a_copy_that_the_disk_does_not_keep_takes_no_place),
-        TEST(test_a_replicas_file_that_became_shorter_takes_no_place),
-        TEST(test_a_replicas_file_that_became_another_takes_no_place),
+        CTL_TEST(test_a_replicas_file_that_became_shorter_takes_no_place),
+        CTL_TEST(test_a_replicas_file_that_became_another_takes_no_place),
         cmocka_unit_test(test_a_long_segment_is_copied_whole_or_not_at_all),
-        TEST(test_more_lost_records_than_can_be_counted_are_not_few),
+        CTL_TEST(test_more_lost_records_than_can_be_counted_are_not_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

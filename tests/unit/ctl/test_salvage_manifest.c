@@ -31,7 +31,7 @@ static void test_only_the_damage_that_was_mended_is_forgotten(void **state)
     data = fill(bench, "r", AERO_ROLE_REPLICA, 240);
     data_snapshot(data, 51);
     data_put_to(data, 250);
-    finish(data);
+    data_finish(data);
     struct aero_manifest manifest = manifest_behind(bench);
     assert_int_equal(manifest.damaged_count, 1);
     assert_int_equal(manifest.damaged_segments[0], 4);
@@ -46,8 +46,8 @@ static void test_segments_that_the_manifest_did_not_remember_are_remembered(void
         struct ctl_bench *bench = ctl_bench_new();
         struct data_bench *data = older_copy(bench, 1);
         data->manifest.history.segment_count = remembered;
-        finish(data);
-        finish(replica_ahead(bench, 1));
+        data_finish(data);
+        data_finish(replica_ahead(bench, 1));
         struct aero_manifest manifest = manifest_behind(bench);
         assert_int_equal(manifest.history.segment_count, 4);
         for (size_t i = 0; i < 4; i++) {
@@ -70,8 +70,8 @@ static void test_segments_that_were_let_go_stay_remembered(void **state)
     data->manifest.history.segment_count = 1;
     data->manifest.wal_floor_sequence = 2;
     data_remove(data, FIRST);
-    finish(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(data);
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     struct aero_manifest manifest = manifest_behind(bench);
     assert_int_equal(manifest.history.segment_count, 2);
     assert_int_equal(manifest.history.segments[0].sequence, 1);
@@ -85,12 +85,12 @@ static void test_segments_that_were_let_go_stay_remembered(void **state)
 static void test_a_start_that_wrote_nothing_at_all_is_adopted(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(older_copy(bench, 0));
+    data_finish(older_copy(bench, 0));
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, COPIED_AT);
     data_incarnation(data, 9);
     begin_again(data, 2);
     data_put_to(data, AHEAD_AT);
-    finish(data);
+    data_finish(data);
     struct aero_manifest manifest = manifest_behind(bench);
     assert_int_equal(manifest.history.incarnation_count, 3);
     assert_true(aero_id_equal(manifest.history.incarnations[1].nonce, data_id(9)));
@@ -103,8 +103,8 @@ static void test_a_full_list_of_starts_adopts_none(void **state)
 {
     struct ctl_bench *bench = *state;
     struct scene scene;
-    finish(older_copy(bench, 0));
-    finish(replica_ahead(bench, 1));
+    data_finish(older_copy(bench, 0));
+    data_finish(replica_ahead(bench, 1));
     scene_open(bench, &scene);
     data_ok(scene_read(&scene));
     struct aero_history *history = &scene.manifests[MINE].history;
@@ -148,8 +148,8 @@ static struct data_bench *snapshots_made_since(struct ctl_bench *bench)
 static void test_an_earlier_snapshot_is_enough_to_begin_from(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(snapshots_made_since(bench));
-    finish(replica_ahead(bench, 1));
+    data_finish(snapshots_made_since(bench));
+    data_finish(replica_ahead(bench, 1));
     struct aero_manifest manifest = manifest_behind(bench);
     assert_int_equal(manifest.snapshot_count, 1);
     assert_true(aero_id_equal(manifest.snapshots[0].id, data_id(70)));
@@ -162,8 +162,8 @@ static void test_a_damaged_snapshot_is_nothing_to_begin_from(void **state)
     struct ctl_bench *bench = *state;
     struct data_bench *data = snapshots_made_since(bench);
     data->manifest.snapshots[0].damaged = true;
-    finish(data);
-    finish(replica_ahead(bench, 1));
+    data_finish(data);
+    data_finish(replica_ahead(bench, 1));
     expect_refused(bench, "only snapshots were made since");
 }
 
@@ -188,7 +188,7 @@ static void test_writes_open_once_nobody_acknowledged_more(void **state)
             (struct aero_pin){.node_name = "r2", .sequence = 1, .durable = {cases[i].durable}};
         data->manifest.pin_count = 1;
         finish_after_cut(data, 0);
-        finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+        data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
         struct aero_manifest manifest = manifest_behind(bench);
         assert_int_equal(manifest.gate, cases[i].gate);
         assert_int_equal(manifest.lost_count, cases[i].lost_count);
@@ -200,13 +200,13 @@ static void test_writes_open_once_nobody_acknowledged_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_only_the_damage_that_was_mended_is_forgotten),
+        CTL_TEST(test_only_the_damage_that_was_mended_is_forgotten),
         cmocka_unit_test(test_segments_that_the_manifest_did_not_remember_are_remembered),
-        TEST(test_segments_that_were_let_go_stay_remembered),
-        TEST(test_a_start_that_wrote_nothing_at_all_is_adopted),
-        TEST(test_a_full_list_of_starts_adopts_none),
-        TEST(test_an_earlier_snapshot_is_enough_to_begin_from),
-        TEST(test_a_damaged_snapshot_is_nothing_to_begin_from),
+        CTL_TEST(test_segments_that_were_let_go_stay_remembered),
+        CTL_TEST(test_a_start_that_wrote_nothing_at_all_is_adopted),
+        CTL_TEST(test_a_full_list_of_starts_adopts_none),
+        CTL_TEST(test_an_earlier_snapshot_is_enough_to_begin_from),
+        CTL_TEST(test_a_damaged_snapshot_is_nothing_to_begin_from),
         cmocka_unit_test(test_writes_open_once_nobody_acknowledged_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

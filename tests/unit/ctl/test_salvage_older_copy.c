@@ -8,13 +8,13 @@ static void test_an_older_copy_takes_back_what_was_written_after_it(void **state
     (void)state;
     for (unsigned starts = 0; starts < 12; starts++) {
         struct ctl_bench *bench = ctl_bench_new();
-        finish(older_copy(bench, starts % 4));
-        finish(replica_ahead(bench, 1 + starts / 4));
+        data_finish(older_copy(bench, starts % 4));
+        data_finish(replica_ahead(bench, 1 + starts / 4));
         assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-        assert_non_null(strstr(bench->out, "whole up to LSN 150; the replica brings back 170"));
+        EXPECT_OUT(bench, "whole up to LSN 150; the replica brings back 170");
         expect_whole(bench, AHEAD_AT);
         assert_int_equal(CTL_RUN(bench, DRY), AERO_EXIT_OK);
-        assert_non_null(strstr(bench->out, "Nothing to bring back"));
+        EXPECT_OUT(bench, "Nothing to bring back");
         ctl_bench_free(bench);
     }
 }
@@ -23,11 +23,11 @@ static void test_an_older_copy_takes_back_what_was_written_after_it(void **state
 static void test_an_older_copy_of_an_open_segment_takes_back_its_rest(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(older_copy(bench, 2));
+    data_finish(older_copy(bench, 2));
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 180);
     begin_again(data, 2);
     data_put_to(data, 250);
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, 250);
 }
@@ -38,8 +38,8 @@ static void test_an_older_copy_that_wrote_since_is_refused(void **state)
     struct data_bench *data = older_copy(bench, 1);
     data_put(data, "own", "value");
     begin_again(data, 60);
-    finish(data);
-    finish(replica_ahead(bench, 1));
+    data_finish(data);
+    data_finish(replica_ahead(bench, 1));
     expect_refused(bench, "wrote 1 records of its own");
 }
 
@@ -49,8 +49,8 @@ static void test_an_older_copy_that_wrote_at_its_second_start_is_refused(void **
     struct ctl_bench *bench = *state;
     struct data_bench *data = older_copy(bench, 2);
     data_put(data, "own", "value");
-    finish(data);
-    finish(replica_ahead(bench, 2));
+    data_finish(data);
+    data_finish(replica_ahead(bench, 2));
     expect_refused(bench, "wrote 1 records of its own");
 }
 
@@ -64,7 +64,7 @@ static void test_an_empty_segment_that_the_proof_knows_better_is_refused(void **
     data_end(data);
     data_cut(data, data->segment, AERO_SEGMENT_HEADER_BYTES);
     data_free(data);
-    finish(replica_ahead(bench, 1));
+    data_finish(replica_ahead(bench, 1));
     expect_refused(bench, "may have held records");
 }
 
@@ -76,7 +76,7 @@ static void test_an_empty_segment_with_damaged_bytes_is_refused(void **state)
     data_end(data);
     data_flip(data, data->segment, AERO_SEGMENT_HEADER_BYTES + 70);
     data_free(data);
-    finish(replica_ahead(bench, 1));
+    data_finish(replica_ahead(bench, 1));
     expect_refused(bench, "may have held records");
 }
 
@@ -95,7 +95,7 @@ static void test_a_damaged_header_is_mended_by_a_copy_of_the_same_segment_only(v
         data_end(data);
         data_flip(data, data->segment, 50);
         data_free(data);
-        finish(replica_ahead(bench, 1));
+        data_finish(replica_ahead(bench, 1));
         expect_refused(bench, "may have held records");
         ctl_bench_free(bench);
     }
@@ -104,41 +104,41 @@ static void test_a_damaged_header_is_mended_by_a_copy_of_the_same_segment_only(v
 static void test_a_replica_that_followed_another_node_is_refused(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(older_copy(bench, 1));
+    data_finish(older_copy(bench, 1));
     struct data_bench *data = replica_ahead(bench, 1);
     data->manifest.history.incarnations[1].node_id = data_id(55);
-    finish(data);
+    data_finish(data);
     expect_refused(bench, "has followed node 'p' in epoch 1 since, from LSN 150");
 }
 
 static void test_a_replica_of_a_higher_epoch_is_refused(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(older_copy(bench, 1));
+    data_finish(older_copy(bench, 1));
     struct data_bench *data = replica_ahead(bench, 1);
     data->manifest.epoch.value = 2;
     data->manifest.history.incarnations[1].epoch.value = 2;
-    finish(data);
+    data_finish(data);
     expect_refused(bench, "in epoch 2 since");
 }
 
 static void test_directories_that_share_no_start_are_refused(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(older_copy(bench, 1));
+    data_finish(older_copy(bench, 1));
     struct data_bench *data = replica_ahead(bench, 1);
     data->manifest.history.incarnations[0].node_id = data_id(55);
-    finish(data);
+    data_finish(data);
     expect_refused(bench, "share no start");
 }
 
 static void test_a_replica_whose_list_contradicts_its_log_is_refused(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(older_copy(bench, 1));
+    data_finish(older_copy(bench, 1));
     struct data_bench *data = replica_ahead(bench, 1);
     data->manifest.history.incarnations[1].start.chain++;
-    finish(data);
+    data_finish(data);
     expect_refused(bench, "contradicts its own log at LSN 150");
 }
 
@@ -163,7 +163,7 @@ static void test_starts_that_only_one_side_knows_do_not_stand_side_by_side(void 
     data = fill(bench, "r", AERO_ROLE_REPLICA, 100);
     begin_again(data, 2);
     data_put_to(data, 200);
-    finish(data);
+    data_finish(data);
     expect_refused(bench, "side by side");
 }
 
@@ -181,8 +181,8 @@ static void test_a_snapshot_made_since_goes_and_an_earlier_one_stays(void **stat
             begin_again(data, 50 + i);
         }
         data_snapshot(data, 71);
-        finish(data);
-        finish(replica_ahead(bench, 1));
+        data_finish(data);
+        data_finish(replica_ahead(bench, 1));
         assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
         expect_whole(bench, AHEAD_AT);
         read_manifest(bench, "p", &manifest);
@@ -208,7 +208,7 @@ static void test_a_log_whose_only_snapshot_was_made_since_is_refused(void **stat
     data_end(data);
     data_remove(data, first);
     data_free(data);
-    finish(replica_ahead(bench, 1));
+    data_finish(replica_ahead(bench, 1));
     expect_refused(bench, "only snapshots were made since");
 }
 
@@ -224,7 +224,7 @@ static void test_a_gap_between_the_two_logs_is_refused(void **state)
     data_remove(data, "wal/0000000000000001-00000001.seg");
     data_remove(data, "wal/0000000000000065-00000002.seg");
     data_free(data);
-    finish(replica_ahead(bench, 1));
+    data_finish(replica_ahead(bench, 1));
     expect_refused(bench, "does not continue the primary's at LSN 150");
 }
 
@@ -233,13 +233,13 @@ static void test_writes_stay_closed_while_a_start_behind_the_end_is_known(void *
 {
     struct ctl_bench *bench = *state;
     struct aero_manifest manifest;
-    finish(older_copy(bench, 1));
+    data_finish(older_copy(bench, 1));
     struct data_bench *data = replica_ahead(bench, 1);
     data_incarnation(data, 9);
     data->manifest.history.incarnations[2].start.lsn.value = 400;
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "had once been durable to LSN 400"));
+    EXPECT_OUT(bench, "had once been durable to LSN 400");
     read_manifest(bench, "p", &manifest);
     assert_int_equal(manifest.gate, AERO_GATE_PRIMARY_LOST);
     assert_int_equal(manifest.lost_count, 80);
@@ -251,21 +251,21 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_older_copy_takes_back_what_was_written_after_it),
-        TEST(test_an_older_copy_of_an_open_segment_takes_back_its_rest),
-        TEST(test_an_older_copy_that_wrote_since_is_refused),
-        TEST(test_an_older_copy_that_wrote_at_its_second_start_is_refused),
-        TEST(test_an_empty_segment_that_the_proof_knows_better_is_refused),
-        TEST(test_an_empty_segment_with_damaged_bytes_is_refused),
+        CTL_TEST(test_an_older_copy_of_an_open_segment_takes_back_its_rest),
+        CTL_TEST(test_an_older_copy_that_wrote_since_is_refused),
+        CTL_TEST(test_an_older_copy_that_wrote_at_its_second_start_is_refused),
+        CTL_TEST(test_an_empty_segment_that_the_proof_knows_better_is_refused),
+        CTL_TEST(test_an_empty_segment_with_damaged_bytes_is_refused),
         cmocka_unit_test(test_a_damaged_header_is_mended_by_a_copy_of_the_same_segment_only),
-        TEST(test_a_replica_that_followed_another_node_is_refused),
-        TEST(test_a_replica_of_a_higher_epoch_is_refused),
-        TEST(test_directories_that_share_no_start_are_refused),
-        TEST(test_a_replica_whose_list_contradicts_its_log_is_refused),
-        TEST(test_starts_that_only_one_side_knows_do_not_stand_side_by_side),
+        CTL_TEST(test_a_replica_that_followed_another_node_is_refused),
+        CTL_TEST(test_a_replica_of_a_higher_epoch_is_refused),
+        CTL_TEST(test_directories_that_share_no_start_are_refused),
+        CTL_TEST(test_a_replica_whose_list_contradicts_its_log_is_refused),
+        CTL_TEST(test_starts_that_only_one_side_knows_do_not_stand_side_by_side),
         cmocka_unit_test(test_a_snapshot_made_since_goes_and_an_earlier_one_stays),
-        TEST(test_a_log_whose_only_snapshot_was_made_since_is_refused),
-        TEST(test_a_gap_between_the_two_logs_is_refused),
-        TEST(test_writes_stay_closed_while_a_start_behind_the_end_is_known),
+        CTL_TEST(test_a_log_whose_only_snapshot_was_made_since_is_refused),
+        CTL_TEST(test_a_gap_between_the_two_logs_is_refused),
+        CTL_TEST(test_writes_stay_closed_while_a_start_behind_the_end_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ static void test_directories_that_are_not_there_are_a_failure(void **state)
 {
     struct ctl_bench *bench = *state;
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/r: No such file or directory", DRY);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/p: No such file or directory", DRY);
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/p: No such file or directory", DRY, "--yes");
 }
@@ -47,8 +47,8 @@ static void test_a_manifest_that_cannot_be_read_is_a_failure(void **state)
         struct ctl_bench *bench = ctl_bench_new();
         char path[AERO_CTL_PATH_MAX];
         char name[16];
-        finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
-        finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+        data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
+        data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
         snprintf(name, sizeof name, "%s/manifest", sides[i]);
         assert_int_equal(truncate(ctl_bench_path(bench, name, path), 100), 0);
         snprintf(name, sizeof name, "/%s: its manifest", sides[i]);
@@ -60,8 +60,8 @@ static void test_a_manifest_that_cannot_be_read_is_a_failure(void **state)
 static void test_two_directories_of_one_role_are_a_failure(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/r: it is not the directory of a primary", "salvage",
                "--primary-dir", "@r", "--replica-dir", "@p");
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/p: it is not the directory of a replica", "salvage",
@@ -74,8 +74,8 @@ static void test_a_superseded_primary_is_not_mended(void **state)
     struct ctl_bench *bench = *state;
     struct data_bench *data = fill(bench, "p", AERO_ROLE_PRIMARY, 150);
     data->manifest.gate = AERO_GATE_SUPERSEDED;
-    finish(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(data);
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "this primary was superseded", DRY, "--yes");
 }
 
@@ -83,8 +83,8 @@ static void test_a_replica_that_runs_is_not_read(void **state)
 {
     struct ctl_bench *bench = *state;
     char path[AERO_CTL_PATH_MAX];
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     int fd = open(ctl_bench_path(bench, "r/lock", path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
     EXPECT_RUN(bench, AERO_CTL_EXIT_IN_USE, "/r: a daemon runs on it", DRY, "--yes");
@@ -101,7 +101,7 @@ static void test_a_primary_without_a_log_is_not_mended(void **state)
     data_end(data);
     data_remove(data, FIRST);
     data_free(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     expect_refused(bench, "the primary has no segment at all");
     assert_int_equal(rmdir(ctl_bench_path(bench, "p/wal", path)), 0);
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "a log cannot be listed", DRY, "--yes");
@@ -111,7 +111,7 @@ static void test_a_primary_without_a_log_is_not_mended(void **state)
 static void test_a_replica_that_has_only_a_snapshot_of_it_is_refused(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 100);
     data_snapshot(data, 51); /* before the primary's end */
     data_segment(data, 12);
@@ -130,9 +130,9 @@ static void test_nothing_to_bring_back_leaves_the_gate_as_it_is(void **state)
     struct ctl_bench *bench = *state;
     struct aero_manifest manifest;
     finish_after_cut(fill(bench, "p", AERO_ROLE_PRIMARY, 150), 0);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 120));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 120));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "Nothing to bring back"));
+    EXPECT_OUT(bench, "Nothing to bring back");
     read_manifest(bench, "p", &manifest);
     assert_int_equal(manifest.gate, AERO_GATE_PRIMARY_LOST);
     assert_string_equal(manifest.gate_reason, "a replica has more");
@@ -143,12 +143,12 @@ static void test_nothing_to_bring_back_leaves_the_gate_as_it_is(void **state)
 static void test_an_empty_segment_of_the_replica_leads_nowhere(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 250));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 250));
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 200);
     begin_again(data, 2);
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "Nothing to bring back"));
+    EXPECT_OUT(bench, "Nothing to bring back");
 }
 
 /* ---- Damage ------------------------------------------------------------------------------------------------------ */
@@ -167,9 +167,9 @@ static void test_damage_that_the_replica_has_no_better_copy_of_is_refused(void *
 {
     struct ctl_bench *bench = *state;
     data_free(damaged_primary(bench, SECOND, AERO_SEGMENT_HEADER_BYTES + 3000));
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 110));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 110));
     expect_refused(bench, SECOND " is damaged at offset ");
-    assert_non_null(strstr(bench->err, "the replica has no whole copy"));
+    EXPECT_ERR(bench, "the replica has no whole copy");
 }
 
 /* The last one may end in bytes that are no record: the next start says what they are. */
@@ -180,9 +180,9 @@ static void test_damage_at_the_end_is_left_to_the_next_start(void **state)
     data_end(data);
     data_flip(data, SECOND, data->last_offset + 8);
     data_free(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 149));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 149));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "every record that the replica has, to LSN 149"));
+    EXPECT_OUT(bench, "every record that the replica has, to LSN 149");
 }
 
 /* Nothing stands before the first segment: its place is its number. */
@@ -190,7 +190,7 @@ static void test_a_first_segment_without_a_header_is_mended(void **state)
 {
     struct ctl_bench *bench = *state;
     data_free(damaged_primary(bench, FIRST, 50));
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 250));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 250));
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
     expect_whole(bench, 350);
 }
@@ -198,8 +198,8 @@ static void test_a_first_segment_without_a_header_is_mended(void **state)
 static void test_a_first_segment_without_a_header_or_a_copy_is_refused(void **state)
 {
     (void)state;
-    for (int torn = 0; torn < 2;
-         torn++) { /* the replica's only one has no header either, or is another one */
+    /* The replica's only one is another one, or has no header either. */
+    for (int torn = 0; torn < 2; torn++) {
         struct ctl_bench *bench = ctl_bench_new();
         data_free(damaged_primary(bench, FIRST, 50));
         struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 100);
@@ -223,7 +223,7 @@ static void test_a_first_segment_without_a_header_or_a_copy_is_refused(void **st
 static void test_a_torn_header_of_the_replica_is_no_copy(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
     struct data_bench *data = fill(bench, "r", AERO_ROLE_REPLICA, 100);
     data_prove(data, 2);
     data_segment(data, 12);
@@ -232,7 +232,7 @@ static void test_a_torn_header_of_the_replica_is_no_copy(void **state)
     data_cut(data, SECOND, 100);
     data_free(data);
     assert_int_equal(CTL_RUN(bench, DRY, "--yes"), AERO_EXIT_OK);
-    assert_non_null(strstr(bench->out, "Nothing to bring back"));
+    EXPECT_OUT(bench, "Nothing to bring back");
 }
 
 /* ---- Where it stops ----------------------------------------------------------------------------------------------- */
@@ -242,14 +242,14 @@ static void test_an_obstacle_closes_writes_until_another_run(void **state)
     struct ctl_bench *bench = *state;
     struct aero_manifest manifest;
     char path[AERO_CTL_PATH_MAX];
-    finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "p", AERO_ROLE_PRIMARY, 150));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     assert_int_equal(rmdir(ctl_bench_path(bench, "p/quarantine", path)), 0);
     FILE *file = fopen(path, "we");
     assert_non_null(file);
     fclose(file);
     EXPECT_RUN(bench, AERO_EXIT_FAILURE, "setting aside " SECOND, DRY, "--yes");
-    assert_non_null(strstr(bench->err, "takes no writes until this is finished"));
+    EXPECT_ERR(bench, "takes no writes until this is finished");
     read_manifest(bench, "p", &manifest);
     assert_int_equal(manifest.gate, AERO_GATE_PRIMARY_LOST);
     assert_int_equal(manifest.lost_count, 30);
@@ -271,31 +271,31 @@ static void test_damage_that_remains_is_said(void **state)
     data_end(data);
     data_flip(data, name, 100);
     data_free(data);
-    finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
+    data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
     EXPECT_RUN(bench, AERO_CTL_EXIT_DAMAGE, "damage remains in it", DRY, "--yes");
-    assert_non_null(strstr(bench->err, name));
+    EXPECT_ERR(bench, name);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_both_directories_have_to_be_named),
-        TEST(test_directories_that_are_not_there_are_a_failure),
+        CTL_TEST(test_both_directories_have_to_be_named),
+        CTL_TEST(test_directories_that_are_not_there_are_a_failure),
         cmocka_unit_test(test_a_manifest_that_cannot_be_read_is_a_failure),
-        TEST(test_two_directories_of_one_role_are_a_failure),
-        TEST(test_a_superseded_primary_is_not_mended),
-        TEST(test_a_replica_that_runs_is_not_read),
-        TEST(test_a_primary_without_a_log_is_not_mended),
-        TEST(test_a_replica_that_has_only_a_snapshot_of_it_is_refused),
-        TEST(test_nothing_to_bring_back_leaves_the_gate_as_it_is),
-        TEST(test_an_empty_segment_of_the_replica_leads_nowhere),
-        TEST(test_damage_that_the_replica_has_no_better_copy_of_is_refused),
-        TEST(test_damage_at_the_end_is_left_to_the_next_start),
-        TEST(test_a_first_segment_without_a_header_is_mended),
+        CTL_TEST(test_two_directories_of_one_role_are_a_failure),
+        CTL_TEST(test_a_superseded_primary_is_not_mended),
+        CTL_TEST(test_a_replica_that_runs_is_not_read),
+        CTL_TEST(test_a_primary_without_a_log_is_not_mended),
+        CTL_TEST(test_a_replica_that_has_only_a_snapshot_of_it_is_refused),
+        CTL_TEST(test_nothing_to_bring_back_leaves_the_gate_as_it_is),
+        CTL_TEST(test_an_empty_segment_of_the_replica_leads_nowhere),
+        CTL_TEST(test_damage_that_the_replica_has_no_better_copy_of_is_refused),
+        CTL_TEST(test_damage_at_the_end_is_left_to_the_next_start),
+        CTL_TEST(test_a_first_segment_without_a_header_is_mended),
         cmocka_unit_test(test_a_first_segment_without_a_header_or_a_copy_is_refused),
-        TEST(test_a_torn_header_of_the_replica_is_no_copy),
-        TEST(test_an_obstacle_closes_writes_until_another_run),
-        TEST(test_damage_that_remains_is_said),
+        CTL_TEST(test_a_torn_header_of_the_replica_is_no_copy),
+        CTL_TEST(test_an_obstacle_closes_writes_until_another_run),
+        CTL_TEST(test_damage_that_remains_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

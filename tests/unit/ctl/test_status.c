@@ -4,20 +4,6 @@
 
 #include <errno.h>
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
-static const char healthy[] = "$42\r\nrole:primary\r\nstate:serving\r\nwrites:open\r\n\r\n";
-
 /* ---- status ----------------------------------------------------------------------------------------------------- */
 
 static void test_what_a_node_does_not_say_is_not_printed(void **state)
@@ -41,7 +27,7 @@ static void test_a_watch_that_makes_no_sense_is_a_usage_error(void **state)
     const char *const times[] = {"soon", "0", "99ms", "61m"};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         assert_int_equal(CTL_RUN(bench, "status", "--watch", times[i]), AERO_EXIT_USAGE);
-        assert_non_null(strstr(bench->err, "--watch must be a duration"));
+        EXPECT_ERR(bench, "--watch must be a duration");
     }
 }
 
@@ -77,7 +63,7 @@ static FILE *reader_open(struct reader *reader, int buffering)
 static void test_a_watch_goes_on_until_nobody_reads_it(void **state)
 {
     struct ctl_bench *bench = *state;
-    struct fake_node *node = node_start(healthy, NULL);
+    struct fake_node *node = node_start(NODE_HEALTHY, NULL);
     node->repeats = true;
     struct reader whole = {.writes_left = 2};
     bench->out_to = reader_open(&whole, _IOFBF);
@@ -102,13 +88,13 @@ static void test_a_watch_goes_on_until_nobody_reads_it(void **state)
 static void test_a_watch_outlives_a_node_that_does_not_answer(void **state)
 {
     struct ctl_bench *bench = *state;
-    struct fake_node *node = node_start("-LOADING\r\n", healthy);
+    struct fake_node *node = node_start("-LOADING\r\n", NODE_HEALTHY);
     node->repeats = true;
     struct reader reader = {.writes_left = 2};
     bench->out_to = reader_open(&reader, _IOFBF);
     assert_int_equal(CTL_RUN(bench, "status", "--watch", "100ms", "--port", node->port),
                      AERO_EXIT_FAILURE);
-    assert_non_null(strstr(bench->err, "the node refused: LOADING"));
+    EXPECT_ERR(bench, "the node refused: LOADING");
     assert_string_equal(reader.text, "\nprimary : serving; to do: nothing\n"
                                      "  writes                   open\n\n");
     node_stop(node);
@@ -167,18 +153,16 @@ static void test_replicas_as_json_are_two_lists(void **state)
     node_stop(node);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_what_a_node_does_not_say_is_not_printed),
-        TEST(test_a_watch_that_makes_no_sense_is_a_usage_error),
-        TEST(test_a_watch_goes_on_until_nobody_reads_it),
-        TEST(test_a_watch_outlives_a_node_that_does_not_answer),
-        TEST(test_replicas_and_pins_are_two_tables),
-        TEST(test_no_replica_is_said),
-        TEST(test_replicas_as_json_are_two_lists),
+        CTL_TEST(test_what_a_node_does_not_say_is_not_printed),
+        CTL_TEST(test_a_watch_that_makes_no_sense_is_a_usage_error),
+        CTL_TEST(test_a_watch_goes_on_until_nobody_reads_it),
+        CTL_TEST(test_a_watch_outlives_a_node_that_does_not_answer),
+        CTL_TEST(test_replicas_and_pins_are_two_tables),
+        CTL_TEST(test_no_replica_is_said),
+        CTL_TEST(test_replicas_as_json_are_two_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,13 +250,6 @@ static struct data_bench *small(struct ctl_bench *bench, const char *name)
     return data;
 }
 
-static void finish(struct data_bench *data)
-{
-    data_prove(data, 2);
-    data_end(data);
-    data_free(data);
-}
-
 static void test_a_digest_of_another_state_is_found_at_its_lsn(void **state)
 {
     struct fixture *f = *state;
@@ -264,7 +257,7 @@ static void test_a_digest_of_another_state_is_found_at_its_lsn(void **state)
     data_put_to(data, 1023);
     aero_tree_put(data->tree, aero_slice_text("never"), aero_slice_text("logged"), NULL);
     data_put_to(data, 1030);
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(f->bench, "verify", "@e"), AERO_CTL_EXIT_DAMAGE);
     EXPECT_FOUND(f, "LSN 1024: the state does not have the digest");
 }
@@ -277,7 +270,7 @@ static void test_a_snapshot_of_another_state_is_found(void **state)
     aero_tree_put(data->tree, aero_slice_text("never"), aero_slice_text("logged"), NULL);
     data_snapshot(data, 51);
     data_put_to(data, 20);
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(f->bench, "verify", "@e"), AERO_CTL_EXIT_DAMAGE);
     EXPECT_FOUND(f, "its state is not the one that the log leads to");
 }
@@ -291,7 +284,7 @@ static void test_a_snapshot_of_another_history_is_found(void **state)
     data_snapshot(data, 51);
     data->end.chain ^= 1;
     data_put_to(data, 20);
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(f->bench, "verify", "@e"), AERO_CTL_EXIT_DAMAGE);
     EXPECT_FOUND(f, "another history at this snapshot's LSN");
 }
@@ -304,7 +297,7 @@ static void test_a_segment_of_another_cluster_or_history_is_found(void **state)
     data->manifest.cluster_id = data_id(8);
     data->manifest.history.incarnations[0].nonce = data_id(99);
     data->manifest.history.segments[0].nonce = data_id(98);
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(f->bench, "verify", "@e"), AERO_CTL_EXIT_DAMAGE);
     EXPECT_FOUND(f, "another cluster");
     EXPECT_FOUND(f, "not the segment 1 that the manifest remembers");
@@ -369,7 +362,7 @@ static void test_the_same_progress_is_shown_once(void **state)
         data_segment(data, (uint8_t)(20 + i));
         data_put(data, "short", "value");
     }
-    finish(data);
+    data_finish(data);
     f->bench->show_progress = true;
     assert_int_equal(CTL_RUN(f->bench, "verify", "@e"), AERO_EXIT_OK);
     unsigned shown = 0;

@@ -2,31 +2,9 @@
 /* What `aeroctl wal dump` prints of a log built by hand, and what it says of one that cannot be read to its end. */
 #include "tests/unit/cmocka_setup.h"
 
-#include <sys/resource.h>
-
 #include "tests/unit/ctl/data_bench.h"
+#include "tests/unit/limits.h"
 
-static int setup(void **state)
-{
-    *state = ctl_bench_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    ctl_bench_free(*state);
-    return 0;
-}
-
-static void expect_in(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL) {
-        fail_msg("'%s' instead of '%s'", text, part);
-    }
-}
-
-#define EXPECT_OUT(bench, part) expect_in((bench)->out, part)
-#define EXPECT_ERR(bench, part) expect_in((bench)->err, part)
 #define DENY_OUT(bench, part) assert_null(strstr((bench)->out, part))
 
 static void commit(struct data_bench *data, const struct aero_operation *operations, size_t count)
@@ -56,17 +34,10 @@ static struct data_bench *each_kind(struct ctl_bench *bench)
     return data;
 }
 
-static void finish(struct data_bench *data)
-{
-    data_prove(data, 2);
-    data_end(data);
-    data_free(data);
-}
-
 static void test_each_kind_of_record_and_operation_is_printed(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(each_kind(bench));
+    data_finish(each_kind(bench));
     assert_int_equal(CTL_RUN(bench, "wal", "dump", "--keys", "@d"), AERO_EXIT_OK);
     EXPECT_OUT(bench, "wal/0000000000000001-00000001.seg\n  sequence 1, from LSN 1, epoch 1");
     EXPECT_OUT(bench, "           1 commit offset=4096 ");
@@ -86,7 +57,7 @@ static void test_each_kind_of_record_and_operation_is_printed(void **state)
 static void test_each_kind_of_record_and_operation_is_json(void **state)
 {
     struct ctl_bench *bench = *state;
-    finish(each_kind(bench));
+    data_finish(each_kind(bench));
     assert_int_equal(CTL_RUN(bench, "wal", "dump", "--json", "--keys", "@d"), AERO_EXIT_OK);
     EXPECT_OUT(bench, "\"operations\":[{\"kind\":\"put\",\"key\":\"k\",\"value_bytes\":6},"
                       "{\"kind\":\"delete\",\"key\":\"gone\"},"
@@ -109,7 +80,7 @@ static void test_a_payload_that_is_none_is_printed_without_its_contents(void **s
     data_segment(data, 11);
     data_record(data, AERO_RECORD_COMMIT, aero_slice_text("short"));
     data_record(data, AERO_RECORD_DIGEST, aero_slice_text("short"));
-    finish(data);
+    data_finish(data);
     assert_int_equal(CTL_RUN(bench, "wal", "dump", "--keys", "@d"), AERO_EXIT_OK);
     EXPECT_OUT(bench, " operations=0\n           2 digest ");
     DENY_OUT(bench, "entries=");
@@ -280,37 +251,32 @@ static void test_what_is_no_log_is_a_failure(void **state)
 static void test_no_descriptor_left_is_said(void **state)
 {
     struct ctl_bench *bench = *state;
-    struct rlimit before;
     const char *const operands[] = {"@d", "@d/" FIRST};
     data_free(three_segments(bench, false));
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        struct limit limit = limit_files_to_those_open();
         int exit_code = CTL_RUN(bench, "wal", "dump", operands[i]);
-        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        limit_lift(&limit);
         assert_int_equal(exit_code, AERO_EXIT_FAILURE);
         EXPECT_ERR(bench, "Too many open files");
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_each_kind_of_record_and_operation_is_printed),
-        TEST(test_each_kind_of_record_and_operation_is_json),
-        TEST(test_a_payload_that_is_none_is_printed_without_its_contents),
-        TEST(test_only_the_records_asked_for_are_printed),
-        TEST(test_a_range_that_is_none_is_a_usage_error),
-        TEST(test_a_segment_that_was_not_sealed_ends_where_the_next_one_says),
-        TEST(test_a_record_that_a_later_segment_proves_is_damage),
-        TEST(test_bytes_behind_the_last_record_are_no_damage),
-        TEST(test_a_header_that_cannot_be_used_is_a_failure_and_the_rest_is_printed),
-        TEST(test_one_file_is_dumped_wherever_it_lies),
-        TEST(test_what_is_no_log_is_a_failure),
-        TEST(test_no_descriptor_left_is_said),
+        CTL_TEST(test_each_kind_of_record_and_operation_is_printed),
+        CTL_TEST(test_each_kind_of_record_and_operation_is_json),
+        CTL_TEST(test_a_payload_that_is_none_is_printed_without_its_contents),
+        CTL_TEST(test_only_the_records_asked_for_are_printed),
+        CTL_TEST(test_a_range_that_is_none_is_a_usage_error),
+        CTL_TEST(test_a_segment_that_was_not_sealed_ends_where_the_next_one_says),
+        CTL_TEST(test_a_record_that_a_later_segment_proves_is_damage),
+        CTL_TEST(test_bytes_behind_the_last_record_are_no_damage),
+        CTL_TEST(test_a_header_that_cannot_be_used_is_a_failure_and_the_rest_is_printed),
+        CTL_TEST(test_one_file_is_dumped_wherever_it_lies),
+        CTL_TEST(test_what_is_no_log_is_a_failure),
+        CTL_TEST(test_no_descriptor_left_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
