@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/certs.h"
+#include "tests/unit/kept_log.h"
 
 struct fixture {
     char directory[CERTS_DIRECTORY_BYTES];
@@ -15,19 +16,13 @@ struct fixture {
     struct aero_host_certs certs;
 };
 
-static bool keep_line(void *self, struct aero_slice line)
-{
-    aero_buffer_append_slice(&((struct fixture *)self)->log, line);
-    return true;
-}
-
 static int set_up(void **state)
 {
     struct fixture *fixture = aero_calloc(1, sizeof *fixture);
     certs_make_directory(fixture->directory);
     fixture->authority = certs_authority("authority");
-    aero_logger_init(&fixture->logger, (struct aero_log_sink){.write = keep_line, .self = fixture},
-                     aero_clock_posix(), AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
+    aero_logger_init(&fixture->logger, kept_log_sink(&fixture->log), aero_clock_posix(),
+                     AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     *state = fixture;
     return 0;
 }
@@ -60,15 +55,6 @@ static const char *name_in_use(const struct fixture *fixture)
     return aero_tls_context_name(fixture->certs.context);
 }
 
-/* Since it was asked last. */
-static bool was_logged(struct fixture *fixture, const char *text)
-{
-    bool found = fixture->log.data != NULL &&
-                 memmem(fixture->log.data, fixture->log.length, text, strlen(text)) != NULL;
-    aero_buffer_clear(&fixture->log);
-    return found;
-}
-
 static void test_open_without_a_directory_says_how_to_make_one(void **state)
 {
     struct fixture *fixture = *state;
@@ -81,7 +67,7 @@ static void test_open_without_a_directory_says_how_to_make_one(void **state)
             aero_host_certs_open(&fixture->certs, directories[i], &fixture->logger);
         assert_int_equal(status.code, AERO_INVALID);
         assert_null(fixture->certs.context);
-        assert_true(was_logged(fixture, "aeroctl certs init"));
+        assert_true(kept_log_take(&fixture->log, "aeroctl certs init"));
     }
 }
 
@@ -91,7 +77,7 @@ static void test_open_of_an_empty_directory_fails_and_nothing_is_in_use(void **s
     assert_false(aero_is_ok(open_certs(fixture)));
     assert_null(fixture->certs.context);
     assert_true(atomic_load(&fixture->certs.refused));
-    assert_true(was_logged(fixture, "in_use=none"));
+    assert_true(kept_log_take(&fixture->log, "in_use=none"));
 }
 
 static void test_refresh_loads_only_what_changed(void **state)
@@ -207,7 +193,7 @@ static void test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once
     assert_int_equal(unlink(path), 0);
     aero_buffer_clear(&fixture->log);
     assert_false(aero_host_certs_refresh(&fixture->certs, false));
-    assert_true(was_logged(fixture, "certificates_refused"));
+    assert_true(kept_log_take(&fixture->log, "certificates_refused"));
     assert_false(aero_host_certs_refresh(&fixture->certs, false));
     assert_int_equal(fixture->log.length, 0);
     assert_string_equal(name_in_use(fixture), "node");
@@ -224,7 +210,7 @@ static void test_expired_ones_never_replace_good_ones(void **state)
     assert_true(aero_is_ok(open_certs(fixture)));
     write_node(fixture, "expired", -3600);
     assert_false(aero_host_certs_refresh(&fixture->certs, false));
-    assert_true(was_logged(fixture, "in_use=\"the old ones\""));
+    assert_true(kept_log_take(&fixture->log, "in_use=\"the old ones\""));
     assert_string_equal(name_in_use(fixture), "good");
 }
 
@@ -234,10 +220,10 @@ static void test_expired_ones_are_used_where_nothing_better_was(void **state)
     struct fixture *fixture = *state;
     write_node(fixture, "expired", -3600);
     assert_true(aero_is_ok(open_certs(fixture)));
-    assert_true(was_logged(fixture, "certificates_not_valid"));
+    assert_true(kept_log_take(&fixture->log, "certificates_not_valid"));
     write_node(fixture, "expired-too", -1800);
     assert_true(aero_host_certs_refresh(&fixture->certs, false));
-    assert_true(was_logged(fixture, "certificates_not_valid"));
+    assert_true(kept_log_take(&fixture->log, "certificates_not_valid"));
     assert_string_equal(name_in_use(fixture), "expired-too");
     assert_false(atomic_load(&fixture->certs.refused));
 }

@@ -18,6 +18,8 @@
 
 #include "host/clients.h"
 #include "server/config_keys.h"
+#include "tests/unit/kept_log.h"
+#include "tests/unit/limits.h"
 
 /* Of this process; tests lower the soft one. */
 #define DESCRIPTORS_MAX 1024
@@ -37,12 +39,6 @@ struct bench {
 };
 
 /* ---- The host ---- */
-
-static bool keep_line(void *self, struct aero_slice line)
-{
-    aero_buffer_append_slice(&((struct bench *)self)->log, line);
-    return true;
-}
 
 static void open_clients(struct bench *bench)
 {
@@ -73,8 +69,8 @@ static int set_up(void **state)
     bench->server = aero_server_new(&options, fake_node_init(&bench->node),
                                     (struct aero_server_config){.self = NULL});
     aero_server_tick(bench->server, (aero_mono_ns){1000000000}, (aero_wall_ms){1000000});
-    aero_logger_init(&bench->logger, (struct aero_log_sink){.write = keep_line, .self = bench},
-                     aero_clock_posix(), AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
+    aero_logger_init(&bench->logger, kept_log_sink(&bench->log), aero_clock_posix(),
+                     AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     bench->config = aero_config_new(aero_config_keys_primary());
     bench->base = event_base_new();
     set_key(bench, "maxclients", "10");
@@ -114,12 +110,6 @@ static void turn(struct bench *bench)
     look(bench);
     aero_host_clients_read(bench->clients);
     aero_host_clients_flush(bench->clients);
-}
-
-static bool was_logged(const struct bench *bench, const char *text)
-{
-    return bench->log.data != NULL &&
-           memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
 }
 
 static uint64_t client_count(const struct bench *bench)
@@ -250,31 +240,17 @@ static void test_accept_takes_so_many_in_a_turn_and_the_rest_in_the_next(void **
     assert_int_equal(client_count(bench), 0);
 }
 
-static struct rlimit forbid_descriptors(void)
-{
-    struct rlimit before;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    return before;
-}
-
-static void allow_descriptors(struct rlimit limit)
-{
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 /* Out of descriptors is said once and not spun on: those who wait are accepted at the next look. */
 static void test_accept_without_descriptors_pauses_and_then_goes_on(void **state)
 {
     struct bench *bench = *state;
     int served = dial_accepted(bench);
     int waiting = dial(bench);
-    struct rlimit limit = forbid_descriptors();
+    struct limit limit = limit_files_to_those_open();
     turn(bench);
-    allow_descriptors(limit);
-    assert_true(was_logged(bench, "accept_failed"));
-    assert_true(was_logged(bench, "Too many open files"));
+    limit_lift(&limit);
+    assert_true(kept_log_has(&bench->log, "accept_failed"));
+    assert_true(kept_log_has(&bench->log, "Too many open files"));
     assert_int_equal(client_count(bench), 1);
     aero_buffer_clear(&bench->log);
     turn(bench);
@@ -287,7 +263,7 @@ static void test_accept_without_descriptors_pauses_and_then_goes_on(void **state
         aero_host_clients_read(bench->clients);
         aero_host_clients_flush(bench->clients);
     }
-    assert_false(was_logged(bench, "accept_failed"));
+    assert_false(kept_log_has(&bench->log, "accept_failed"));
     say(waiting, "PING\r\n");
     turn(bench);
     expect(waiting, "+PONG\r\n");
@@ -338,7 +314,7 @@ static void test_new_raises_the_limit_of_descriptors_and_says_when_it_cannot(voi
         set_key(bench, "maxclients", cases[i].maxclients);
         open_clients(bench);
         assert_int_equal(descriptor_limit(), cases[i].after);
-        assert_int_equal(was_logged(bench, "descriptor_limit_low"), cases[i].warns);
+        assert_int_equal(kept_log_has(&bench->log, "descriptor_limit_low"), cases[i].warns);
     }
 }
 
@@ -388,7 +364,7 @@ static void test_client_that_is_killed_is_read_no_more(void **state)
     assert_int_equal(errno, ECONNRESET);
     assert_int_equal(bench->node.commits, 0);
     assert_int_equal(client_count(bench), 1);
-    assert_true(was_logged(bench, "client_closed"));
+    assert_true(kept_log_has(&bench->log, "client_closed"));
     close(killer);
     close(victim);
 }
@@ -507,10 +483,10 @@ static void test_blocked_client_that_cannot_be_watched_ends_later(void **state)
     say(fd, "SET a 1\r\n");
     turn(bench);
     sync_all(bench);
-    struct rlimit limit = forbid_descriptors();
+    struct limit limit = limit_files_to_those_open();
     say(fd, "WAIT 1 0\r\n");
     turn(bench);
-    allow_descriptors(limit);
+    limit_lift(&limit);
     expect(fd, "+OK\r\n");
     shutdown(fd, SHUT_WR);
     turn(bench);

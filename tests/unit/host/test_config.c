@@ -3,10 +3,10 @@
 #include "tests/unit/cmocka_setup.h"
 
 #include <string.h>
-#include <sys/resource.h>
 
 #include "host/config.h"
 #include "server/config_keys.h"
+#include "tests/unit/limits.h"
 
 struct fixture {
     struct aero_config *config;
@@ -152,8 +152,8 @@ static void test_set_of_a_time_takes_numbers_and_units_and_nothing_else(void **s
         {"30", "30"},
         {"2m", "120"},
         {"", NULL},
-        {"000000000000000000000000000000000000000000000000030",
-         NULL}, /* no seconds are added to that */
+        /* Too long for seconds to be added to it. */
+        {"000000000000000000000000000000000000000000000000030", NULL},
         {"3 0", NULL},
     };
     (void)state;
@@ -197,15 +197,12 @@ static void test_usage_of_memory_is_0_where_nobody_can_say(void **state)
     (void)state;
     struct fixture fixture;
     struct aero_server_usage usage;
-    struct rlimit before;
     set_up(&fixture);
     fixture.port.usage(fixture.port.self, &usage);
     assert_true(usage.resident_bytes > 4096);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct limit limit = limit_files_to_those_open();
     fixture.port.usage(fixture.port.self, &usage);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    limit_lift(&limit);
     assert_int_equal(usage.resident_bytes, 0);
     tear_down(&fixture);
 }

@@ -14,6 +14,7 @@
 #include "host/disk.h"
 #include "host/loop.h"
 #include "server/config_keys.h"
+#include "tests/unit/kept_log.h"
 
 #define REQUESTS_MAX (2 * AERO_HOST_DISK_QUEUE_MAX)
 #define NS_PER_S UINT64_C(1000000000)
@@ -217,18 +218,6 @@ static const struct aero_host_link_ops link_ops = {
 
 /* ---- The host ---- */
 
-static bool keep_line(void *self, struct aero_slice line)
-{
-    aero_buffer_append_slice(&((struct bench *)self)->log, line);
-    return true;
-}
-
-static bool was_logged(const struct bench *bench, const char *text)
-{
-    return bench->log.data != NULL &&
-           memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
-}
-
 static aero_mono_ns mono_of(void *self)
 {
     return (aero_mono_ns){((struct bench *)self)->now_ns};
@@ -256,8 +245,8 @@ static struct bench *bench_new(const struct play *play)
     bench->handles.file[0] = (struct aero_disk_file *)bench; /* the disk above does not look */
     pthread_mutex_init(&bench->mutex, NULL);
     pthread_cond_init(&bench->changed, NULL);
-    aero_logger_init(&bench->logger, (struct aero_log_sink){.write = keep_line, .self = bench},
-                     aero_clock_posix(), AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
+    aero_logger_init(&bench->logger, kept_log_sink(&bench->log), aero_clock_posix(),
+                     AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     bench->config = aero_config_new(aero_config_keys_primary());
     bench->host_config = aero_host_config_new(bench->config, "", (aero_id){{1}}, &bench->logger);
     assert_true(aero_options_parse(&program, 1, arguments, stdout, stderr, &bench->command_line,
@@ -444,8 +433,9 @@ static void test_reload_that_the_link_refuses_is_told(void **state)
     bench->link = (struct aero_host_link){.ops = &link_ops, .self = bench};
     assert_int_equal(run_bench(bench, false), AERO_HOST_STOPPED);
     assert_int_equal(bench->reloads, 1);
-    assert_true(was_logged(bench, "event=config_reloaded"));
-    assert_true(was_logged(bench, "event=link_reload_failed error=\"the link has its reasons\""));
+    assert_true(kept_log_has(&bench->log, "event=config_reloaded"));
+    assert_true(
+        kept_log_has(&bench->log, "event=link_reload_failed error=\"the link has its reasons\""));
     bench_free(bench);
 }
 
@@ -488,8 +478,9 @@ static void end_abruptly(const struct play *play, bool is_told)
     bench->owner = AERO_OWNER_WAL;
     assert_int_equal(run_bench(bench, true), AERO_HOST_ABRUPT);
     assert_int_equal(bench->completed, 0);
-    assert_false(was_logged(bench, "event=config_reloaded")); /* too late for that */
-    assert_int_equal(was_logged(bench, "event=stop_takes_too_long disk_requests=1"), is_told);
+    assert_false(kept_log_has(&bench->log, "event=config_reloaded")); /* too late for that */
+    assert_int_equal(kept_log_has(&bench->log, "event=stop_takes_too_long disk_requests=1"),
+                     is_told);
     if (is_told) {
         assert_in_range(bench->now_ns, 31 * NS_PER_S, 34 * NS_PER_S);
     }

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "host/sockets.h"
+#include "tests/unit/limits.h"
 
 #define NOBODY 65534
 
@@ -44,21 +44,6 @@ static int tear_down(void **state)
     rmdir(fixture->directory);
     free(fixture);
     return 0;
-}
-
-/* No more descriptors for this process, until the limit that is returned is set again. */
-static struct rlimit forbid_descriptors(void)
-{
-    struct rlimit before;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    return before;
-}
-
-static void allow_descriptors(struct rlimit limit)
-{
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static struct sockaddr_un address_of(const char *path)
@@ -309,9 +294,9 @@ static void test_accept_without_descriptors_says_so_and_leaves_the_client_waitin
     int fd = -1;
     assert_true(aero_is_ok(aero_host_listen_tcp(&fixture->first, "127.0.0.1", 0, 16)));
     int client = connect_to(port_of(fixture->first.fd[0]));
-    struct rlimit limit = forbid_descriptors();
+    struct limit limit = limit_files_to_those_open();
     aero_status status = aero_host_accept(&fixture->first, 0, 60, &fd, &peer);
-    allow_descriptors(limit);
+    limit_lift(&limit);
     assert_int_equal(status.code, AERO_IO);
     assert_int_equal(status.sys_errno, EMFILE);
     assert_int_equal(fd, -1);
@@ -326,18 +311,18 @@ static void test_listen_without_descriptors_names_the_call(void **state)
 {
     struct fixture *fixture = *state;
     struct aero_host_listeners *listeners = &fixture->first;
-    struct rlimit limit = forbid_descriptors();
+    struct limit limit = limit_files_to_those_open();
     aero_status tcp = aero_host_listen_tcp(listeners, "127.0.0.1", 0, 16);
     assert_string_equal(listeners->error, "127.0.0.1 port 0: socket: Too many open files");
     listeners->error[0] = '\0';
     aero_status local = aero_host_listen_unix(listeners, fixture->path, 0600, 16);
     assert_non_null(strstr(listeners->error, "/s: socket: Too many open files"));
     listeners->error[0] = '\0';
-    allow_descriptors(limit);
+    limit_lift(&limit);
     leave_dead_socket(fixture->path);
-    limit = forbid_descriptors();
+    limit = limit_files_to_those_open();
     aero_status over_dead = aero_host_listen_unix(listeners, fixture->path, 0600, 16);
-    allow_descriptors(limit);
+    limit_lift(&limit);
     assert_non_null(strstr(listeners->error, "/s: socket: Too many open files"));
     assert_int_equal(tcp.sys_errno, EMFILE);
     assert_int_equal(local.sys_errno, EMFILE);

@@ -7,6 +7,7 @@
 
 #include "host/start.h"
 #include "server/config_keys.h"
+#include "tests/unit/kept_log.h"
 #include "tests/unit/shipping/certs.h"
 
 #define NOBODY 65534
@@ -32,12 +33,6 @@ struct bench {
     char certs[CERTS_DIRECTORY_BYTES + 16]; /* in it */
 };
 
-static bool keep_line(void *self, struct aero_slice line)
-{
-    aero_buffer_append_slice(&((struct bench *)self)->log, line);
-    return true;
-}
-
 static void set_key(struct bench *bench, const char *name, const char *value)
 {
     struct aero_config_error error;
@@ -51,8 +46,7 @@ static int set_up(void **state)
     snprintf(bench->certs, sizeof bench->certs, "%s/certs", bench->directory);
     bench->start.table = aero_config_keys_primary();
     bench->start.config = aero_config_new(bench->start.table);
-    aero_logger_init(&bench->start.logger,
-                     (struct aero_log_sink){.write = keep_line, .self = bench}, aero_clock_posix(),
+    aero_logger_init(&bench->start.logger, kept_log_sink(&bench->log), aero_clock_posix(),
                      AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     *state = bench;
     return 0;
@@ -70,18 +64,6 @@ static int tear_down(void **state)
     rmdir(bench->directory);
     free(bench);
     return 0;
-}
-
-/* Since it was asked last. */
-static bool was_logged(struct bench *bench, const char *text)
-{
-    bool found = bench->log.data != NULL &&
-                 memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
-    if (!found) {
-        print_message("not in: %.*s\n", (int)bench->log.length, (const char *)bench->log.data);
-    }
-    aero_buffer_clear(&bench->log);
-    return found;
 }
 
 static void write_certs(struct bench *bench, const char *name)
@@ -194,7 +176,7 @@ static void test_open_says_why_a_directory_will_not_do(void **state)
         set_key(bench, "data_dir", cases[i].path);
         assert_false(aero_host_start_open(&bench->start, cases[i].create, &exit_code));
         assert_int_equal(exit_code, cases[i].exit_code);
-        assert_true(was_logged(bench, cases[i].text));
+        assert_true(kept_log_take(&bench->log, cases[i].text));
     }
     unlink(loop);
     unlink(file);
@@ -220,7 +202,7 @@ static void test_open_of_a_directory_of_somebody_else_is_refused(void **state)
     assert_int_equal(chmod(bench->directory, 0700), 0);
     assert_false(opened);
     assert_int_equal(exit_code, AERO_EXIT_DATA);
-    assert_true(was_logged(bench, "permission denied"));
+    assert_true(kept_log_take(&bench->log, "permission denied"));
     rmdir(data);
 }
 
@@ -235,7 +217,7 @@ static void test_open_locks_against_a_second_process(void **state)
     second.disk = NULL;
     assert_false(aero_host_start_open(&second, true, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_LOCKED);
-    assert_true(was_logged(bench, "one directory, one process"));
+    assert_true(kept_log_take(&bench->log, "one directory, one process"));
     snprintf(lock, sizeof lock, "%s/lock", bench->directory);
     unlink(lock);
 }
@@ -282,7 +264,7 @@ static void test_create_with_bad_certificates_creates_nothing(void **state)
     assert_false(aero_host_start_create(&bench->start, AERO_ROLE_PRIMARY, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_FAILURE);
     assert_int_equal(disk->seen.count, 0);
-    assert_true(was_logged(bench, "certificates_refused"));
+    assert_true(kept_log_take(&bench->log, "certificates_refused"));
     power_disk_free(disk);
 }
 
@@ -310,7 +292,7 @@ static void test_create_says_why_it_could_not(void **state)
         }
         assert_false(aero_host_start_create(&bench->start, AERO_ROLE_REPLICA, &exit_code));
         assert_int_equal(exit_code, cases[i].exit_code);
-        assert_true(was_logged(bench, cases[i].text));
+        assert_true(kept_log_take(&bench->log, cases[i].text));
         power_disk_free(disk);
     }
 }
@@ -342,13 +324,13 @@ static void test_recover_tells_of_damage_that_it_could_do_without(void **state)
     int exit_code;
     struct world world = two_snapshots(AERO_ROLE_PRIMARY);
     assert_true(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
-    assert_null(memmem(bench->log.data, bench->log.length, "level=warn", 10));
+    assert_false(kept_log_has(&bench->log, "level=warn"));
     flip(world.power, snapshot_name(&world, 1), 300);
     assert_true(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
-    assert_true(was_logged(bench, "level=warn event=older_snapshot_used"));
+    assert_true(kept_log_take(&bench->log, "level=warn event=older_snapshot_used"));
     flip(world.power, "manifest", 99);
     assert_true(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
-    assert_true(was_logged(bench, "level=warn event=manifest_slot_rewritten"));
+    assert_true(kept_log_take(&bench->log, "level=warn event=manifest_slot_rewritten"));
     world_free(&world);
 }
 
@@ -371,9 +353,8 @@ static void test_recover_refuses_a_directory_of_the_other_role_and_says_what_ser
         struct world world = two_snapshots(cases[i].made_for);
         assert_false(recover_from(bench, world.power, cases[i].started_as, &exit_code));
         assert_int_equal(exit_code, AERO_EXIT_DATA);
-        assert_non_null(
-            memmem(bench->log.data, bench->log.length, cases[i].advice, strlen(cases[i].advice)));
-        assert_true(was_logged(bench, cases[i].reason));
+        assert_true(kept_log_has(&bench->log, cases[i].advice));
+        assert_true(kept_log_take(&bench->log, cases[i].reason));
         world_free(&world);
     }
 }
@@ -386,11 +367,11 @@ static void test_recover_tells_a_disk_that_fails_from_data_that_is_damaged(void 
     power_disk_fail_call(world.power, 1, aero_error(AERO_IO));
     assert_false(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_FAILURE);
-    assert_true(was_logged(bench, "see the reason; nothing was changed"));
+    assert_true(kept_log_take(&bench->log, "see the reason; nothing was changed"));
     flip(world.power, world_segment_name(&world), world.bytes.length - 10);
     assert_false(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_DATA);
-    assert_true(was_logged(bench, "aeroctl salvage --primary-dir"));
+    assert_true(kept_log_take(&bench->log, "aeroctl salvage --primary-dir"));
     world_free(&world);
 }
 
@@ -410,7 +391,7 @@ test_recover_refuses_a_snapshot_of_another_cluster_without_calling_it_damage(voi
     world_write_manifest(&world);
     assert_false(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_DATA);
-    assert_true(was_logged(bench, "see the reason; nothing was changed"));
+    assert_true(kept_log_take(&bench->log, "see the reason; nothing was changed"));
     world_free(&world);
 }
 

@@ -19,6 +19,7 @@
 #include "proto/frame.h"
 #include "proto/message.h"
 #include "tests/unit/engine/memory_disk.h"
+#include "tests/unit/kept_log.h"
 
 #define PEERS_MAX 3
 #define FRAME_KINDS 32
@@ -66,18 +67,6 @@ static inline aero_id id_of(uint8_t fill)
 }
 
 /* ---- Life ---- */
-
-static inline bool keep_line(void *self, struct aero_slice line)
-{
-    aero_buffer_append_slice(&((struct bench *)self)->log, line);
-    return true;
-}
-
-static inline bool was_logged(const struct bench *bench, const char *text)
-{
-    return bench->log.data != NULL &&
-           memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
-}
 
 static inline void set_key(struct bench *bench, const char *name, const char *value)
 {
@@ -133,8 +122,8 @@ static inline struct bench *bench_new(void)
     struct bench *bench = aero_calloc(1, sizeof *bench);
     char name[16];
     bench->mono.value = 1000000000;
-    aero_logger_init(&bench->logger, (struct aero_log_sink){.write = keep_line, .self = bench},
-                     aero_clock_posix(), AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
+    aero_logger_init(&bench->logger, kept_log_sink(&bench->log), aero_clock_posix(),
+                     AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     bench->config = aero_config_new(aero_config_keys_primary());
     bench->authority = certs_authority("authority");
     certs_make_directory(bench->certs);

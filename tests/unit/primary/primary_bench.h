@@ -10,6 +10,7 @@
 #include "primary/primary_priv.h"
 #include "tests/unit/cmocka_setup.h"
 #include "tests/unit/engine/memory_disk.h"
+#include "tests/unit/kept_log.h"
 
 #define END_LSN 10U
 
@@ -18,12 +19,6 @@ static inline aero_id id_of(uint8_t fill)
     aero_id id;
     memset(id.bytes, fill, sizeof id.bytes);
     return id;
-}
-
-static inline bool keep_line(void *self, struct aero_slice line)
-{
-    aero_buffer_append_slice(self, line);
-    return true;
 }
 
 static inline aero_wall_ms no_wall(void *self)
@@ -79,8 +74,7 @@ static inline void start(struct bench *bench)
         .checkpoint = {.snapshots_kept = 2, .pipelined = true},
     };
     begin(bench, false, 2);
-    aero_logger_init(&bench->logger,
-                     (struct aero_log_sink){.write = keep_line, .self = &bench->log},
+    aero_logger_init(&bench->logger, kept_log_sink(&bench->log),
                      (struct aero_clock){.wall = no_wall}, AERO_LOG_KEY_VALUE, AERO_LOG_WARN);
     aero_server_options_default(&options.server);
     bench->primary = aero_primary_new(&options, &bench->recovered, id_of(3), &bench->logger);
@@ -113,11 +107,6 @@ static inline void run_disk(struct bench *bench)
             moves = true;
         }
     }
-}
-
-static inline bool was_logged(struct bench *bench, const char *text)
-{
-    return memmem(bench->log.data, bench->log.length, text, strlen(text)) != NULL;
 }
 
 static inline bool takes_writes(struct bench *bench)

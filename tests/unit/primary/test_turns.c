@@ -40,10 +40,10 @@ static void test_a_view_of_what_is_durable_outlives_a_full_disk(void **state)
     assert_int_equal(put(bench, "a").value, END_LSN + 1);
     run_disk(bench);
     /* Where the log goes on has to have a name before anybody may hear that it was cut. */
-    assert_false(was_logged(bench, "event=wal_failed"));
+    assert_false(kept_log_has(&bench->log, "event=wal_failed"));
     aero_primary_give_entropy(bench->primary, id_of(40));
     run_disk(bench);
-    assert_true(was_logged(bench, "event=wal_failed"));
+    assert_true(kept_log_has(&bench->log, "event=wal_failed"));
     assert_int_equal(node.ops->evaluated(node.self).value, END_LSN);
     assert_int_equal(bench->primary->wish.state, AERO_WISH_VIEWED);
     assert_ptr_equal(bench->primary->wish.view, view);
