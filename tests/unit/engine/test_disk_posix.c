@@ -100,8 +100,8 @@ static void test_names_that_leave_the_directory_are_refused(void **state)
         assert_int_equal(f->disk.ops->make_directory(f->disk.self, refused[i]).code, AERO_INVALID);
     }
     struct aero_buffer entries = {0};
-    for (size_t i = 1; i < sizeof refused / sizeof refused[0];
-         i++) { /* "" is the directory itself */
+    /* But for "", which is the directory itself. */
+    for (size_t i = 1; i < sizeof refused / sizeof refused[0]; i++) {
         assert_int_equal(f->disk.ops->list(f->disk.self, refused[i], &entries).code, AERO_INVALID);
         assert_int_equal(f->disk.ops->sync_directory(f->disk.self, refused[i]).code, AERO_INVALID);
     }

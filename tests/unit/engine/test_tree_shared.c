@@ -49,8 +49,8 @@ static void test_merge_with_a_leaf_that_a_view_sees_leaves_the_view_whole(void *
     struct aero_view *view = aero_view_open(tree);
     struct aero_summary seen = aero_view_summary(view);
     unsigned left = 0;
-    while (tree->root->level !=
-           0) { /* from the left, until the right leaf takes what is left there */
+    /* From the left, until the right leaf takes what is left there. */
+    while (tree->root->level != 0) {
         snprintf(key, sizeof key, "key:%06u", left++);
         assert_true(aero_tree_delete(tree, aero_slice_text(key), NULL));
     }
@@ -89,8 +89,8 @@ static void test_merge_with_an_inner_page_that_a_view_sees_leaves_the_view_whole
     struct aero_summary seen = aero_view_summary(view);
     struct aero_slice to = first_key_of_leaf(aero_page_child(view->root, 0), 2);
     assert_true(aero_tree_delete_range(tree, (struct aero_slice){0}, to) > 0);
-    assert_int_equal(tree->root->level,
-                     1); /* the two of the left and the three of the right are one page */
+    /* The two of the left and the three of the right are one page. */
+    assert_int_equal(tree->root->level, 1);
     assert_int_equal(tree->root->slot_count, 5);
     assert_sound(tree, view, seen);
     aero_view_close(view);
