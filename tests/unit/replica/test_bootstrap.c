@@ -202,8 +202,8 @@ static uint64_t end_of_blocks(struct bench *bench, const struct aero_snapshot_en
                               uint64_t length)
 {
     struct aero_snapshot_check *check = aero_snapshot_check_new();
-    aero_snapshot_check_feed(check,
-                             aero_slice_of(snapshot_file(bench, entry)->data, (size_t)length));
+    assert_true(aero_is_ok(aero_snapshot_check_feed(
+        check, aero_slice_of(snapshot_file(bench, entry)->data, (size_t)length))));
     uint64_t end = aero_snapshot_check_verified(check);
     aero_snapshot_check_free(check);
     return end;
