@@ -337,10 +337,7 @@ static bool read_client(struct client *client)
         aero_session_on_input(client->session, aero_slice_of(clients->read_buffer, (size_t)got));
         return true;
     }
-    if (got < 0 &&
-        (errno == EAGAIN ||
-         /* uncovered: Linux does not say so where nothing blocks; net.faults.calls does */
-         errno == EINTR)) {
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return true;
     }
     if (got == 0) {
@@ -368,7 +365,6 @@ static bool send_output(struct client *client)
             break;
         }
         ssize_t taken = send(client->fd, output.data, output.length, MSG_NOSIGNAL);
-        /* uncovered: Linux does not say so where nothing blocks; net.faults.calls does */
         if (taken < 0 && errno == EINTR) {
             continue;
         }

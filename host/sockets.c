@@ -22,9 +22,7 @@ static aero_status listen_error(struct aero_host_listeners *listeners, const cha
     aero_status status = aero_error_errno(sys_errno);
     if (sys_errno == EADDRINUSE) {
         status.code = AERO_BUSY;
-    } else if (sys_errno == EADDRNOTAVAIL ||
-               /* uncovered: a kernel without IPv6 */
-               sys_errno == EAFNOSUPPORT) {
+    } else if (sys_errno == EADDRNOTAVAIL || sys_errno == EAFNOSUPPORT) {
         status.code = AERO_NOT_FOUND;
     }
     return status;
@@ -112,7 +110,6 @@ static aero_status listen_on(struct aero_host_listeners *listeners, const char *
     if (bind(fd, &address.any, length) != 0) {
         return give_up(listeners, fd, shown, "bind");
     }
-    /* uncovered: another process would have to listen there between the two calls */
     if (listen(fd, backlog) != 0) {
         return give_up(listeners, fd, shown, "listen");
     }
@@ -195,9 +192,11 @@ aero_status aero_host_listen_unix(struct aero_host_listeners *listeners, const c
     if (failed != 0) {
         return give_up(listeners, fd, path, "bind");
     }
-    /* uncovered: somebody would have to take away the file that was made just now */
-    if (chmod(path, mode) != 0 || listen(fd, backlog) != 0) {
-        return give_up(listeners, fd, path, "chmod or listen");
+    if (chmod(path, mode) != 0) {
+        return give_up(listeners, fd, path, "chmod");
+    }
+    if (listen(fd, backlog) != 0) {
+        return give_up(listeners, fd, path, "listen");
     }
     add_listener(listeners, fd, true);
     return aero_ok();
@@ -275,9 +274,8 @@ aero_status aero_host_accept(const struct aero_host_listeners *listeners, unsign
     memset(&address, 0, sizeof address);
     int fd = accept4(listeners->fd[index], &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        if (errno == EAGAIN ||
-            /* uncovered: Linux says neither of a listener that does not block; net.faults.calls does */
-            errno == EINTR || errno == ECONNABORTED) {
+        if (errno == EAGAIN || errno == EINTR ||
+            errno == ECONNABORTED /* it went away while it waited (accept(2)) */) {
             return aero_error(AERO_NOT_FOUND);
         }
         return aero_error_errno(errno);

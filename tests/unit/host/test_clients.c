@@ -18,8 +18,14 @@
 
 #include "host/clients.h"
 #include "server/config_keys.h"
+#include "tests/unit/broken_call.h"
 #include "tests/unit/kept_log.h"
 #include "tests/unit/limits.h"
+
+BREAKABLE_CALL(ssize_t, -1, recv, (int fd, void *data, size_t length, int flags),
+               (fd, data, length, flags))
+BREAKABLE_CALL(ssize_t, -1, send, (int fd, const void *data, size_t length, int flags),
+               (fd, data, length, flags))
 
 /* Of this process; tests lower the soft one. */
 #define DESCRIPTORS_MAX 1024
@@ -338,6 +344,23 @@ static void test_readiness_for_nothing_harms_nobody(void **state)
     close(fd);
 }
 
+/* Linux does not say so where nothing blocks; POSIX would let it. */
+static void test_interrupted_calls_lose_no_byte(void **state)
+{
+    struct bench *bench = *state;
+    int fd = dial_accepted(bench);
+    say(fd, "PING\r\n");
+    broken_recv = (struct broken_call){.times = 1, .sys_errno = EINTR};
+    turn(bench);
+    assert_int_equal(broken_recv.times, 0);
+    expect(fd, "");
+    broken_send = (struct broken_call){.times = 2, .sys_errno = EINTR};
+    turn(bench);
+    assert_int_equal(broken_send.times, 0);
+    expect(fd, "+PONG\r\n");
+    close(fd);
+}
+
 static void test_reset_by_the_peer_closes_the_client(void **state)
 {
     struct bench *bench = *state;
@@ -533,6 +556,7 @@ int main(void)
         TEST(test_stop_accepting_leaves_newcomers_waiting_and_serves_the_others),
         TEST(test_new_raises_the_limit_of_descriptors_and_says_when_it_cannot),
         TEST(test_readiness_for_nothing_harms_nobody),
+        TEST(test_interrupted_calls_lose_no_byte),
         TEST(test_reset_by_the_peer_closes_the_client),
         TEST(test_client_that_is_killed_is_read_no_more),
         TEST(test_output_that_the_socket_does_not_take_goes_on_when_there_is_room),

@@ -2,9 +2,16 @@
 #include "tests/unit/cmocka_setup.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "host/resolve.h"
+#include "tests/unit/broken_call.h"
+
+BREAKABLE_CALL(int, EAGAIN, pthread_create,
+               (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                void *argument),
+               (thread, attributes, run, argument))
 
 static enum aero_host_resolve_state wait_for_answer(struct aero_host_resolver *resolver,
                                                     char address[AERO_HOST_ADDRESS_BYTES],
@@ -55,6 +62,25 @@ static void test_local_name_is_found_and_a_name_without_meaning_is_not(void **st
     aero_host_wake_deinit(&wake);
 }
 
+static void test_no_thread_for_a_question_is_an_answer_to_it(void **state)
+{
+    (void)state;
+    struct aero_host_wake wake;
+    char address[AERO_HOST_ADDRESS_BYTES];
+    char text[AERO_HOST_RESOLVE_TEXT_BYTES] = "";
+    aero_host_wake_init(&wake);
+    struct aero_host_resolver *resolver = aero_host_resolver_new(&wake);
+    broken_pthread_create = (struct broken_call){.times = 1};
+    aero_host_resolver_ask(resolver, "localhost");
+    assert_int_equal(broken_pthread_create.times, 0);
+    assert_int_equal(aero_host_resolver_take(resolver, address, text), AERO_RESOLVE_FAILED);
+    assert_string_equal(text, "no thread for the resolver: Resource temporarily unavailable");
+    aero_host_resolver_ask(resolver, "localhost");
+    assert_int_equal(wait_for_answer(resolver, address, text), AERO_RESOLVE_FOUND);
+    aero_host_resolver_free(resolver);
+    aero_host_wake_deinit(&wake);
+}
+
 /* A stop does not wait for a resolver that hangs. The sanitizers watch who frees what. */
 static void test_free_leaves_a_running_question_alone(void **state)
 {
@@ -76,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numeric_address_is_found_at_once),
         cmocka_unit_test(test_local_name_is_found_and_a_name_without_meaning_is_not),
+        cmocka_unit_test(test_no_thread_for_a_question_is_an_answer_to_it),
         cmocka_unit_test(test_free_leaves_a_running_question_alone),
     };
     return cmocka_run_group_tests_name("host.resolve", tests, NULL, NULL);

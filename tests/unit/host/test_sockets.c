@@ -14,9 +14,16 @@
 #include <unistd.h>
 
 #include "host/sockets.h"
+#include "tests/unit/broken_call.h"
 #include "tests/unit/limits.h"
 
 #define NOBODY 65534
+
+BREAKABLE_CALL(int, -1, accept4, (int fd, struct sockaddr *peer, socklen_t *length, int flags),
+               (fd, peer, length, flags))
+BREAKABLE_CALL(int, -1, chmod, (const char *path, mode_t mode), (path, mode))
+BREAKABLE_CALL(int, -1, listen, (int fd, int backlog), (fd, backlog))
+BREAKABLE_CALL(int, -1, socket, (int domain, int type, int protocol), (domain, type, protocol))
 
 struct fixture {
     char directory[32];
@@ -305,7 +312,58 @@ static void test_accept_without_descriptors_says_so_and_leaves_the_client_waitin
     close(client);
 }
 
+/* Whoever waits is accepted at the next look; one that went away while it waited is nobody. */
+static void test_accept_that_is_interrupted_or_too_late_finds_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int errors[] = {EINTR, ECONNABORTED};
+    struct aero_host_peer peer;
+    int fd = -1;
+    assert_true(aero_is_ok(aero_host_listen_tcp(&fixture->first, "127.0.0.1", 0, 16)));
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        int client = connect_to(port_of(fixture->first.fd[0]));
+        broken_accept4 = (struct broken_call){.times = 1, .sys_errno = errors[i]};
+        assert_int_equal(accept_next(&fixture->first, 60, &fd, &peer).code, AERO_NOT_FOUND);
+        assert_true(aero_is_ok(accept_next(&fixture->first, 60, &fd, &peer)));
+        close(fd);
+        close(client);
+    }
+}
+
 /* ---- What cannot be listened on ---- */
+
+static void test_listen_on_a_kernel_without_ipv6_fails_unless_it_may_miss(void **state)
+{
+    struct fixture *fixture = *state;
+    broken_socket = (struct broken_call){.times = 1, .sys_errno = EAFNOSUPPORT};
+    assert_int_equal(aero_host_listen_tcp(&fixture->first, "::1", 0, 16).code, AERO_NOT_FOUND);
+    broken_socket = (struct broken_call){.times = 1, .sys_errno = EAFNOSUPPORT};
+    assert_true(aero_is_ok(aero_host_listen_tcp(&fixture->first, "-::1 127.0.0.1", 0, 16)));
+    assert_int_equal(fixture->first.count, 1);
+}
+
+/* Somebody else began to listen on the port, or took the file away, just now. */
+static void test_listen_that_comes_too_late_leaves_no_socket_open(void **state)
+{
+    struct fixture *fixture = *state;
+    struct aero_host_listeners *listeners = &fixture->first;
+    int before = dup(STDERR_FILENO);
+    close(before);
+    broken_listen = (struct broken_call){.times = 1, .sys_errno = EADDRINUSE};
+    assert_int_equal(aero_host_listen_tcp(listeners, "127.0.0.1", 0, 16).code, AERO_BUSY);
+    assert_string_equal(listeners->error, "127.0.0.1 port 0: listen: Address already in use");
+    broken_chmod = (struct broken_call){.times = 1, .sys_errno = ENOENT};
+    assert_int_equal(aero_host_listen_unix(listeners, fixture->path, 0600, 16).code,
+                     AERO_NOT_FOUND);
+    assert_non_null(strstr(listeners->error, "/s: chmod: No such file or directory"));
+    broken_listen = (struct broken_call){.times = 1, .sys_errno = EADDRINUSE};
+    assert_int_equal(aero_host_listen_unix(listeners, fixture->path, 0600, 16).code, AERO_BUSY);
+    assert_non_null(strstr(listeners->error, "/s: listen: Address already in use"));
+    assert_int_equal(listeners->count, 0);
+    int after = dup(STDERR_FILENO);
+    close(after);
+    assert_int_equal(after, before);
+}
 
 static void test_listen_without_descriptors_names_the_call(void **state)
 {
@@ -423,44 +481,31 @@ static void test_listen_unix_says_when_a_dead_socket_cannot_be_removed(void **st
     assert_int_equal(fixture->first.count, 0);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_is_address_takes_numbers_and_no_names, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_takes_as_many_addresses_as_there_is_room_for,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_accept_says_where_a_client_comes_from, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_on_a_taken_port_is_busy_and_names_it, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_on_a_foreign_address_fails_unless_it_may_miss,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_unix_replaces_a_dead_socket_and_no_live_one,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_accept_over_ipv6_shows_the_address_in_brackets, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_accept_over_a_unix_socket_shows_its_path, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_accept_asks_for_keepalive_of_the_given_time, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(
-            test_accept_without_descriptors_says_so_and_leaves_the_client_waiting, set_up,
-            tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_without_descriptors_names_the_call, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(
-            test_listen_forgives_no_other_failure_of_an_address_that_may_miss, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_unix_refuses_a_path_that_is_too_long, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_unix_where_no_file_can_be_names_the_call,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_unix_leaves_a_live_socket_whose_queue_is_full,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_unix_leaves_a_socket_of_another_kind, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_listen_unix_says_when_a_dead_socket_cannot_be_removed,
-                                        set_up, tear_down),
+        TEST(test_is_address_takes_numbers_and_no_names),
+        TEST(test_listen_takes_as_many_addresses_as_there_is_room_for),
+        TEST(test_accept_says_where_a_client_comes_from),
+        TEST(test_listen_on_a_taken_port_is_busy_and_names_it),
+        TEST(test_listen_on_a_foreign_address_fails_unless_it_may_miss),
+        TEST(test_listen_unix_replaces_a_dead_socket_and_no_live_one),
+        TEST(test_accept_over_ipv6_shows_the_address_in_brackets),
+        TEST(test_accept_over_a_unix_socket_shows_its_path),
+        TEST(test_accept_asks_for_keepalive_of_the_given_time),
+        TEST(test_accept_without_descriptors_says_so_and_leaves_the_client_waiting),
+        TEST(test_accept_that_is_interrupted_or_too_late_finds_nobody),
+        TEST(test_listen_on_a_kernel_without_ipv6_fails_unless_it_may_miss),
+        TEST(test_listen_that_comes_too_late_leaves_no_socket_open),
+        TEST(test_listen_without_descriptors_names_the_call),
+        TEST(test_listen_forgives_no_other_failure_of_an_address_that_may_miss),
+        TEST(test_listen_unix_refuses_a_path_that_is_too_long),
+        TEST(test_listen_unix_where_no_file_can_be_names_the_call),
+        TEST(test_listen_unix_leaves_a_live_socket_whose_queue_is_full),
+        TEST(test_listen_unix_leaves_a_socket_of_another_kind),
+        TEST(test_listen_unix_says_when_a_dead_socket_cannot_be_removed),
     };
     return cmocka_run_group_tests_name("host.sockets", tests, NULL, NULL);
 }
