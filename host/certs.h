@@ -25,6 +25,7 @@ struct aero_host_certs_file {
     uint64_t changed_s;
     uint64_t changed_ns;
 };
+_Static_assert(sizeof(struct aero_host_certs_file) == 5 * sizeof(uint64_t), "no padding");
 
 struct aero_host_certs {
     struct aero_logger *logger;

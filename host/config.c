@@ -169,7 +169,7 @@ static uint64_t microseconds(struct timeval time)
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
-/* The second number of statm; 0 where /proc is not mounted. */
+/* The second number of statm; 0 where /proc is not mounted, or says something else. */
 static uint64_t resident_bytes(void)
 {
     unsigned long long pages = 0;

@@ -59,8 +59,10 @@ const struct aero_command *aero_command_find_subcommand(const struct aero_comman
                                                         struct aero_slice name);
 /* The entry of the table that it is, or is a subcommand of; aero_admin_command is in none. */
 const struct aero_command *aero_command_top(const struct aero_command *command);
-/* Counts the table, all subcommands and aero_admin_command from 0; the last of them has the highest number. */
+/* Counts the table, all subcommands and aero_admin_command from 0. */
 size_t aero_command_number(const struct aero_command *command);
+/* How many that are. */
+size_t aero_command_numbers(void);
 /* With its container's, as Redis writes it: "client|setname". */
 void aero_command_full_name(const struct aero_command *command,
                             char out_name[AERO_COMMAND_FULL_NAME_MAX]);

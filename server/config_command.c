@@ -192,8 +192,7 @@ void aero_command_config_resetstat(struct aero_call *call)
     struct aero_server *server = call->server;
     server->stats = (struct aero_server_stats){0};
     server->rate_commands = 0;
-    memset(server->command_calls, 0,
-           (aero_command_number(&aero_admin_command) + 1) * sizeof *server->command_calls);
+    memset(server->command_calls, 0, aero_command_numbers() * sizeof *server->command_calls);
     aero_call_ok(call);
 }
 

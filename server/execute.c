@@ -126,6 +126,11 @@ size_t aero_command_number(const struct aero_command *command)
     return find_command_number(command, &top);
 }
 
+size_t aero_command_numbers(void)
+{
+    return aero_command_number(&aero_admin_command) + 1;
+}
+
 void aero_command_full_name(const struct aero_command *command,
                             char out_name[AERO_COMMAND_FULL_NAME_MAX])
 {

@@ -122,8 +122,7 @@ struct aero_server *aero_server_new(const struct aero_server_options *options,
     aero_watch_registry_init(&server->watches);
     aero_prng_init(&server->prng, aero_load_u64(options->run_id.bytes));
     aero_scan_tokens_init(&server->scans, &server->prng);
-    server->command_calls =
-        aero_calloc(aero_command_number(&aero_admin_command) + 1, sizeof *server->command_calls);
+    server->command_calls = aero_calloc(aero_command_numbers(), sizeof *server->command_calls);
     index_commands(server);
     return server;
 }
