@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/position.h"
+#include "engine/summary.h"
 #include "server/keyspace_codec.h"
 
 #define FILL_BYTES ((size_t)4 << 20)
@@ -134,10 +136,25 @@ aero_status aero_bootstrap_feed(struct aero_bootstrap *bootstrap, struct aero_sl
     return aero_ok();
 }
 
-aero_status aero_bootstrap_finish(struct aero_bootstrap *bootstrap)
+/* Recovery asks the same of a snapshot that the manifest names, and by then the old data are out of force. The receiver
+ * compared the size. */
+static bool is_as_told(const struct aero_bootstrap *bootstrap, aero_id cluster_id)
+{
+    const struct aero_snapshot_header *header = aero_snapshot_check_header(bootstrap->check);
+    const struct aero_snapshot_entry *told = &bootstrap->entry;
+    const struct aero_summary summary = {.count = told->entry_count, .digest = told->digest};
+    return aero_id_equal(header->cluster_id, cluster_id) && aero_id_equal(header->id, told->id) &&
+           aero_position_equal(header->position, told->position) &&
+           header->sequence == told->sequence && aero_summary_equal(header->summary, summary);
+}
+
+aero_status aero_bootstrap_finish(struct aero_bootstrap *bootstrap, aero_id cluster_id)
 {
     if (!aero_snapshot_check_done(bootstrap->check)) {
         return aero_error(AERO_INCOMPLETE);
+    }
+    if (!is_as_told(bootstrap, cluster_id)) {
+        return aero_error(AERO_MISMATCH);
     }
     bootstrap->finishing = true;
     return aero_ok();

@@ -37,8 +37,9 @@ uint64_t aero_bootstrap_resume_offset(const struct aero_bootstrap *bootstrap);
 bool aero_bootstrap_has_room(const struct aero_bootstrap *bootstrap);
 /* Copies. AERO_CORRUPT: the bytes are no snapshot; drop it and start anew. */
 aero_status aero_bootstrap_feed(struct aero_bootstrap *bootstrap, struct aero_slice bytes);
-/* The last byte came: sync, rename, sync the directory. AERO_INCOMPLETE: blocks are missing. */
-aero_status aero_bootstrap_finish(struct aero_bootstrap *bootstrap);
+/* The last byte came: sync, rename, sync the directory. AERO_INCOMPLETE: blocks are missing; AERO_MISMATCH: it is sound, and not
+ * the one that its entry tells of, or of another cluster. */
+aero_status aero_bootstrap_finish(struct aero_bootstrap *bootstrap, aero_id cluster_id);
 
 const struct aero_disk_request *aero_bootstrap_next_request(struct aero_bootstrap *bootstrap);
 void aero_bootstrap_on_completion(struct aero_bootstrap *bootstrap,

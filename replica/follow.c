@@ -165,9 +165,11 @@ static void take_snapshot_end(struct aero_replica *replica)
     if (!aero_bootstrap_is_active(replica->bootstrap)) {
         return;
     }
-    aero_status status = aero_bootstrap_finish(replica->bootstrap);
+    aero_status status = aero_bootstrap_finish(replica->bootstrap, replica->primary_cluster);
     if (!aero_is_ok(status)) {
-        drop_bootstrap(replica, status, "the snapshot ended early");
+        drop_bootstrap(replica, status,
+                       status.code == AERO_MISMATCH ? "this is not the snapshot that was announced"
+                                                    : "the snapshot ended early");
     }
 }
 

@@ -116,6 +116,82 @@ static void test_a_snapshot_without_its_end_is_not_installed(void **state)
     bench_free(bench);
 }
 
+/* A primary that announces one snapshot and sends another, sound one: two of its files changed places. History: it was swapped
+ * in, the next start found no snapshot that its manifest names, and the data of before were out of force. */
+static void test_a_snapshot_that_was_not_announced_is_not_installed(void **state)
+{
+    (void)state;
+    struct bench *bench = following(3);
+    set_many(bench, 7);
+    const struct aero_snapshot_entry sent = *snapshot(bench);
+    struct aero_snapshot_entry lies[6];
+    for (unsigned i = 0; i < 6; i++) {
+        lies[i] = sent;
+    }
+    lies[0].id = world_id(0x77);
+    lies[1].position.lsn.value++;
+    lies[2].position.chain++;
+    lies[3].sequence++;
+    lies[4].entry_count++;
+    lies[5].digest.low++;
+    hang_up(bench);
+    for (unsigned i = 0; i < 6; i++) {
+        dial(bench);
+        offer(bench, &lies[i], 0);
+        tell_whole_snapshot(bench, &sent, 0);
+        turn(bench);
+        assert_false(aero_replica_wants_reopen(bench->replica));
+        expect_status(bench, "link_reason:this is not the snapshot that was announced: ");
+        hang_up(bench);
+    }
+    restart(bench);
+    expect_at(bench, AERO_REPLICA_FOLLOWING, 3);
+    bench_free(bench);
+}
+
+/* An empty replica believes the cluster that the primary names: its snapshot has to name the same. */
+static void test_a_snapshot_of_another_cluster_is_not_installed(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new();
+    set_many(bench, 10);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    const aero_id cluster_id = bench->primary.manifest.cluster_id;
+    bench->primary.manifest.cluster_id = world_id(0x78);
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    expect_dropped(bench, "this is not the snapshot that was announced: ");
+    bench->primary.manifest.cluster_id = cluster_id;
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
+/* The same of one that a restart broke off: only its own words about itself were kept. */
+static void test_a_snapshot_is_announced_anew_after_a_restart(void **state)
+{
+    (void)state;
+    const struct aero_snapshot_entry *entry;
+    struct bench *bench = offered(&entry);
+    tell_snapshot(bench, entry, 0, entry->size_bytes - 1);
+    turn(bench);
+    restart(bench);
+    dial(bench);
+    uint64_t kept = bench->heard.hello.snapshot_verified;
+    assert_true(kept > 0);
+    struct aero_snapshot_entry lie = *entry;
+    lie.position.lsn.value++;
+    offer(bench, &lie, kept);
+    tell_whole_snapshot(bench, entry, kept);
+    expect_dropped(bench, "this is not the snapshot that was announced: ");
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    expect_installed(bench);
+    bench_free(bench);
+}
+
 /* Also where the connection broke before the disk was asked to write what came, and before it had. */
 static void test_a_broken_transfer_goes_on_where_it_broke(void **state)
 {
@@ -556,6 +632,9 @@ int main(void)
         cmocka_unit_test(test_bytes_that_do_not_verify_end_the_transfer),
         cmocka_unit_test(test_what_comes_behind_damage_is_dropped),
         cmocka_unit_test(test_a_snapshot_without_its_end_is_not_installed),
+        cmocka_unit_test(test_a_snapshot_that_was_not_announced_is_not_installed),
+        cmocka_unit_test(test_a_snapshot_of_another_cluster_is_not_installed),
+        cmocka_unit_test(test_a_snapshot_is_announced_anew_after_a_restart),
         cmocka_unit_test(test_a_broken_transfer_goes_on_where_it_broke),
         cmocka_unit_test(test_a_broken_transfer_goes_on_nowhere_else),
         cmocka_unit_test(test_a_write_of_a_dropped_transfer_is_none_of_the_next),
