@@ -93,6 +93,10 @@ start_daemon() {
         </dev/null >>"$home/$name.log" 2>&1 &
     echo $! >"$home/$name.pid"
     echo "$name: started (pid $!), log in $home/$name.log"
+    # Until it runs the daemon's program, which may take a while on a busy machine, pid_of does not know it.
+    while [ -z "$(pid_of "$name")" ] && kill -0 $! 2>/dev/null; do
+        sleep 0.05
+    done
 }
 
 # wait_for NAME PORT: until the daemon answers there, and not some other program that was quicker.

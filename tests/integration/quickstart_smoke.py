@@ -2,6 +2,7 @@
 """The README's first command, in a directory of its own: twice, then stop, and nothing of it is left running."""
 import glob
 import os
+import shutil
 import socket
 import subprocess
 import unittest
@@ -11,9 +12,20 @@ from daemon_case import ROOT, DaemonCase
 
 class Quickstart(DaemonCase):
     def quickstart(self, *arguments):
-        environment = dict(os.environ, AERO_QUICKSTART_HOME=self.path("home"))
+        environment = dict(os.environ, AERO_QUICKSTART_HOME=self.path("home"),
+                           PATH=self.slow_programs() + os.pathsep + os.environ["PATH"])
         return subprocess.run([os.path.join(ROOT, "deploy", "quickstart.sh"), *arguments],
                               capture_output=True, text=True, timeout=280, env=environment)
+
+    def slow_programs(self):
+        """On a busy machine a process takes its time to become a daemon's: what starts it does so here always."""
+        folder = self.path("slow")
+        os.makedirs(folder, exist_ok=True)
+        slow = os.path.join(folder, "setsid")
+        with open(slow, "w") as script:
+            script.write(f'#!/bin/sh\nsleep 0.5\nexec {shutil.which("setsid")} "$@"\n')
+        os.chmod(slow, 0o755)
+        return folder
 
     def pids(self):
         found = {}
