@@ -299,6 +299,7 @@ void aero_replica_on_completion(struct aero_replica *replica, enum aero_core_own
         aero_replica_apply_durable(replica);
     } else if (owner == AERO_OWNER_CHECKPOINT) {
         aero_checkpointer_on_completion(replica->checkpointer, completion);
+        aero_server_on_progress(replica->server); /* a token may have waited for a history */
     } else {
         aero_bootstrap_on_completion(replica->bootstrap, completion);
         aero_replica_drive_bootstrap(replica);

@@ -50,7 +50,8 @@ static bool look_token(struct aero_session *session, struct aero_resp_writer *re
         return true;
     case AERO_TOKEN_LOST:
         aero_resp_error(reply, "HISTORYLOST this token's commit is on no history that this node "
-                               "knows: it was lost, or belongs to another cluster");
+                               "knows: it was lost, it belongs to another cluster, or this is a "
+                               "replica that has not reached its primary since that started");
         return true;
     case AERO_TOKEN_AHEAD:
         break;

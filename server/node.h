@@ -25,7 +25,7 @@ enum aero_node_role {
 
 enum aero_token_state {
     AERO_TOKEN_REACHED, /* this node's visible state contains it */
-    AERO_TOKEN_AHEAD,   /* on this history, not reached yet: wait */
+    AERO_TOKEN_AHEAD,   /* on this history, or there is none yet; not reached: wait */
     AERO_TOKEN_LOST, /* its incarnation is unknown here or ended below it: never success (decision 6) */
 };
 

@@ -4,6 +4,9 @@
 enum aero_token_state aero_token_judge(const struct aero_history *history, aero_id incarnation,
                                        aero_lsn lsn, aero_lsn visible)
 {
+    if (history->incarnation_count == 0) {
+        return AERO_TOKEN_AHEAD;
+    }
     const struct aero_incarnation *entry = aero_history_find(history, incarnation);
     if (entry == NULL) {
         return AERO_TOKEN_LOST;

@@ -91,6 +91,14 @@ MUTANTS = [
             "        return lsn.value <= visible.value ? AERO_TOKEN_REACHED : AERO_TOKEN_AHEAD;"),
         judges=("unit server.token",)),
     Mutant(
+        "clients/new-replica-calls-tokens-lost",
+        "a replica that has heard of no primary yet tells its clients that their writes are lost",
+        ("decision 6",),
+        "server/token.c",
+        before="    if (history->incarnation_count == 0) {",
+        after="    if (false) {",
+        judges=("unit server.token",)),
+    Mutant(
         "clients/lost-token-reached",
         "a token of a lost write is satisfied by another one at its LSN",
         ("decision 6",),

@@ -118,6 +118,42 @@ static void test_a_token_is_reached_once_its_commit_is_shown(void **state)
     bench_free(bench);
 }
 
+/* Decision 6: a replica that has heard of no primary yet cannot know of anything lost. The history alone wakes who waits. */
+static void test_a_token_waits_for_a_history_and_is_judged_by_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *token;
+        const char *answer;
+    } cases[] = {
+        {TOKEN "0", "+OK\r\n+PONG\r\n"},
+        {TOKEN "2", ""},
+        {"99999999999999999999999999999999:1", "-HISTORYLOST "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *bench = bench_new();
+        char wait[96];
+        snprintf(wait, sizeof wait, "AERO.WAITLSN %s 0", cases[i].token);
+        set_many(bench, 2);
+        expect(bench, wait, "");
+        dial(bench);
+        resume(bench);
+        expect(bench, "PING", cases[i].answer);
+        bench_free(bench);
+    }
+}
+
+static void test_a_new_replica_answers_a_token_once_it_has_the_commit(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new();
+    set_many(bench, 2);
+    expect(bench, "AERO.WAITLSN " TOKEN "2 0", "");
+    follow(bench);
+    expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    bench_free(bench);
+}
+
 /* Decision 18: a snapshot's LSN is none that is shown, as long as the log has yet to come to it. */
 static void test_a_token_of_the_snapshot_alone_is_not_reached(void **state)
 {
@@ -140,6 +176,8 @@ int main(void)
         cmocka_unit_test(test_reads_go_on_without_a_link),
         cmocka_unit_test(test_a_key_expires_by_the_logged_clock_alone),
         cmocka_unit_test(test_a_token_is_reached_once_its_commit_is_shown),
+        cmocka_unit_test(test_a_token_waits_for_a_history_and_is_judged_by_it),
+        cmocka_unit_test(test_a_new_replica_answers_a_token_once_it_has_the_commit),
         cmocka_unit_test(test_a_token_of_the_snapshot_alone_is_not_reached),
         cmocka_unit_test(test_the_logged_clock_comes_with_digests_and_outlives_a_restart),
     };

@@ -52,12 +52,24 @@ static void test_a_token_of_an_unknown_incarnation_is_never_reached(void **state
     assert_int_equal(judge(3, SHOWN + 1, SHOWN), AERO_TOKEN_LOST);
 }
 
+/* A new replica: another one may have the write, and it will, too. */
+static void test_a_token_waits_where_no_history_is_known(void **state)
+{
+    (void)state;
+    const struct aero_history none = {0};
+    assert_int_equal(aero_token_judge(&none, nonce_of(1), aero_lsn_of(1), aero_lsn_of(SHOWN)),
+                     AERO_TOKEN_AHEAD);
+    assert_int_equal(aero_token_judge(&none, nonce_of(1), aero_lsn_of(0), aero_lsn_of(0)),
+                     AERO_TOKEN_AHEAD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_token_is_reached_once_its_write_is_shown),
         cmocka_unit_test(test_a_token_of_a_write_that_was_lost_is_never_reached),
         cmocka_unit_test(test_a_token_of_an_unknown_incarnation_is_never_reached),
+        cmocka_unit_test(test_a_token_waits_where_no_history_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
