@@ -217,6 +217,10 @@ static bool connect_tcp(struct call *call)
         at = at->ai_next;
     }
     freeaddrinfo(list);
+    if (error == ECONNREFUSED) {
+        return fail(call, "does not answer",
+                    "Connection refused: does the node run, and is this its port for clients?");
+    }
     if (error != 0) {
         return fail(call, "does not answer", strerrordesc_np(error));
     }

@@ -233,7 +233,9 @@ static void tell_tail(struct aero_verify *verify, const struct aero_wal_listed *
     }
     aero_verify_tell(verify, AERO_FINDING_DAMAGE, segment->name, offset, next,
                      "durable records are damaged or missing from here on (%s). The node refuses "
-                     "to start. If a replica has them, 'aeroctl salvage' brings them back.",
+                     "to start. 'aeroctl salvage' brings them back to a primary, from a replica "
+                     "that has them; a replica whose primary has them begins anew on an empty "
+                     "directory.",
                      decision.evidence);
 }
 

@@ -26,7 +26,8 @@ static const char *find_address_fault(const struct aero_config *config)
         }
         for (size_t word = 0; word < count; word++) {
             if (!aero_host_is_address(words[word])) {
-                return "bind, replication_bind: numeric IPv4 and IPv6 addresses, or *";
+                return "bind, replication_bind: an address must be numeric, IPv4 or IPv6, or *: no "
+                       "names";
             }
         }
     }
@@ -74,7 +75,7 @@ static const char *find_link_fault(const struct aero_config *config)
     struct aero_host_port primary;
     if (is_replica(config) &&
         !aero_config_host_port(aero_config_string(config, "primary"), &primary)) {
-        return "primary: HOST:PORT of the primary's replication port is required (--primary)";
+        return "primary: give HOST:PORT, the primary's replication port (--primary HOST:PORT)";
     }
     if (aero_config_duration_ns(config, "heartbeat") >=
         aero_config_duration_ns(config, "link_silence")) {

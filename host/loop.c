@@ -385,6 +385,11 @@ enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_
         .logger = host->options.logger,
     });
     host->alive_interval_ns = aero_host_notify_interval_ns();
+    aero_log_event(
+        host->options.logger, AERO_LOG_INFO, "serving",
+        AERO_LOG_STR("bind", aero_config_string(host->options.config, "bind")),
+        AERO_LOG_U64("port", aero_config_port(host->options.config, "port")),
+        AERO_LOG_STR("unixsocket", aero_config_string(host->options.config, "unixsocket")));
     aero_host_notify_ready("serving");
     enum aero_host_turn_next end = aero_host_turn_run(&(struct aero_host_turn_options){
         .thread_count = host->options.errands ? AERO_HOST_TURN_THREADS_MAX : 1,

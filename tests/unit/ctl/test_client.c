@@ -62,6 +62,7 @@ static void test_nobody_there_is_unreachable(void **state)
     node_stop(node);
     assert_int_equal(CTL_RUN(bench, "status", "--port", port), AERO_CTL_EXIT_UNREACHABLE);
     EXPECT_ERR(bench, port);
+    EXPECT_ERR(bench, "Connection refused: does the node run");
     assert_int_equal(CTL_RUN(bench, "status", "--socket", "@none"), AERO_CTL_EXIT_UNREACHABLE);
 }
 

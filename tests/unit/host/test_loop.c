@@ -433,6 +433,7 @@ static void test_reload_that_the_link_refuses_is_told(void **state)
     bench->link = (struct aero_host_link){.ops = &link_ops, .self = bench};
     assert_int_equal(run_bench(bench, false), AERO_HOST_STOPPED);
     assert_int_equal(bench->reloads, 1);
+    assert_true(kept_log_has(&bench->log, "event=serving bind=127.0.0.1 port=0"));
     assert_true(kept_log_has(&bench->log, "event=config_reloaded"));
     assert_true(
         kept_log_has(&bench->log, "event=link_reload_failed error=\"the link has its reasons\""));
