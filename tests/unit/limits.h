@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's limits on this process, for a while: failures of files and sockets that are real. */
+/* The kernel's limits on this process, for a while: failures of files and sockets that are real. And what is open. */
 #ifndef AERO_TESTS_LIMITS_H
 #define AERO_TESTS_LIMITS_H
 
@@ -30,13 +30,19 @@ static inline struct limit limit_file_bytes(rlim_t most)
     return limit_set(RLIMIT_FSIZE, most);
 }
 
+/* The one that the next call to open something gets. Where it is the same before and after, nothing was left open. */
+static inline int lowest_free_descriptor(void)
+{
+    int fd = dup(STDERR_FILENO);
+    AERO_ASSERT(fd >= 0);
+    close(fd);
+    return fd;
+}
+
 /* Nothing more can be opened. */
 static inline struct limit limit_files_to_those_open(void)
 {
-    int next = dup(STDERR_FILENO);
-    AERO_ASSERT(next >= 0);
-    close(next);
-    return limit_set(RLIMIT_NOFILE, (rlim_t)next);
+    return limit_set(RLIMIT_NOFILE, (rlim_t)lowest_free_descriptor());
 }
 
 static inline void limit_lift(const struct limit *limit)

@@ -13,6 +13,7 @@
 
 #include "tests/unit/broken_call.h"
 #include "tests/unit/engine/posix_disk.h"
+#include "tests/unit/limits.h"
 
 BREAKABLE_CALL(int, -1, openat, (int fd, const char *name, int flags, mode_t mode),
                (fd, name, flags, mode))
@@ -108,14 +109,6 @@ static aero_status ask_for_space(struct scene *s)
     aero_status status = s->disk.ops->free_space(s->disk.self, &bytes);
     assert_true(aero_is_ok(status) || bytes == 99);
     return status;
-}
-
-static int lowest_free_descriptor(void)
-{
-    int fd = dup(STDERR_FILENO);
-    assert_true(fd >= 0);
-    close(fd);
-    return fd;
 }
 
 static void begin_scene(struct fixture *f, struct scene *scene)

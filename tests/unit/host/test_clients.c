@@ -8,7 +8,6 @@
 #include <event2/event.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -21,6 +20,7 @@
 #include "tests/unit/broken_call.h"
 #include "tests/unit/kept_log.h"
 #include "tests/unit/limits.h"
+#include "tests/unit/set_key.h"
 
 BREAKABLE_CALL(ssize_t, -1, recv, (int fd, void *data, size_t length, int flags),
                (fd, data, length, flags))
@@ -57,12 +57,6 @@ static void open_clients(struct bench *bench)
     });
 }
 
-static void set_key(struct bench *bench, const char *name, const char *value)
-{
-    struct aero_config_error error;
-    assert_true(aero_is_ok(aero_config_set(bench->config, "test", name, value, &error)));
-}
-
 static int set_up(void **state)
 {
     struct bench *bench = aero_calloc(1, sizeof *bench);
@@ -79,7 +73,7 @@ static int set_up(void **state)
                      AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     bench->config = aero_config_new(aero_config_keys_primary());
     bench->base = event_base_new();
-    set_key(bench, "maxclients", "10");
+    set_key(bench->config, "maxclients", "10");
     assert_true(aero_is_ok(aero_host_listen_unix(&bench->listeners, bench->path, 0600, 128)));
     open_clients(bench);
     *state = bench;
@@ -148,8 +142,7 @@ static int dial_served(struct bench *bench, int *out_served)
 {
     int fd = dial(bench);
     uint64_t before = client_count(bench);
-    *out_served = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the lowest number that is free: accept's next */
-    close(*out_served);
+    *out_served = lowest_free_descriptor(); /* accept's next */
     turn(bench);
     assert_int_equal(client_count(bench), before + 1);
     return fd;
@@ -317,7 +310,7 @@ static void test_new_raises_the_limit_of_descriptors_and_says_when_it_cannot(voi
         const struct rlimit limit = {.rlim_cur = cases[i].before, .rlim_max = DESCRIPTORS_MAX};
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
         aero_host_clients_free(bench->clients);
-        set_key(bench, "maxclients", cases[i].maxclients);
+        set_key(bench->config, "maxclients", cases[i].maxclients);
         open_clients(bench);
         assert_int_equal(descriptor_limit(), cases[i].after);
         assert_int_equal(kept_log_has(&bench->log, "descriptor_limit_low"), cases[i].warns);

@@ -15,6 +15,7 @@
 #include "host/loop.h"
 #include "server/config_keys.h"
 #include "tests/unit/kept_log.h"
+#include "tests/unit/set_key.h"
 
 #define REQUESTS_MAX (2 * AERO_HOST_DISK_QUEUE_MAX)
 #define NS_PER_S UINT64_C(1000000000)
@@ -270,15 +271,9 @@ static struct bench *bench_new(const struct play *play)
     return bench;
 }
 
-static void set_key(struct bench *bench, const char *name, const char *value)
-{
-    struct aero_config_error error;
-    assert_true(aero_is_ok(aero_config_set(bench->config, "test", name, value, &error)));
-}
-
 static enum aero_host_end run_bench(struct bench *bench, bool errands)
 {
-    set_key(bench, "port", "0");
+    set_key(bench->config, "port", "0");
     const struct aero_host_options options = {
         .config = bench->config,
         .host_config = bench->host_config,
@@ -339,7 +334,7 @@ static void test_a_log_that_failed_ends_the_loop_where_that_is_wanted(void **sta
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct bench *bench = bench_new(&cases[i].play);
-        set_key(bench, "on_fsync_failure", cases[i].on_fsync_failure);
+        set_key(bench->config, "on_fsync_failure", cases[i].on_fsync_failure);
         assert_int_equal(run_bench(bench, false), cases[i].end);
         assert_int_equal(bench->turn == 1, cases[i].end == AERO_HOST_FAILED);
         bench_free(bench);

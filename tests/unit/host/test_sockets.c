@@ -347,8 +347,7 @@ static void test_listen_that_comes_too_late_leaves_no_socket_open(void **state)
 {
     struct fixture *fixture = *state;
     struct aero_host_listeners *listeners = &fixture->first;
-    int before = dup(STDERR_FILENO);
-    close(before);
+    int descriptor = lowest_free_descriptor();
     broken_listen = (struct broken_call){.times = 1, .sys_errno = EADDRINUSE};
     assert_int_equal(aero_host_listen_tcp(listeners, "127.0.0.1", 0, 16).code, AERO_BUSY);
     assert_string_equal(listeners->error, "127.0.0.1 port 0: listen: Address already in use");
@@ -360,9 +359,7 @@ static void test_listen_that_comes_too_late_leaves_no_socket_open(void **state)
     assert_int_equal(aero_host_listen_unix(listeners, fixture->path, 0600, 16).code, AERO_BUSY);
     assert_non_null(strstr(listeners->error, "/s: listen: Address already in use"));
     assert_int_equal(listeners->count, 0);
-    int after = dup(STDERR_FILENO);
-    close(after);
-    assert_int_equal(after, before);
+    assert_int_equal(lowest_free_descriptor(), descriptor);
 }
 
 static void test_listen_without_descriptors_names_the_call(void **state)

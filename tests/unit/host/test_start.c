@@ -8,6 +8,7 @@
 #include "host/start.h"
 #include "server/config_keys.h"
 #include "tests/unit/kept_log.h"
+#include "tests/unit/set_key.h"
 #include "tests/unit/shipping/certs.h"
 
 #define NOBODY 65534
@@ -32,12 +33,6 @@ struct bench {
     char directory[CERTS_DIRECTORY_BYTES];
     char certs[CERTS_DIRECTORY_BYTES + 16]; /* in it */
 };
-
-static void set_key(struct bench *bench, const char *name, const char *value)
-{
-    struct aero_config_error error;
-    assert_true(aero_is_ok(aero_config_set(bench->start.config, "test", name, value, &error)));
-}
 
 static int set_up(void **state)
 {
@@ -69,9 +64,7 @@ static int tear_down(void **state)
 static void write_certs(struct bench *bench, const char *name)
 {
     struct authority authority = certs_authority("authority");
-    certs_write_node(
-        bench->certs, &authority, &authority,
-        (struct node_wish){.dns = name, .common_name = name, .begins_s = -60, .ends_s = 3000});
+    certs_write_named(bench->certs, &authority, name);
     certs_authority_free(&authority);
 }
 
@@ -173,7 +166,7 @@ static void test_open_says_why_a_directory_will_not_do(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int exit_code = -1;
-        set_key(bench, "data_dir", cases[i].path);
+        set_key(bench->start.config, "data_dir", cases[i].path);
         assert_false(aero_host_start_open(&bench->start, cases[i].create, &exit_code));
         assert_int_equal(exit_code, cases[i].exit_code);
         assert_true(kept_log_take(&bench->log, cases[i].text));
@@ -190,7 +183,7 @@ static void test_open_of_a_directory_of_somebody_else_is_refused(void **state)
     char data[CERTS_DIRECTORY_BYTES + 16];
     snprintf(data, sizeof data, "%s/data", bench->directory);
     assert_int_equal(mkdir(data, 0700), 0);
-    set_key(bench, "data_dir", data);
+    set_key(bench->start.config, "data_dir", data);
     assert_int_equal(chmod(bench->directory, 0), 0);
     if (was_root) {
         assert_int_equal(seteuid(NOBODY), 0);
@@ -212,7 +205,7 @@ static void test_open_locks_against_a_second_process(void **state)
     struct aero_host_start second = bench->start;
     int exit_code = -1;
     char lock[CERTS_DIRECTORY_BYTES + 16];
-    set_key(bench, "data_dir", bench->directory);
+    set_key(bench->start.config, "data_dir", bench->directory);
     assert_true(aero_host_start_open(&bench->start, true, &exit_code));
     second.disk = NULL;
     assert_false(aero_host_start_open(&second, true, &exit_code));
@@ -243,8 +236,8 @@ static void test_create_takes_the_name_from_where_it_can(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct power_disk *disk = power_disk_new();
         bench->start.port = power_disk_port(disk);
-        set_key(bench, "node_name", cases[i].node_name);
-        set_key(bench, "certs_dir", cases[i].certs_dir);
+        set_key(bench->start.config, "node_name", cases[i].node_name);
+        set_key(bench->start.config, "certs_dir", cases[i].certs_dir);
         assert_true(aero_host_start_create(&bench->start, AERO_ROLE_PRIMARY, &exit_code));
         struct outcome outcome = recover(disk);
         assert_int_equal(outcome.status.code, AERO_OK);
@@ -260,7 +253,7 @@ static void test_create_with_bad_certificates_creates_nothing(void **state)
     struct power_disk *disk = power_disk_new();
     int exit_code = -1;
     bench->start.port = power_disk_port(disk);
-    set_key(bench, "certs_dir", "/nowhere");
+    set_key(bench->start.config, "certs_dir", "/nowhere");
     assert_false(aero_host_start_create(&bench->start, AERO_ROLE_PRIMARY, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_FAILURE);
     assert_int_equal(disk->seen.count, 0);
@@ -284,7 +277,7 @@ static void test_create_says_why_it_could_not(void **state)
         struct power_disk *disk = power_disk_new();
         int exit_code = -1;
         bench->start.port = power_disk_port(disk);
-        set_key(bench, "node_name", "node");
+        set_key(bench->start.config, "node_name", "node");
         if (cases[i].file == NULL) {
             power_disk_fail_call(disk, 1, aero_error(AERO_IO));
         } else {

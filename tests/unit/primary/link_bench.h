@@ -20,6 +20,7 @@
 #include "proto/message.h"
 #include "tests/unit/engine/memory_disk.h"
 #include "tests/unit/kept_log.h"
+#include "tests/unit/set_key.h"
 
 #define PEERS_MAX 3
 #define FRAME_KINDS 32
@@ -68,17 +69,9 @@ static inline aero_id id_of(uint8_t fill)
 
 /* ---- Life ---- */
 
-static inline void set_key(struct bench *bench, const char *name, const char *value)
-{
-    struct aero_config_error error;
-    assert_true(aero_is_ok(aero_config_set(bench->config, "test", name, value, &error)));
-}
-
 static inline void write_certs(struct bench *bench, const char *directory, const char *name)
 {
-    certs_write_node(
-        directory, &bench->authority, &bench->authority,
-        (struct node_wish){.dns = name, .common_name = name, .begins_s = -60, .ends_s = 3000});
+    certs_write_named(directory, &bench->authority, name);
 }
 
 static inline void start_primary(struct bench *bench)
@@ -128,12 +121,12 @@ static inline struct bench *bench_new(void)
     bench->authority = certs_authority("authority");
     certs_make_directory(bench->certs);
     write_certs(bench, bench->certs, "primary");
-    set_key(bench, "certs_dir", bench->certs);
-    set_key(bench, "replication_port", "0"); /* the kernel finds one */
-    set_key(bench, "replication_bind", "127.0.0.1");
-    set_key(bench, "ship_groups", "1");    /* no acknowledgement is waited for */
-    set_key(bench, "link_silence", "10m"); /* nothing here is decided by time */
-    set_key(bench, "heartbeat", "60s");
+    set_key(bench->config, "certs_dir", bench->certs);
+    set_key(bench->config, "replication_port", "0"); /* the kernel finds one */
+    set_key(bench->config, "replication_bind", "127.0.0.1");
+    set_key(bench->config, "ship_groups", "1");    /* no acknowledgement is waited for */
+    set_key(bench->config, "link_silence", "10m"); /* nothing here is decided by time */
+    set_key(bench->config, "heartbeat", "60s");
     aero_host_wake_init(&bench->loop_wake);
     bench->base = event_base_new();
     for (unsigned i = 0; i < PEERS_MAX; i++) {
@@ -287,15 +280,11 @@ static inline void on_peer_bytes(void *self, struct aero_connection *connection,
     (void)connection;
     peer->got_bytes += plaintext.length;
     aero_buffer_append_slice(&peer->got, plaintext);
-    struct aero_slice left = aero_buffer_slice(&peer->got);
-    while (aero_is_ok(aero_frame_decode(left, &frame, &frame_bytes, &needed))) {
+    while (aero_is_ok(
+        aero_frame_decode(aero_buffer_slice(&peer->got), &frame, &frame_bytes, &needed))) {
         hear_frame(peer, &frame);
-        left = aero_slice_of(left.data + frame_bytes, left.length - frame_bytes);
+        aero_buffer_consume(&peer->got, frame_bytes);
     }
-    struct aero_buffer rest = {0};
-    aero_buffer_append_slice(&rest, left);
-    aero_buffer_deinit(&peer->got);
-    peer->got = rest;
 }
 
 static inline void on_peer_room(void *self, struct aero_connection *connection)

@@ -299,7 +299,7 @@ static void test_reload_tells_a_replica_that_is_not_allowed_any_more(void **stat
     const char *text = NULL;
     struct peer *out = follow(bench, 0);
     struct peer *in = follow(bench, 1);
-    set_key(bench, "allowed_nodes", "replica2");
+    set_key(bench->config, "allowed_nodes", "replica2");
     assert_true(reload(&text));
     AWAIT(bench, out->closed == 1);
     assert_non_null(strstr(out->bye.text, "allowed_nodes"));
@@ -319,7 +319,7 @@ static void test_reload_of_too_many_names_changes_nothing_and_says_why(void **st
         snprintf(names + strlen(names), sizeof names - strlen(names), "n%u ", i);
     }
     struct peer *peer = follow(bench, 0);
-    set_key(bench, "allowed_nodes", names);
+    set_key(bench->config, "allowed_nodes", names);
     assert_false(reload(&text));
     assert_string_equal(text, "allowed_nodes has more than 64 names; the old list stays in use");
     for (unsigned i = 0; i < 10; i++) {
@@ -440,7 +440,7 @@ static void test_new_refuses_what_it_cannot_listen_on_or_prove(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct bench *refused = bench_new();
-        set_key(refused, cases[i].key, cases[i].value);
+        set_key(refused->config, cases[i].key, cases[i].value);
         assert_false(aero_is_ok(new_link(refused)));
         assert_null(refused->link);
         assert_true(kept_log_has(&refused->log, cases[i].logged));

@@ -2,6 +2,7 @@
 /* The link of a replica turn by turn, to a primary that the test plays over real TLS. Which addresses a name has, and when that
  * is known, is the test's to say: this program brings a getaddrinfo of its own. */
 #include "tests/unit/replica/played_primary.h"
+#include "tests/unit/set_key.h"
 
 #include <arpa/inet.h>
 #include <event2/event.h>
@@ -114,15 +115,11 @@ static void on_bytes_here(void *self, struct aero_connection *connection,
     (void)self;
     (void)connection;
     aero_buffer_append_slice(&ends->got, plaintext);
-    struct aero_slice left = aero_buffer_slice(&ends->got);
-    while (aero_is_ok(aero_frame_decode(left, &frame, &frame_bytes, &needed))) {
+    while (aero_is_ok(
+        aero_frame_decode(aero_buffer_slice(&ends->got), &frame, &frame_bytes, &needed))) {
         hear_frame(&ends->bench->heard, &frame);
-        left = aero_slice_of(left.data + frame_bytes, left.length - frame_bytes);
+        aero_buffer_consume(&ends->got, frame_bytes);
     }
-    struct aero_buffer rest = {0};
-    aero_buffer_append_slice(&rest, left);
-    aero_buffer_deinit(&ends->got);
-    ends->got = rest;
 }
 
 static void on_room_here(void *self, struct aero_connection *connection)
@@ -142,17 +139,9 @@ static void on_close_here(void *self, struct aero_connection *connection,
     ends->closed++;
 }
 
-static void set_key(const char *name, const char *value)
-{
-    struct aero_config_error error;
-    assert_true(aero_is_ok(aero_config_set(ends->config, "test", name, value, &error)));
-}
-
 static void write_certs(const char *directory, const char *name)
 {
-    certs_write_node(
-        directory, &ends->authority, &ends->authority,
-        (struct node_wish){.dns = name, .common_name = name, .begins_s = -60, .ends_s = 3000});
+    certs_write_named(directory, &ends->authority, name);
 }
 
 static aero_mono_ns mono_of(void *self)
@@ -179,7 +168,7 @@ static void set_primary(const char *host)
 {
     char place[96];
     snprintf(place, sizeof place, "%s:%u", host, aero_listener_port(ends->listener));
-    set_key("primary", place);
+    set_key(ends->config, "primary", place);
 }
 
 static void start_link(void)
@@ -214,7 +203,7 @@ static int set_up(void **state)
     assert_true(aero_is_ok(aero_tls_context_load(ends->primary_certs, &ends->context, text)));
     assert_true(aero_is_ok(aero_listener_new(ends->base, "127.0.0.1", 0, &options, ends->context,
                                              &any, &events, &ends->listener)));
-    set_key("certs_dir", ends->replica_certs);
+    set_key(ends->config, "certs_dir", ends->replica_certs);
     set_primary("127.0.0.1");
     return 0;
 }
@@ -377,7 +366,7 @@ static void test_only_an_allowed_primary_is_followed(void **state)
         {"alpha", true}, {"gamma alpha", true}, {"*", true}, {"gamma", false}, {"", false}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        set_key("allowed_nodes", cases[i].allowed);
+        set_key(ends->config, "allowed_nodes", cases[i].allowed);
         start_link();
         if (cases[i].is_followed) {
             open_link();
@@ -428,7 +417,7 @@ static void test_name_without_an_address_is_told_and_tried_again(void **state)
 static void test_new_without_certificates_is_refused(void **state)
 {
     (void)state;
-    set_key("certs_dir", "/nowhere");
+    set_key(ends->config, "certs_dir", "/nowhere");
     assert_false(aero_is_ok(new_link()));
     assert_null(ends->link);
 }
@@ -482,12 +471,12 @@ static void test_bytes_that_wait_go_with_their_link(void **state)
         host_turn(false);
     }
     const char *text = NULL;
-    set_key("allowed_nodes", "gamma");
+    set_key(ends->config, "allowed_nodes", "gamma");
     assert_true(ends->port.ops->reload(ends->port.self, ends->config, &text));
     while (ends->closed == 0) {
         host_turn(false);
     }
-    set_key("allowed_nodes", "alpha");
+    set_key(ends->config, "allowed_nodes", "alpha");
     assert_true(ends->port.ops->reload(ends->port.self, ends->config, &text));
     AWAIT(is_waiting_to_dial());
     pass_backoff();
@@ -512,13 +501,13 @@ static void test_reload_drops_a_primary_that_is_not_allowed_any_more(void **stat
     start_link();
     assert_true(reload(&text)); /* before there is a link */
     open_link();
-    set_key("allowed_nodes", "gamma alpha");
+    set_key(ends->config, "allowed_nodes", "gamma alpha");
     assert_true(reload(&text));
     for (unsigned i = 0; i < 10; i++) {
         host_turn(true);
     }
     assert_int_equal(ends->closed, 0);
-    set_key("allowed_nodes", "gamma");
+    set_key(ends->config, "allowed_nodes", "gamma");
     assert_true(reload(&text));
     assert_true(aero_replica_wants_close(ends->bench->replica));
     deliver();
@@ -540,7 +529,7 @@ static void test_reload_of_too_many_names_changes_nothing_and_says_why(void **st
     }
     start_link();
     open_link();
-    set_key("allowed_nodes", names_list);
+    set_key(ends->config, "allowed_nodes", names_list);
     assert_false(reload(&text));
     assert_string_equal(text, "allowed_nodes has more than 64 names");
     for (unsigned i = 0; i < 10; i++) {

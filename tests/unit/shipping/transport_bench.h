@@ -102,8 +102,7 @@ static inline struct aero_transport_events events_of(struct end *end)
 
 static inline void write_certs(struct world *world, unsigned index, const char *name)
 {
-    struct node_wish wish = {.dns = name, .common_name = "unused", .begins_s = -60, .ends_s = 3000};
-    certs_write_node(world->directory[index], &world->authority, &world->authority, wish);
+    certs_write_named(world->directory[index], &world->authority, name);
     char text[AERO_TLS_TEXT_MAX];
     aero_tls_context_release(world->context[index]);
     world->context[index] = NULL;
