@@ -89,16 +89,14 @@ static struct aero_core_request pop_request(struct aero_host_lane *lane)
 /* False: stopping, and nothing is left. */
 static bool take_request(struct aero_host_lane *lane, struct aero_core_request *out_request)
 {
-    bool announced = false;
     while (!has_request(lane)) {
         if (atomic_load(&lane->stopping)) {
             return false;
         }
-        if (announced) {
+        /* Sleeps only if it has looked since it said so. */
+        if (atomic_exchange(&lane->state, SLEEPING) == SLEEPING) {
             futex(lane, FUTEX_WAIT, SLEEPING);
         }
-        announced = !announced;
-        atomic_store(&lane->state, announced ? SLEEPING : AWAKE);
     }
     atomic_store(&lane->state, AWAKE);
     *out_request = pop_request(lane);
