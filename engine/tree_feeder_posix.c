@@ -2,11 +2,11 @@
 /* Chunks made ahead on a thread of its own. A stack of at most READY_MAX between the two, so what nobody took when the
  * load ends is little; whoever finds it empty makes a chunk for itself, so neither ever waits for the other. */
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/slice.h"
+#include "base/thread_posix.h"
 #include "engine/tree_memory_priv.h"
 
 #define READY_MAX 4
@@ -45,13 +45,7 @@ struct aero_tree_feeder *aero_tree_feeder_new(void)
     struct aero_tree_feeder *feeder = aero_calloc(1, sizeof *feeder);
     pthread_mutex_init(&feeder->mutex, NULL);
     pthread_cond_init(&feeder->taken, NULL);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all); /* signals are the loop's business */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    feeder->runs =
-        pthread_create(&feeder->thread, NULL, run, feeder) == 0; /* or slower, not wrong */
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    feeder->runs = aero_thread_start(&feeder->thread, run, feeder) == 0; /* or slower, not wrong */
     return feeder;
 }
 

@@ -15,7 +15,6 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -24,6 +23,7 @@
 
 #include "base/assert.h"
 #include "base/slice.h"
+#include "base/thread_posix.h"
 #include "engine/checkpoint.h"
 #include "engine/wal_writer.h"
 
@@ -145,15 +145,9 @@ static void *run_lane(void *argument)
     return NULL;
 }
 
-/* Signals are the loop's business. */
 static void start_lane(struct aero_host_lane *lane)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool memory_for_thread = pthread_create(&lane->thread, NULL, run_lane, lane) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    bool memory_for_thread = aero_thread_start(&lane->thread, run_lane, lane) == 0;
     AERO_ASSERT(memory_for_thread); /* or a crash that the failure model survives */
     lane->started = true;
 }

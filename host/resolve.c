@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "base/assert.h"
 #include "base/slice.h"
+#include "base/thread_posix.h"
 
 #define HOST_BYTES 256
 
@@ -96,16 +96,11 @@ static void *run_question(void *argument)
 
 static int start_thread(struct question *question)
 {
-    sigset_t all;
-    sigset_t before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread, NULL, run_question, question);
+    int failed = aero_thread_start(&thread, run_question, question);
     if (failed == 0) {
         pthread_detach(thread);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed;
 }
 

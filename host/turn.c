@@ -10,7 +10,6 @@
 #include "host/turn.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
@@ -18,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/slice.h"
+#include "base/thread_posix.h"
 
 #define AT_ONCE_NS 1
 
@@ -116,15 +116,10 @@ static void *run_thread(void *argument)
 
 static void start_threads(struct turns *turns)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (unsigned i = 0; i < turns->options.thread_count; i++) {
-        bool memory_for_thread = pthread_create(&turns->threads[i], NULL, run_thread, turns) == 0;
+        bool memory_for_thread = aero_thread_start(&turns->threads[i], run_thread, turns) == 0;
         AERO_ASSERT(memory_for_thread);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void free_turns(struct turns *turns)

@@ -2,12 +2,12 @@
 /* The link thread sleeps in its own event base and is woken by the loop's news; everything that
  * libevent calls back here belongs to that thread. The last part of the file is the loop's side. */
 #include <event2/event.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/thread_posix.h"
 #include "primary/host_link_priv.h"
 
 #define TICK_MS 100
@@ -193,13 +193,8 @@ static aero_status open_listeners(struct aero_primary_link *link)
 
 static void start_thread(struct aero_primary_link *link)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool memory_for_thread = pthread_create(&link->thread, NULL, run_link, link) == 0;
+    bool memory_for_thread = aero_thread_start(&link->thread, run_link, link) == 0;
     AERO_ASSERT(memory_for_thread);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void destroy_link(struct aero_primary_link *link)
