@@ -20,10 +20,9 @@
 static void take_verdict(struct aero_replica *replica, const struct aero_receiver_action *action)
 {
     enum aero_handshake_kind kind = action->verdict->kind;
-    if (kind == AERO_HANDSHAKE_RESUME || kind == AERO_HANDSHAKE_NEED_SNAPSHOT) {
-        replica->attempts = 0; /* an answer that sends us away is one more attempt in vain */
-    }
     if (kind == AERO_HANDSHAKE_RESUME) {
+        replica->attempts = 0; /* an answer that sends us away is one more attempt in vain */
+        replica->transfer_offset = 0;
         aero_bootstrap_discard(replica->bootstrap);
     }
     replica->primary_cluster = action->verdict->cluster_id;
@@ -132,6 +131,10 @@ static void take_snapshot_begin(struct aero_replica *replica,
         aero_bootstrap_go_on(replica->bootstrap, &entry);
     }
     AERO_ASSERT(aero_bootstrap_resume_offset(replica->bootstrap) == action->snapshot_offset);
+    if (action->snapshot_offset > replica->transfer_offset) {
+        replica->attempts = 0; /* the last link was not in vain: it brought some of it */
+    }
+    replica->transfer_offset = action->snapshot_offset;
     replica->state = AERO_REPLICA_BOOTSTRAPPING;
     aero_log_event(
         replica->logger, AERO_LOG_INFO, begins ? "bootstrap_begins" : "bootstrap_goes_on",

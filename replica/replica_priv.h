@@ -66,6 +66,7 @@ struct aero_replica {
     enum aero_replica_link link;
     aero_mono_ns dial_at;
     uint32_t attempts;
+    uint64_t transfer_offset;              /* where the last transfer began, or went on */
     char link_text[AERO_MESSAGE_TEXT_MAX]; /* why the last link ended */
     bool certificates_refused;
 

@@ -145,6 +145,37 @@ static void test_attempts_in_vain_are_farther_and_farther_apart(void **state)
     bench_free(bench);
 }
 
+/* So is a transfer that has to begin anew each time, or stands still; one that goes on is not. History: a snapshot that one of the
+ * two disks would not have crossed the network ten times a second. */
+static void test_transfers_in_vain_are_farther_and_farther_apart(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new();
+    set_many(bench, 10);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    snapshot_file(bench, entry)->data[0] ^= 1;
+    for (unsigned i = 0; i < 8; i++) {
+        dial(bench);
+        offer(bench, entry, 0);
+        tell_snapshot(bench, entry, 0, entry->size_bytes);
+        turn(bench);
+        expect_status(bench, "link_reason:the primary's snapshot does not verify: ");
+        delay_ms(bench);
+    }
+    snapshot_file(bench, entry)->data[0] ^= 1;
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_snapshot(bench, entry, 0, 100);
+    assert_true(delay_ms(bench) >= 5000);
+    dial(bench);
+    offer(bench, entry, 100);
+    assert_true(delay_ms(bench) <= 100);
+    dial(bench);
+    offer(bench, entry, 100);
+    assert_true(delay_ms(bench) >= 100);
+    bench_free(bench);
+}
+
 /* Whoever runs the core knows more of a connection's end than the core. */
 static void test_a_lost_link_is_told_with_its_reason(void **state)
 {
@@ -362,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_it_does_not_dial_before_all_that_came_is_durable),
         cmocka_unit_test(test_it_does_not_dial_while_what_came_waits_for_a_checkpoint),
         cmocka_unit_test(test_attempts_in_vain_are_farther_and_farther_apart),
+        cmocka_unit_test(test_transfers_in_vain_are_farther_and_farther_apart),
         cmocka_unit_test(test_a_lost_link_is_told_with_its_reason),
         cmocka_unit_test(test_a_silent_link_is_given_up),
         cmocka_unit_test(test_bytes_without_room_are_refused_and_taken_later),
