@@ -378,7 +378,7 @@ static aero_status sync_parent(const char *directory)
 
 /* Makes the data directory and has its parent remember it. One that is there already may be what an earlier start made and
  * nobody remembered yet, so its parent is asked again. A parent that cannot be opened or synced by us is somebody else's,
- * and so was the making. */
+ * and so was the making: ours does not stay where it cannot be remembered. */
 static aero_status create_directory(const char *directory)
 {
     bool made = mkdir(directory, DIRECTORY_MODE) == 0;
@@ -386,8 +386,13 @@ static aero_status create_directory(const char *directory)
         return last_error();
     }
     aero_status status = sync_parent(directory);
-    bool is_ours = made || (status.code != AERO_PERMISSION && status.sys_errno != EINVAL);
-    return is_ours ? status : aero_ok();
+    if (made) {
+        if (!aero_is_ok(status)) {
+            (void)rmdir(directory);
+        }
+        return status;
+    }
+    return status.code == AERO_PERMISSION || status.sys_errno == EINVAL ? aero_ok() : status;
 }
 
 static aero_status create_subdirectories(struct aero_disk_posix *disk)

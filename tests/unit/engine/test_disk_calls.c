@@ -267,15 +267,13 @@ static void test_open_that_cannot_make_the_directory_whole_fails(void **state)
 
 /* History without this: the second start found the directory and took it for remembered. A power cut could then take it
  * away, with all that was acknowledged in it. */
-static void test_open_after_a_failed_sync_of_the_parent_syncs_it_again(void **state)
+static void test_open_of_a_directory_that_is_there_has_its_parent_synced_again(void **state)
 {
     struct fixture *f = *state;
     char path[128];
     snprintf(path, sizeof path, "%s/inner", f->directory);
     struct aero_disk_posix *disk = NULL;
-    broken_fsync = (struct broken_call){.times = 1, .sys_errno = EIO};
-    assert_int_equal(aero_disk_posix_open(path, true, &disk).sys_errno, EIO);
-    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(mkdir(path, 0700), 0); /* by a start that was killed right behind it */
     broken_fsync = (struct broken_call){.times = 1, .sys_errno = EIO};
     assert_int_equal(aero_disk_posix_open(path, true, &disk).sys_errno, EIO);
     broken_fsync = (struct broken_call){.passes = 9, .times = 1};
@@ -301,9 +299,14 @@ static void test_open_of_a_directory_that_somebody_else_made_needs_no_parent(voi
     snprintf(path, sizeof path, "%s/inner", f->directory);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct aero_disk_posix *disk = NULL;
-        *cases[i].call = cases[i].how;
-        /* Its own would have to be remembered. */
-        assert_int_equal(aero_disk_posix_open(path, true, &disk).sys_errno, cases[i].how.sys_errno);
+        /* Its own would have to be remembered. History: the next start took what this one had left for somebody else's. */
+        for (unsigned starts = 0; starts < 2; starts++) {
+            *cases[i].call = cases[i].how;
+            assert_int_equal(aero_disk_posix_open(path, true, &disk).sys_errno,
+                             cases[i].how.sys_errno);
+            assert_int_not_equal(access(path, F_OK), 0);
+        }
+        assert_int_equal(mkdir(path, 0700), 0);
         *cases[i].call = cases[i].how;
         assert_int_equal(aero_disk_posix_open(path, true, &disk).code, AERO_OK);
         assert_int_equal(cases[i].call->times, 0);
@@ -341,7 +344,7 @@ int main(void)
         WITH_DIRECTORY(test_a_write_that_takes_nothing_fails),
         WITH_DIRECTORY(test_list_leaves_out_a_file_that_has_just_gone),
         WITH_DIRECTORY(test_open_that_cannot_make_the_directory_whole_fails),
-        WITH_DIRECTORY(test_open_after_a_failed_sync_of_the_parent_syncs_it_again),
+        WITH_DIRECTORY(test_open_of_a_directory_that_is_there_has_its_parent_synced_again),
         WITH_DIRECTORY(test_open_of_a_directory_that_somebody_else_made_needs_no_parent),
         WITH_DIRECTORY(test_open_below_a_directory_that_is_not_there_fails),
         WITH_DIRECTORY(test_lock_is_asked_for_again_after_an_interruption),

@@ -145,8 +145,8 @@ static void test_attempts_in_vain_are_farther_and_farther_apart(void **state)
     bench_free(bench);
 }
 
-/* So is a transfer that has to begin anew each time, or stands still; one that goes on is not. History: a snapshot that one of the
- * two disks would not have crossed the network ten times a second. */
+/* So is a transfer that has to begin anew each time, or stands still; one that goes on is not. History: a snapshot that one of
+ * the two disks would not have crossed the network ten times a second. */
 static void test_transfers_in_vain_are_farther_and_farther_apart(void **state)
 {
     (void)state;
