@@ -3,8 +3,8 @@
  *
  * Whoever wrote it can tell nobody any more which pages came to the disk, and one that did not may still read well. So what
  * is kept is written anew, in place and with the same bytes, and synced, as the log's last segment is (decision 2). Crash
- * points: any; the next start finds the same blocks, or fewer. Nothing rests on them: what the disk refuses to read or to
- * write is no transfer, and its file a leftover. */
+ * points: any; the next start finds the same blocks, or fewer. Nothing rests on them: where the disk refuses to write them
+ * there is no transfer, and its file is a leftover. */
 #include <stdlib.h>
 
 #include "engine/recovery_priv.h"
@@ -44,7 +44,7 @@ static aero_status walk_to(struct walk *walk, uint64_t end)
     return status;
 }
 
-/* The end of the last whole block that verifies; what follows it may be torn, or of an older transfer. */
+/* The end of the last whole block that can be read and verifies; what follows it may be torn, or of an older transfer. */
 static aero_status find_end(struct aero_recovery *r, struct aero_disk_file *file, uint64_t *out_end)
 {
     uint64_t size;
@@ -53,7 +53,7 @@ static aero_status find_end(struct aero_recovery *r, struct aero_disk_file *file
     aero_status status = walk_to(&walk, size);
     *out_end = aero_snapshot_check_verified(walk.check);
     aero_snapshot_check_free(walk.check);
-    return status.code == AERO_CORRUPT || status.code == AERO_UNSUPPORTED ? aero_ok() : status;
+    return status.code == AERO_CRASHED ? status : aero_ok();
 }
 
 static aero_status make_durable(struct aero_recovery *r, struct aero_disk_file *file, uint64_t end)
