@@ -227,12 +227,9 @@ const struct aero_disk_request *aero_bootstrap_next_request(struct aero_bootstra
     };
     if (!bootstrap->active) {
         add_removal(bootstrap);
-        bootstrap->in_flight = true;
-        return &bootstrap->request;
-    }
-    /* Whatever has arrived, while the next bytes arrive: waiting for more would be waiting for a
-     * credit that only a finished write gives back. */
-    if (bootstrap->filling.length > 0) {
+    } else if (bootstrap->filling.length > 0) {
+        /* Whatever has arrived, while the next bytes arrive: waiting for more would be waiting for a
+         * credit that only a finished write gives back. */
         add_beginning(bootstrap);
         add_write(bootstrap);
         if (bootstrap->unsynced_bytes >= SYNC_EVERY_BYTES) {
