@@ -23,9 +23,9 @@
 
 #include "base/assert.h"
 #include "base/slice.h"
-#include "base/thread_posix.h"
 #include "engine/checkpoint.h"
 #include "engine/wal_writer.h"
+#include "host/thread.h"
 
 #define DONE_MAX ((size_t)AERO_OWNER_COUNT * AERO_HOST_DISK_LANES_MAX * AERO_HOST_DISK_QUEUE_MAX)
 
@@ -49,7 +49,8 @@ struct aero_host_lane {
     /* The loop's. */
     bool is_away;
     bool started;
-    size_t pending; /* submitted and not yet taken back */
+    bool is_threadless; /* the loop does the worker's work */
+    size_t pending;     /* submitted and not yet taken back */
 };
 
 struct done {
@@ -147,9 +148,9 @@ static void *run_lane(void *argument)
 
 static void start_lane(struct aero_host_lane *lane)
 {
-    bool memory_for_thread = aero_thread_start(&lane->thread, run_lane, lane) == 0;
-    AERO_ASSERT(memory_for_thread); /* or a crash that the failure model survives */
-    lane->started = true;
+    lane->started = aero_host_thread_start(&lane->thread, run_lane, lane,
+                                           lane->disk->options.logger, "disk requests");
+    lane->is_threadless = !lane->started;
 }
 
 struct aero_host_disk *aero_host_disk_new(const struct aero_host_disk_options *options)
@@ -219,6 +220,14 @@ static bool is_plain_proof(const struct aero_disk_request *request)
     return true;
 }
 
+/* Told like a worker's: a core that hands out one request after another still lets clients in between. */
+static void run_here(struct aero_host_lane *lane, const struct aero_core_request *request)
+{
+    struct aero_host_done result;
+    run_request(lane->disk, request, &result);
+    leave_done(lane, &result);
+}
+
 static void queue_request(struct aero_host_lane *lane, const struct aero_core_request *request)
 {
     uint64_t queued = atomic_load_explicit(&lane->queued, memory_order_relaxed);
@@ -239,13 +248,17 @@ bool aero_host_disk_submit(struct aero_host_disk *disk, const struct aero_core_r
         run_request(disk, request, out_done);
         return true;
     }
-    if (!lane->started && !lane->gives_errands) {
+    if (!lane->started && !lane->is_threadless && !lane->gives_errands) {
         start_lane(lane);
     }
     lane->pending++;
     disk->pending++;
     AERO_ASSERT(lane->pending <= AERO_HOST_DISK_QUEUE_MAX); /* so that `done` cannot overflow */
-    queue_request(lane, request);
+    if (lane->is_threadless) {
+        run_here(lane, request);
+    } else {
+        queue_request(lane, request);
+    }
     return false;
 }
 

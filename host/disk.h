@@ -15,6 +15,9 @@
  *     aero_host_disk_take_errand(disk)               with the turn; then, without it,
  *     aero_host_disk_run_errand(lane)                leaves a completion like a worker's
  *
+ * Where the system starts no thread for a worker, which is logged, the loop runs that lane's requests itself from then
+ * on: late, and waiting for the disk, but not wrong. That is better than an end in the middle of serving.
+ *
  * A proof that is only written, not synced, touches the page cache and nothing else, and it
  * follows a sync that has just returned: it runs inside submit, which is cheaper than waking
  * anybody.
@@ -26,6 +29,7 @@
 
 #include <stdbool.h>
 
+#include "base/log.h"
 #include "host/wake.h"
 #include "server/core_request.h"
 
@@ -40,6 +44,7 @@ struct aero_host_lane;
 struct aero_host_disk_options {
     struct aero_disk disk;
     struct aero_host_wake *wake; /* of the loop; outlives the workers */
+    struct aero_logger *logger;  /* hears of threads that could not be started */
     bool errands;                /* the lanes of groups have no worker */
 };
 

@@ -367,6 +367,16 @@ static void run_errand(void *self, void *work)
     aero_host_disk_run_errand(work);
 }
 
+static void say_serving(const struct aero_host *host)
+{
+    const struct aero_config *config = host->options.config;
+    aero_log_event(host->options.logger, AERO_LOG_INFO, "serving",
+                   AERO_LOG_STR("bind", aero_config_string(config, "bind")),
+                   AERO_LOG_U64("port", aero_config_port(config, "port")),
+                   AERO_LOG_STR("unixsocket", aero_config_string(config, "unixsocket")));
+    aero_host_notify_ready("serving");
+}
+
 enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_core *core,
                                  const struct aero_host_link *link, struct aero_disk disk)
 {
@@ -375,6 +385,7 @@ enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_
     host->disk = aero_host_disk_new(&(struct aero_host_disk_options){
         .disk = disk,
         .wake = &host->wake,
+        .logger = host->options.logger,
         .errands = host->options.errands,
     });
     host->clients = aero_host_clients_new(&(struct aero_host_clients_options){
@@ -385,18 +396,19 @@ enum aero_host_end aero_host_run(struct aero_host *host, const struct aero_host_
         .logger = host->options.logger,
     });
     host->alive_interval_ns = aero_host_notify_interval_ns();
-    aero_log_event(
-        host->options.logger, AERO_LOG_INFO, "serving",
-        AERO_LOG_STR("bind", aero_config_string(host->options.config, "bind")),
-        AERO_LOG_U64("port", aero_config_port(host->options.config, "port")),
-        AERO_LOG_STR("unixsocket", aero_config_string(host->options.config, "unixsocket")));
-    aero_host_notify_ready("serving");
-    enum aero_host_turn_next end = aero_host_turn_run(&(struct aero_host_turn_options){
+    struct aero_host_turns *turns = aero_host_turns_new(&(struct aero_host_turn_options){
         .thread_count = host->options.errands ? AERO_HOST_TURN_THREADS_MAX : 1,
+        .logger = host->options.logger,
         .self = host,
         .turn = take_turn,
         .errand = run_errand,
     });
+    enum aero_host_turn_next end = AERO_HOST_TURN_END;
+    host->end = AERO_HOST_NOT_BEGUN;
+    if (turns != NULL) {
+        say_serving(host);
+        end = aero_host_turns_run(turns);
+    }
     if (end == AERO_HOST_TURN_END) {
         aero_host_clients_free(host->clients);
         aero_host_disk_free(host->disk);

@@ -56,7 +56,8 @@ struct event_base *aero_host_base(struct aero_host *host);
 struct aero_host_wake *aero_host_wake(struct aero_host *host);
 
 enum aero_host_end {
-    AERO_HOST_STOPPED, /* everything is on disk, every worker is gone */
+    AERO_HOST_NOT_BEGUN, /* a thread could not be started, which is logged; the core had no turn */
+    AERO_HOST_STOPPED,   /* everything is on disk, every worker is gone */
     /* The disk failed the log, and on_fsync_failure says exit. Everybody who waited was told. */
     AERO_HOST_FAILED,
     /* The core wants to begin again from what is on disk. Clients were closed; the listeners stay,

@@ -17,12 +17,12 @@
 #define AERO_EXIT_LOCKED 5 /* another process uses the data directory */
 
 /* For --help of both daemons. */
-#define AERO_HOST_EXIT_CODES_HELP                                                           \
-    "Exit status: 0 after a clean stop; 1 failure (a port in use, certificates, a second\n" \
-    "signal); 2 bad command line or configuration; 4 data refused: no data, damage to\n"    \
-    "durable data, a directory of another role; 5 the data directory is in use by\n"        \
-    "another process.\n"                                                                    \
-    "Signals: SIGTERM and SIGINT stop cleanly, the second at once; SIGHUP reads\n"          \
+#define AERO_HOST_EXIT_CODES_HELP                                                          \
+    "Exit status: 0 after a clean stop; 1 failure (a port in use, certificates, a limit\n" \
+    "of threads, a second signal); 2 bad command line or configuration; 4 data refused:\n" \
+    "no data, damage to durable data, a directory of another role; 5 the data directory\n" \
+    "is in use by another process.\n"                                                      \
+    "Signals: SIGTERM and SIGINT stop cleanly, the second at once; SIGHUP reads\n"         \
     "configuration and certificates again.\n"
 
 struct aero_host_start {

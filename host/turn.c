@@ -17,28 +17,29 @@
 
 #include "base/assert.h"
 #include "base/slice.h"
-#include "base/thread_posix.h"
+#include "host/thread.h"
 
 #define AT_ONCE_NS 1
 
-struct turns {
+struct aero_host_turns {
     struct aero_host_turn_options options;
     int alarm_fd;
     pthread_t threads[AERO_HOST_TURN_THREADS_MAX];
+    unsigned started;
     pthread_mutex_t mutex;
     pthread_cond_t ended;
     bool led;
     enum aero_host_turn_next end; /* AGAIN: it has not come */
 };
 
-static void set_alarm(struct turns *turns, long delay_ns, long interval_ns)
+static void set_alarm(struct aero_host_turns *turns, long delay_ns, long interval_ns)
 {
     const struct itimerspec when = {.it_value = {.tv_nsec = delay_ns},
                                     .it_interval = {.tv_nsec = interval_ns}};
     AERO_ASSERT(timerfd_settime(turns->alarm_fd, 0, &when, NULL) == 0);
 }
 
-static void await_alarm(struct turns *turns)
+static void await_alarm(struct aero_host_turns *turns)
 {
     uint64_t rings;
     /* A read that fails is a ring like any other: who hears one looks whether nobody leads. */
@@ -46,7 +47,7 @@ static void await_alarm(struct turns *turns)
     (void)got;
 }
 
-static bool has_ended(struct turns *turns)
+static bool has_ended(struct aero_host_turns *turns)
 {
     pthread_mutex_lock(&turns->mutex);
     bool ended = turns->end != AERO_HOST_TURN_AGAIN;
@@ -55,7 +56,7 @@ static bool has_ended(struct turns *turns)
 }
 
 /* False: another thread leads, or no turn follows: the thread that ended them keeps the turn. */
-static bool take_turn(struct turns *turns)
+static bool take_turn(struct aero_host_turns *turns)
 {
     pthread_mutex_lock(&turns->mutex);
     bool taken = !turns->led;
@@ -64,7 +65,7 @@ static bool take_turn(struct turns *turns)
     return taken;
 }
 
-static void leave_turn(struct turns *turns, bool more_wait)
+static void leave_turn(struct aero_host_turns *turns, bool more_wait)
 {
     pthread_mutex_lock(&turns->mutex);
     turns->led = false;
@@ -73,7 +74,7 @@ static void leave_turn(struct turns *turns, bool more_wait)
 }
 
 /* Rings until everybody who stands by has heard it. */
-static void end_turns(struct turns *turns, enum aero_host_turn_next how)
+static void end_turns(struct aero_host_turns *turns, enum aero_host_turn_next how)
 {
     pthread_mutex_lock(&turns->mutex);
     turns->end = how;
@@ -83,7 +84,7 @@ static void end_turns(struct turns *turns, enum aero_host_turn_next how)
 }
 
 /* Returns when another thread has the turn, or none will. */
-static void lead(struct turns *turns)
+static void lead(struct aero_host_turns *turns)
 {
     const struct aero_host_turn_options *options = &turns->options;
     bool leads = true;
@@ -103,7 +104,7 @@ static void lead(struct turns *turns)
 
 static void *run_thread(void *argument)
 {
-    struct turns *turns = argument;
+    struct aero_host_turns *turns = argument;
     do {
         if (take_turn(turns)) {
             lead(turns);
@@ -114,17 +115,21 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-static void start_threads(struct turns *turns)
+static bool start_threads(struct aero_host_turns *turns)
 {
-    for (unsigned i = 0; i < turns->options.thread_count; i++) {
-        bool memory_for_thread = aero_thread_start(&turns->threads[i], run_thread, turns) == 0;
-        AERO_ASSERT(memory_for_thread);
+    while (turns->started < turns->options.thread_count) {
+        if (!aero_host_thread_start(&turns->threads[turns->started], run_thread, turns,
+                                    turns->options.logger, "turns at the loop")) {
+            return false;
+        }
+        turns->started++;
     }
+    return true;
 }
 
-static void free_turns(struct turns *turns)
+static void free_turns(struct aero_host_turns *turns)
 {
-    for (unsigned i = 0; i < turns->options.thread_count; i++) {
+    for (unsigned i = 0; i < turns->started; i++) {
         pthread_join(turns->threads[i], NULL);
     }
     pthread_cond_destroy(&turns->ended);
@@ -134,24 +139,35 @@ static void free_turns(struct turns *turns)
 }
 
 /* Frees nothing: a thread that is away may come back and look. */
-static void leave_threads(struct turns *turns)
+static void leave_threads(struct aero_host_turns *turns)
 {
-    for (unsigned i = 0; i < turns->options.thread_count; i++) {
+    for (unsigned i = 0; i < turns->started; i++) {
         pthread_detach(turns->threads[i]);
     }
 }
 
-enum aero_host_turn_next aero_host_turn_run(const struct aero_host_turn_options *options)
+struct aero_host_turns *aero_host_turns_new(const struct aero_host_turn_options *options)
 {
     AERO_ASSERT(options->thread_count >= 1);
     AERO_ASSERT(options->thread_count <= AERO_HOST_TURN_THREADS_MAX);
-    struct turns *turns = aero_calloc(1, sizeof *turns);
+    struct aero_host_turns *turns = aero_calloc(1, sizeof *turns);
     turns->options = *options;
     turns->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     AERO_ASSERT(turns->alarm_fd >= 0);
     pthread_mutex_init(&turns->mutex, NULL);
     pthread_cond_init(&turns->ended, NULL);
-    start_threads(turns);
+    turns->led = true; /* until aero_host_turns_run */
+    if (!start_threads(turns)) {
+        end_turns(turns, AERO_HOST_TURN_END);
+        free_turns(turns);
+        return NULL;
+    }
+    return turns;
+}
+
+enum aero_host_turn_next aero_host_turns_run(struct aero_host_turns *turns)
+{
+    leave_turn(turns, true);
     pthread_mutex_lock(&turns->mutex);
     while (turns->end == AERO_HOST_TURN_AGAIN) {
         pthread_cond_wait(&turns->ended, &turns->mutex);

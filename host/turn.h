@@ -25,6 +25,8 @@
 
 #include <stdbool.h>
 
+#include "base/log.h"
+
 #define AERO_HOST_TURN_THREADS_MAX 3
 #define AERO_HOST_TURN_ALONE_NS 1000000
 
@@ -41,15 +43,23 @@ struct aero_host_turn_errand {
     bool more_wait; /* the next turn has another one to give */
 };
 
+struct aero_host_turns;
+
 struct aero_host_turn_options {
     unsigned thread_count; /* 1: no turn may have an errand */
+    struct aero_logger *logger;
     void *self;
     enum aero_host_turn_next (*turn)(void *self, struct aero_host_turn_errand *out_errand);
     void (*errand)(void *self, void *work);
 };
 
+/* Starts the threads; none has a turn before aero_host_turns_run, which has to follow. NULL: they could not all be
+ * started, which is logged, and none is left. */
+struct aero_host_turns *aero_host_turns_new(const struct aero_host_turn_options *options);
+
 /* Takes turns until one ends it, and returns how it ended: after AERO_HOST_TURN_END every thread is gone, after
- * AERO_HOST_TURN_END_ABRUPTLY the process has to end. The calling thread waits, and is the one that signals reach. */
-enum aero_host_turn_next aero_host_turn_run(const struct aero_host_turn_options *options);
+ * AERO_HOST_TURN_END_ABRUPTLY the process has to end. The calling thread waits, and is the one that signals reach.
+ * Ownership: takes `turns`. */
+enum aero_host_turn_next aero_host_turns_run(struct aero_host_turns *turns);
 
 #endif

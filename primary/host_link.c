@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/thread_posix.h"
+#include "host/thread.h"
 #include "primary/host_link_priv.h"
 
 #define TICK_MS 100
@@ -191,12 +191,6 @@ static aero_status open_listeners(struct aero_primary_link *link)
     return status;
 }
 
-static void start_thread(struct aero_primary_link *link)
-{
-    bool memory_for_thread = aero_thread_start(&link->thread, run_link, link) == 0;
-    AERO_ASSERT(memory_for_thread);
-}
-
 static void destroy_link(struct aero_primary_link *link)
 {
     for (size_t i = 0; i < link->listener_count; i++) {
@@ -272,14 +266,18 @@ aero_status aero_primary_link_new(const struct aero_primary_link_options *option
     return status;
 }
 
-void aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary)
+bool aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary)
 {
     if (link == NULL) {
-        return;
+        return true;
     }
     compare_names(link, aero_primary_manifest(primary)->node_name);
-    start_thread(link);
+    if (!aero_host_thread_start(&link->thread, run_link, link, link->options.logger,
+                                "replication")) {
+        return false;
+    }
     link->primary = primary;
+    return true;
 }
 
 static void wake_link(struct aero_primary_link *link)

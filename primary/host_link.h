@@ -35,8 +35,8 @@ struct aero_primary_link_options {
  *   Errors: of certificates and listening; logged with what to do. */
 aero_status aero_primary_link_new(const struct aero_primary_link_options *options,
                                   struct aero_primary_link **out_link);
-/* Starts the thread that serves what `primary` holds. Accepts NULL. */
-void aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary);
+/* Starts the thread that serves what `primary` holds. False: it could not be started, which is logged. Accepts NULL. */
+bool aero_primary_link_start(struct aero_primary_link *link, struct aero_primary *primary);
 /* Says goodbye to every replica and joins the thread. Accepts NULL. */
 void aero_primary_link_free(struct aero_primary_link *link);
 

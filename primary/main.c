@@ -99,7 +99,9 @@ static int serve(struct aero_host_start *start, struct sockets *sockets,
     if (primary == NULL) {
         goto out;
     }
-    aero_primary_link_start(sockets->link, primary);
+    if (!aero_primary_link_start(sockets->link, primary)) {
+        goto out;
+    }
     const struct aero_host_core core = aero_primary_core_port(primary);
     const struct aero_host_link link_port = aero_primary_link_port(sockets->link);
     enum aero_host_end end = aero_host_run(sockets->host, &core, &link_port, start->port);

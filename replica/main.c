@@ -117,7 +117,7 @@ static int serve(struct aero_host_start *start, struct aero_host *host,
     if (end == AERO_HOST_ABRUPT) {
         _exit(AERO_EXIT_FAILURE);
     }
-    exit_code = AERO_EXIT_OK;
+    exit_code = end == AERO_HOST_NOT_BEGUN ? AERO_EXIT_FAILURE : AERO_EXIT_OK;
     if (end == AERO_HOST_REOPEN) {
         aero_status status = aero_replica_install(replica, start->port);
         *out_reopen = aero_is_ok(status);

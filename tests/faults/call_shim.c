@@ -21,6 +21,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -54,13 +55,14 @@ enum kind {
     SEND,
     READ,
     WRITE,
+    THREAD,
     KIND_COUNT,
 };
 
 static const char *const kind_names[KIND_COUNT] = {
     "open",   "pread",     "pwrite",    "fdatasync", "fsync",  "rename",
     "unlink", "ftruncate", "fallocate", "mkdir",     "socket", "connect",
-    "accept", "recv",      "send",      "read",      "write",
+    "accept", "recv",      "send",      "read",      "write",  "thread",
 };
 
 static const struct {
@@ -488,6 +490,18 @@ ssize_t read(int fd, void *data, size_t length)
     }
     REAL("read");
     return leave(real(fd, data, length));
+}
+
+/* Kind "thread". */
+int pthread_create(pthread_t *out_thread, const pthread_attr_t *attributes,
+                   void *(*run)(void *argument), void *argument)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    if (!admit(THREAD, NULL)) {
+        return errno;
+    }
+    REAL("pthread_create");
+    return (int)leave(real(out_thread, attributes, run, argument));
 }
 
 ssize_t write(int fd, const void *data, size_t length)

@@ -6,7 +6,7 @@ import struct
 
 # In the order of call_shim.c.
 KINDS = ("open", "pread", "pwrite", "fdatasync", "fsync", "rename", "unlink", "ftruncate",
-         "fallocate", "mkdir", "socket", "connect", "accept", "recv", "send", "read", "write")
+         "fallocate", "mkdir", "socket", "connect", "accept", "recv", "send", "read", "write", "thread")
 
 # What a kernel may plausibly answer (the manual page of each call). fallocate has no row: the daemons zero-fill
 # by writing, and a reference run that counts such a call fails until it has one.
@@ -27,6 +27,7 @@ ERRNOS = {
     "send": ("EPIPE", "ECONNRESET", "ENOBUFS", "EAGAIN", "EINTR", "short"),
     "read": ("EIO", "EINTR", "EAGAIN", "short"),
     "write": ("EIO", "ENOSPC", "EPIPE", "EAGAIN", "EINTR", "short"),
+    "thread": ("EAGAIN",),
 }
 # Calls that hand bytes over may die in the middle of them.
 DEATHS = {kind: ("kill", "killed") + (("torn",) if kind in ("pwrite", "send", "write") else ())

@@ -58,6 +58,40 @@ class Starts(DaemonCase):
         replica.start()
         self.assertEqual(self.cli(replica, "GET", "a"), "1")
 
+    def test_a_daemon_that_gets_no_thread_says_so_and_serves_nothing(self):
+        """A limit of processes, met at each thread of a start: of the turns, of the link."""
+        primary, replica = self.pair()
+        self.assertEqual(self.cli(primary, "SET", "a", "1"), "OK")
+        wait_for(lambda: self.cli(replica, "GET", "a") == "1", "the replica", 60)
+        primary.stop()
+        replica.stop()
+        shim = self.shimmed()
+        for server, threads in (primary, 4), (replica, 1):
+            for nth in range(1, threads + 1):
+                server.environment = {**shim, "AERO_FAULT": f"thread:{nth}:EAGAIN"}
+                server.launch()
+                self.assertEqual(server.process.wait(timeout=60), EXIT_FAILURE, self.log_of(server))
+                self.assertEqual(self.log_of(server).count("event=thread_not_started"), nth)
+            self.assertIn("advice=\"raise the limit of processes and threads", self.log_of(server))
+            server.environment = {}
+            server.start()
+        self.assertEqual(self.cli(replica, "GET", "a"), "1")
+
+    def test_a_daemon_that_gets_no_more_threads_serves_without_them(self):
+        """Behind its start: what has to be on disk before a reply is, whoever writes it."""
+        shim = self.shimmed(AERO_FAULT="thread:5:EAGAIN:ever")
+        primary = Primary(certs=self.certs)
+        primary.environment = shim
+        self.start(primary)
+        self.assertEqual(self.cli(primary, "SET", "a", "1"), "OK")
+        wait_for(lambda: "event=thread_not_started" in self.log_of(primary), "a thread to fail", 60)
+        self.assertTrue(primary.ask("AERO.CHECKPOINT").startswith(b"+"))
+        primary.stop()
+        self.assertEqual(primary.process.returncode, EXIT_OK)
+        primary.environment = {}
+        primary.start()
+        self.assertEqual(self.cli(primary, "GET", "a"), "1")
+
     def test_a_replica_without_its_certificates_does_not_run(self):
         primary = Primary(certs=self.certs)
         self.addCleanup(primary.remove)

@@ -10,15 +10,10 @@
 #include "base/slice.h"
 #include "engine/tree_memory_priv.h"
 #include "tests/unit/broken_call.h"
+#include "tests/unit/broken_thread.h"
 
 #define CHUNK AERO_TREE_CHUNK_BYTES
 #define PAGE ((size_t)4096)
-
-/* What a thread is that was not made, is undefined: pthread_create(3). */
-BREAKABLE_CALL(int, (memset(thread, 1, sizeof *thread), EAGAIN), pthread_create,
-               (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
-                void *argument),
-               (thread, attributes, run, argument))
 
 /* The next mappings of so many bytes begin at this offset in a chunk; the last offset stays. */
 static struct {

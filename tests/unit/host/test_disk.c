@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "host/disk.h"
+#include "tests/unit/broken_thread.h"
+#include "tests/unit/kept_log.h"
 
 #define WRITES_MAX 64
 
@@ -82,6 +84,8 @@ struct fixture {
     struct aero_disk_handles handles;
     struct aero_host_disk *host;
     struct aero_host_wake wake;
+    struct aero_logger logger;
+    struct aero_buffer log;
     int epoll_fd;
     struct job jobs[32];
     struct aero_host_done inline_done;
@@ -100,8 +104,11 @@ static int set_up_disk(void **state, bool errands)
     fixture->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET};
     epoll_ctl(fixture->epoll_fd, EPOLL_CTL_ADD, fixture->wake.fd, &event);
+    aero_logger_init(&fixture->logger, kept_log_sink(&fixture->log), aero_clock_posix(),
+                     AERO_LOG_KEY_VALUE, AERO_LOG_INFO);
     struct aero_host_disk_options options = {
         .wake = &fixture->wake,
+        .logger = &fixture->logger,
         .disk = {.ops = &slow_ops, .self = &fixture->disk},
         .errands = errands,
     };
@@ -127,6 +134,7 @@ static int tear_down(void **state)
     aero_host_disk_free(fixture->host);
     aero_host_wake_deinit(&fixture->wake);
     close(fixture->epoll_fd);
+    aero_buffer_deinit(&fixture->log);
     free(fixture);
     return 0;
 }
@@ -265,6 +273,29 @@ static void test_free_runs_what_was_submitted(void **state)
     assert_int_equal(fixture->disk.write_count, 10);
 }
 
+/* At a limit of threads a lane has the loop for its worker, in the same order; the others keep theirs. */
+static void test_lane_without_a_thread_completes_in_order_beside_the_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct aero_host_done done[3];
+    broken_pthread_create = (struct broken_call){.times = 1};
+    assert_false(submit(fixture, AERO_DOMAIN_WAL, 0, 1, true));
+    assert_true(kept_log_take(&fixture->log, "level=error event=thread_not_started "
+                                             "purpose=\"disk requests\""));
+    assert_false(submit(fixture, AERO_DOMAIN_WAL, 0, 2, true)); /* no second attempt */
+    assert_int_equal(aero_host_disk_pending(fixture->host), 2);
+    assert_int_equal(aero_host_disk_take(fixture->host, done, 3), 2);
+    assert_int_equal(done[0].completion.request_id, 1);
+    assert_int_equal(done[1].completion.request_id, 2);
+    assert_int_equal(aero_host_disk_pending(fixture->host), 0);
+    assert_int_equal(fixture->disk.write_count, 2);
+    assert_true(pthread_equal(fixture->disk.writer[1], pthread_self()));
+    assert_false(submit(fixture, AERO_DOMAIN_WAL, 2, 3, true));
+    collect(fixture, done, 1);
+    assert_false(pthread_equal(fixture->disk.writer[2], pthread_self()));
+    assert_int_equal(fixture->log.length, 0);
+}
+
 /* ---- Errands ---- */
 
 static uint64_t run_errand(struct fixture *fixture)
@@ -351,6 +382,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_completions_wake_an_armed_sleeper_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_free_runs_what_was_submitted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_lane_without_a_thread_completes_in_order_beside_the_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errand_runs_on_the_thread_that_takes_it,
                                         set_up_with_errands, tear_down),
         cmocka_unit_test_setup_teardown(

@@ -14,6 +14,7 @@
 #include "host/disk.h"
 #include "host/loop.h"
 #include "server/config_keys.h"
+#include "tests/unit/broken_thread.h"
 #include "tests/unit/kept_log.h"
 #include "tests/unit/set_key.h"
 
@@ -385,6 +386,19 @@ static void test_reopen_waits_for_the_disk(void **state)
     bench_free(bench);
 }
 
+static void test_loop_that_gets_no_thread_ends_before_its_first_turn(void **state)
+{
+    static const struct play play = {.tick = stop_in_turn_3};
+    (void)state;
+    struct bench *bench = bench_new(&play);
+    broken_pthread_create = (struct broken_call){.times = 1};
+    assert_int_equal(run_bench(bench, false), AERO_HOST_NOT_BEGUN);
+    assert_int_equal(bench->turn, 0);
+    assert_true(kept_log_has(&bench->log, "event=thread_not_started"));
+    assert_false(kept_log_has(&bench->log, "event=serving"));
+    bench_free(bench);
+}
+
 /* ---- Turns ---- */
 
 static void complete_all_before_turn_2(struct bench *bench)
@@ -502,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_a_log_that_failed_ends_the_loop_where_that_is_wanted),
         cmocka_unit_test(test_stop_waits_for_the_disk),
         cmocka_unit_test(test_reopen_waits_for_the_disk),
+        cmocka_unit_test(test_loop_that_gets_no_thread_ends_before_its_first_turn),
         cmocka_unit_test(test_turn_takes_all_completions_that_are_there),
         cmocka_unit_test(test_reload_that_the_link_refuses_is_told),
         cmocka_unit_test(test_second_signal_ends_a_stop_at_once),

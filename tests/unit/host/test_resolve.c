@@ -6,12 +6,7 @@
 #include <string.h>
 
 #include "host/resolve.h"
-#include "tests/unit/broken_call.h"
-
-BREAKABLE_CALL(int, EAGAIN, pthread_create,
-               (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *),
-                void *argument),
-               (thread, attributes, run, argument))
+#include "tests/unit/broken_thread.h"
 
 static enum aero_host_resolve_state wait_for_answer(struct aero_host_resolver *resolver,
                                                     char address[AERO_HOST_ADDRESS_BYTES],

@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "host/turn.h"
+#include "tests/unit/broken_thread.h"
+#include "tests/unit/kept_log.h"
 
 /* Longer than anything takes that does come. */
 #define PATIENCE_S 60
@@ -118,8 +120,9 @@ static enum aero_host_turn_next run_play(struct table *table, const struct play 
                                          unsigned thread_count)
 {
     set_table(table, play);
-    return aero_host_turn_run(&(struct aero_host_turn_options){
+    struct aero_host_turns *turns = aero_host_turns_new(&(struct aero_host_turn_options){
         .thread_count = thread_count, .self = table, .turn = take_turn, .errand = run_errand});
+    return aero_host_turns_run(turns);
 }
 
 /* ---- Many turns, many errands ---- */
@@ -185,6 +188,35 @@ static void test_run_with_one_thread_takes_all_turns(void **state)
     (void)state;
     assert_int_equal(run_play(&table, &play, 1), AERO_HOST_TURN_END);
     assert_int_equal(table.turn_count, 100);
+}
+
+/* ---- Threads that do not start ---- */
+
+/* Nobody has a turn before all are there: a daemon that cannot begin has served nobody. */
+static void test_new_without_one_of_its_threads_takes_no_turn(void **state)
+{
+    static const struct play play = {.turn = turns_then_end};
+    static struct table table;
+    struct aero_buffer log = {.data = NULL};
+    struct aero_logger logger;
+    (void)state;
+    aero_logger_init(&logger, kept_log_sink(&log), aero_clock_posix(), AERO_LOG_KEY_VALUE,
+                     AERO_LOG_INFO);
+    for (unsigned passes = 0; passes < AERO_HOST_TURN_THREADS_MAX; passes++) {
+        set_table(&table, &play);
+        broken_pthread_create = (struct broken_call){.passes = passes, .times = 1};
+        assert_null(aero_host_turns_new(
+            &(struct aero_host_turn_options){.thread_count = AERO_HOST_TURN_THREADS_MAX,
+                                             .logger = &logger,
+                                             .self = &table,
+                                             .turn = take_turn,
+                                             .errand = run_errand}));
+        assert_int_equal(broken_pthread_create.times, 0);
+        assert_int_equal(table.turn_count, 0);
+        assert_true(kept_log_take(&log, "event=thread_not_started purpose=\"turns at the loop\" "
+                                        "error=\"Resource temporarily unavailable"));
+    }
+    aero_buffer_deinit(&log);
 }
 
 /* ---- Long errands ---- */
@@ -307,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run_goes_on_with_one_turn_at_a_time_while_errands_are_away),
         cmocka_unit_test(test_run_with_one_thread_takes_all_turns),
+        cmocka_unit_test(test_new_without_one_of_its_threads_takes_no_turn),
         cmocka_unit_test(test_run_that_ends_waits_for_errands),
         cmocka_unit_test(test_run_with_two_long_errands_runs_them_side_by_side),
         cmocka_unit_test(test_run_back_from_a_long_errand_leaves_the_turn_to_who_has_it),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The link of a primary turn by turn: who is let in, what is told when, and what becomes of links that are cut in each phase. */
+#include "tests/unit/broken_thread.h"
 #include "tests/unit/primary/link_bench.h"
 
 #define EARLY_MAX ((size_t)4 << 20)
@@ -356,11 +357,22 @@ static void test_new_certificates_are_used_for_connections_from_then_on(void **s
 
 /* ---- The end ---- */
 
+static void test_link_that_gets_no_thread_says_so_and_can_be_freed(void **state)
+{
+    (void)state;
+    bench->link->primary = NULL;
+    broken_pthread_create = (struct broken_call){.times = 1};
+    assert_false(aero_primary_link_start(bench->link, bench->primary));
+    assert_true(kept_log_has(&bench->log, "event=thread_not_started purpose=replication"));
+    aero_primary_link_free(bench->link);
+    bench->link = NULL;
+}
+
 static void test_stop_says_goodbye_to_all_answered_or_not(void **state)
 {
     (void)state;
     bench->link->primary = NULL;
-    aero_primary_link_start(bench->link, bench->primary);
+    assert_true(aero_primary_link_start(bench->link, bench->primary));
     struct peer *shipping = &bench->peers[0];
     struct peer *asked = &bench->peers[1];
     dial_as(bench, shipping, shipping);
@@ -469,6 +481,7 @@ int main(void)
         TEST(test_reload_tells_a_replica_that_is_not_allowed_any_more),
         TEST(test_reload_of_too_many_names_changes_nothing_and_says_why),
         TEST(test_new_certificates_are_used_for_connections_from_then_on),
+        TEST(test_link_that_gets_no_thread_says_so_and_can_be_freed),
         TEST(test_stop_says_goodbye_to_all_answered_or_not),
         TEST(test_replica_that_comes_while_the_link_stops_is_turned_away),
         TEST(test_end_of_a_connection_is_a_warning_when_tls_did_not_come_about),
