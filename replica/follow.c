@@ -145,8 +145,7 @@ static void take_snapshot_begin(struct aero_replica *replica,
 static void drop_bootstrap(struct aero_replica *replica, aero_status status, const char *what)
 {
     char text[200];
-    snprintf(text, sizeof text, "%s: %s; the transfer starts anew", what,
-             aero_code_text(status.code));
+    snprintf(text, sizeof text, "%s: %s; the transfer starts anew", what, aero_error_text(status));
     aero_bootstrap_abandon(replica->bootstrap);
     aero_replica_close_link(replica, text);
 }
@@ -445,7 +444,9 @@ void aero_replica_drive_bootstrap(struct aero_replica *replica)
                           (size_t)aero_bootstrap_take_written(replica->bootstrap));
     aero_status status = aero_bootstrap_status(replica->bootstrap);
     if (!aero_is_ok(status)) {
-        drop_bootstrap(replica, status, "writing the snapshot failed");
+        drop_bootstrap(replica, status,
+                       AERO_SNAPSHOT_INCOMING " cannot be written (look whether it is a regular "
+                                              "file, and at the disk)");
     } else if (aero_bootstrap_installed(replica->bootstrap) && !replica->wants_reopen) {
         replica->wants_reopen = true;
         replica->snapshots_received++;

@@ -3,6 +3,8 @@
  * gone on with only where it broke. */
 #include "tests/unit/replica/played_primary.h"
 
+#include <errno.h>
+
 /* A replica without data is offered a snapshot of ten keys; nothing of it has come. */
 static struct bench *offered(const struct aero_snapshot_entry **out_entry)
 {
@@ -17,7 +19,7 @@ static struct bench *offered(const struct aero_snapshot_entry **out_entry)
 /* Of the transfer nothing is left: the link ends for this reason, and the next Hello asks for all of it. */
 static void expect_dropped(struct bench *bench, const char *reason)
 {
-    char line[128];
+    char line[256];
     snprintf(line, sizeof line, "link_reason:%s", reason);
     turn(bench);
     assert_true(aero_replica_wants_close(bench->replica));
@@ -266,7 +268,7 @@ static void test_a_transfer_that_the_disk_lost_does_not_go_on(void **state)
     bench->disk->fail_at = bench->disk->changes + 1;
     finish(bench, &writing);
     offer(bench, entry, half);
-    expect_dropped(bench, "writing the snapshot failed: ");
+    expect_dropped(bench, "snapshots/incoming.tmp cannot be written (look");
     offer(bench, entry, 0);
     tell_whole_snapshot(bench, entry, 0);
     expect_installed(bench);
@@ -523,7 +525,7 @@ static void test_a_disk_that_fails_costs_the_transfer_and_nothing_else(void **st
         turn(bench);
         bool ends = aero_replica_wants_reopen(bench->replica);
         if (!ends) {
-            expect_dropped(bench, "writing the snapshot failed: ");
+            expect_dropped(bench, "snapshots/incoming.tmp cannot be written (look");
             offer(bench, entry, 0);
             tell_whole_snapshot(bench, entry, 0);
             failed++;
@@ -536,6 +538,33 @@ static void test_a_disk_that_fails_costs_the_transfer_and_nothing_else(void **st
         }
     }
     assert_int_equal(failed, 5); /* open, write, sync, rename, sync of the directory */
+}
+
+/* What stands in the place of the file, an operator has to find and move away: a directory, a symbolic link, a FIFO. */
+static void test_a_file_that_cannot_be_opened_is_named_with_the_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        aero_status status;
+        const char *text;
+    } cases[] = {
+        {{.code = AERO_IO, .sys_errno = EISDIR}, "Is a directory; the transfer starts anew"},
+        {{.code = AERO_IO, .sys_errno = ELOOP}, "Too many levels of symbolic links; the transfer"},
+        {{.code = AERO_INVALID}, "invalid; the transfer starts anew"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct aero_snapshot_entry *entry;
+        char reason[200];
+        struct bench *bench = offered(&entry);
+        power_disk_fail_call(bench->disk, 1, cases[i].status);
+        tell_whole_snapshot(bench, entry, 0);
+        snprintf(reason, sizeof reason,
+                 "snapshots/incoming.tmp cannot be written (look whether it is a regular file, "
+                 "and at the disk): %s",
+                 cases[i].text);
+        expect_dropped(bench, reason);
+        bench_free(bench);
+    }
 }
 
 /* FM-9.1: power is lost at each step of the transfer and the swap, and behind it; the next start has all of the snapshot, or
@@ -649,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_a_new_snapshot_replaces_state_and_log),
         cmocka_unit_test(test_a_disk_that_fails_costs_the_transfer_and_nothing_else),
         cmocka_unit_test(test_power_lost_anywhere_leaves_all_of_a_snapshot_or_nothing),
+        cmocka_unit_test(test_a_file_that_cannot_be_opened_is_named_with_the_reason),
         cmocka_unit_test(test_a_hello_counts_nothing_of_a_dropped_transfer),
         cmocka_unit_test(test_a_snapshot_that_cannot_be_read_back_is_not_swapped_in),
     };
