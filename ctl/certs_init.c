@@ -30,7 +30,7 @@ static bool went_well(const struct task *task, const char *path, aero_status sta
 {
     bool well = aero_is_ok(status);
     if (!well) {
-        aero_ctl_complain(task->ctl, WORDS, "%s: %s", path, aero_ctl_status_text(status));
+        aero_ctl_complain(task->ctl, WORDS, "%s: %s", path, aero_ctl_file_error(status));
     }
     return well;
 }

@@ -57,7 +57,7 @@ static void warn_of_key(const char *folder, struct aero_slice certificate,
         status = aero_ctl_file_read(path, &key);
     }
     if (!aero_is_ok(status)) {
-        warn(warnings, "node.key cannot be read: ", aero_ctl_status_text(status));
+        warn(warnings, "node.key cannot be read: ", aero_ctl_file_error(status));
     } else if (!aero_is_ok(aero_cert_check_key(certificate, aero_buffer_slice(&key)))) {
         warn(warnings, "node.key is not the key of node.crt", "");
     } else if ((mode & 077) != 0) {
@@ -75,7 +75,7 @@ static void warn_of_issuer(const char *folder, struct aero_slice certificate, ae
     AERO_ASSERT(aero_ctl_path(folder, "ca.crt", path)); /* shorter than that of node.crt */
     aero_status status = aero_ctl_file_read(path, &authority);
     if (!aero_is_ok(status)) {
-        warn(warnings, "ca.crt cannot be read: ", aero_ctl_status_text(status));
+        warn(warnings, "ca.crt cannot be read: ", aero_ctl_file_error(status));
     } else if (!aero_is_ok(
                    aero_cert_check_issuer(certificate, aero_buffer_slice(&authority), now, why))) {
         warn(warnings, "ca.crt does not vouch for it: ", why);
@@ -130,7 +130,7 @@ static void show_file(struct show *show, const char *path, const char *folder)
     struct warning_list warnings = {.count = 0};
     aero_status status = aero_ctl_file_read(path, &pem);
     if (!aero_is_ok(status)) {
-        aero_ctl_complain(show->ctl, WORDS, "%s: %s", path, aero_ctl_status_text(status));
+        aero_ctl_complain(show->ctl, WORDS, "%s: %s", path, aero_ctl_file_error(status));
         show->failed = true;
         goto out;
     }

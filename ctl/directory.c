@@ -14,7 +14,7 @@ static aero_status hold_still(const char *path, struct aero_ctl_directory *direc
     if (!aero_ctl_path(path, "lock", lock)) {
         return aero_error(AERO_LIMIT);
     }
-    directory->lock_fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    directory->lock_fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (directory->lock_fd < 0) {
         return errno == ENOENT ? aero_ok() : aero_error_errno(errno);
     }

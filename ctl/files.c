@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/ctl.h"
+
 #define DIRECTORY_MODE 0700
 
 bool aero_ctl_path(const char *directory, const char *name, char out_path[AERO_CTL_PATH_MAX])
@@ -60,13 +62,25 @@ static aero_status read_all(int fd, struct aero_buffer *out_bytes)
 
 aero_status aero_ctl_file_read(const char *path, struct aero_buffer *out_bytes)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK has no effect on regular files; a FIFO would hold up its opener until somebody writes (fifo(7)). */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat facts;
     if (fd < 0) {
         return aero_error_errno(errno);
     }
-    aero_status status = read_all(fd, out_bytes);
+    aero_status status = fstat(fd, &facts) == 0 ? aero_ok() : aero_error_errno(errno);
+    if (aero_is_ok(status) && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+        status = aero_error(AERO_UNSUPPORTED);
+    } else if (aero_is_ok(status)) {
+        status = read_all(fd, out_bytes);
+    }
     close(fd);
     return status;
+}
+
+const char *aero_ctl_file_error(aero_status status)
+{
+    return status.code == AERO_UNSUPPORTED ? "not a regular file" : aero_ctl_status_text(status);
 }
 
 static aero_status write_all(int fd, struct aero_slice bytes)

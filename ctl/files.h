@@ -22,8 +22,10 @@ enum aero_ctl_path_kind {
 aero_status aero_ctl_path_kind(const char *path, enum aero_ctl_path_kind *out_kind,
                                unsigned *out_mode);
 
-/* Appends. AERO_LIMIT above AERO_CTL_FILE_MAX. */
+/* Appends. AERO_LIMIT above AERO_CTL_FILE_MAX; AERO_UNSUPPORTED where no regular file is, which never waits. */
 aero_status aero_ctl_file_read(const char *path, struct aero_buffer *out_bytes);
+/* In words. */
+const char *aero_ctl_file_error(aero_status status);
 /* Creates and syncs; AERO_EXISTS when the name is taken. What it began and could not finish is removed. */
 aero_status aero_ctl_file_create(const char *path, unsigned mode, struct aero_slice bytes);
 /* AERO_EXISTS when the name is taken. */

@@ -14,6 +14,7 @@
 /* A disk that fails when data is to become durable, and a file system without locks. */
 BREAKABLE_CALL(int, -1, fsync, (int fd), (fd))
 BREAKABLE_CALL(int, -1, flock, (int fd, int operation), (fd, operation))
+BREAKABLE_CALL(int, -1, fstat, (int fd, struct stat *facts), (fd, facts))
 
 static const char *path_of(struct ctl_bench *bench, const char *name)
 {
@@ -83,6 +84,24 @@ static void test_read_takes_a_file_up_to_the_limit_and_no_more(void **state)
     assert_int_equal(aero_ctl_file_read(path_of(bench, "more"), &bytes).code, AERO_LIMIT);
     assert_int_equal(aero_ctl_file_read(bench->directory, &bytes).sys_errno, EISDIR);
     assert_int_equal(aero_ctl_file_read(path_of(bench, "none"), &bytes).code, AERO_NOT_FOUND);
+    aero_buffer_deinit(&bytes);
+}
+
+/* Nobody writes into it: who waited for that would wait for ever. */
+static void test_read_does_not_wait_for_the_other_end_of_a_fifo(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct aero_buffer bytes = {0};
+    assert_int_equal(mkfifo(path_of(bench, "fifo"), 0600), 0);
+    aero_status status = aero_ctl_file_read(path_of(bench, "fifo"), &bytes);
+    assert_int_equal(status.code, AERO_UNSUPPORTED);
+    assert_string_equal(aero_ctl_file_error(status), "not a regular file");
+    assert_string_equal(aero_ctl_file_error(aero_error_errno(EACCES)), "Permission denied");
+    assert_int_equal(CTL_RUN(bench, "certs", "show", path_of(bench, "fifo")), AERO_EXIT_FAILURE);
+    EXPECT_ERR(bench, "/fifo: not a regular file\n");
+    broken_fstat = (struct broken_call){.times = 1, .sys_errno = EIO};
+    assert_int_equal(aero_ctl_file_read(path_of(bench, "fifo"), &bytes).sys_errno, EIO);
+    assert_int_equal(bytes.length, 0);
     aero_buffer_deinit(&bytes);
 }
 
@@ -184,6 +203,10 @@ static void test_a_lock_that_cannot_be_taken_is_no_leave_to_look(void **state)
     assert_int_equal(symlink("elsewhere", path_of(bench, "lock")), 0);
     assert_int_equal(aero_ctl_directory_open(bench->directory, &directory).sys_errno, ELOOP);
     assert_int_equal(unlink(path_of(bench, "lock")), 0);
+    assert_int_equal(mkfifo(path_of(bench, "lock"), 0600), 0);
+    assert_true(aero_is_ok(aero_ctl_directory_open(bench->directory, &directory))); /* at once */
+    aero_ctl_directory_close(&directory);
+    assert_int_equal(unlink(path_of(bench, "lock")), 0);
     make_file(bench, "lock", 0);
     broken_flock = (struct broken_call){.times = 1, .sys_errno = ENOLCK};
     assert_int_equal(aero_ctl_directory_open(bench->directory, &directory).sys_errno, ENOLCK);
@@ -198,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_a_path_that_does_not_fit_is_none),
         CTL_TEST(test_every_kind_of_path_is_told_apart),
         CTL_TEST(test_read_takes_a_file_up_to_the_limit_and_no_more),
+        CTL_TEST(test_read_does_not_wait_for_the_other_end_of_a_fifo),
         CTL_TEST(test_create_leaves_a_whole_file_or_none),
         CTL_TEST(test_a_directory_is_synced_or_it_is_said_why_not),
         CTL_TEST(test_list_has_the_directories_in_order),
