@@ -38,6 +38,12 @@ struct aero_position {
     uint64_t chain;
 };
 
+/* What follows a noun behind this number: "1 record", "2 records". */
+static inline const char *aero_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static inline aero_lsn aero_lsn_of(uint64_t value)
 {
     return (aero_lsn){.value = value};

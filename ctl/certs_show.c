@@ -92,8 +92,8 @@ static void put_lines(const struct show *show, const char *path,
     fprintf(out, "  %-12s %s%s\n", facts->is_authority ? "authority" : "node", facts->name,
             facts->is_authority ? " (signs others)" : "");
     fprintf(out, "  %-12s %s\n", "issuer", facts->issuer);
-    fprintf(out, "  %-12s %s to %s, %" PRId64 " days left\n", "valid", facts->not_before,
-            facts->not_after, days);
+    fprintf(out, "  %-12s %s to %s, %" PRId64 " day%s left\n", "valid", facts->not_before,
+            facts->not_after, days, aero_plural((uint64_t)days));
     fprintf(out, "  %-12s %s\n", "sha256", facts->fingerprint);
     for (size_t i = 0; i < warnings->count; i++) {
         fprintf(out, "  %-12s %s\n", "WARNING", warnings->text[i]);

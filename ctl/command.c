@@ -27,6 +27,7 @@ static const struct aero_ctl_command commands[] = {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
+#define TRY_HELP "Try 'aeroctl --help' for more information.\n"
 #define SUMMARY_COLUMN 17
 #define SUMMARY_INDENT "                 "
 
@@ -90,6 +91,38 @@ static const struct aero_ctl_command *find_command(int argc, char **argv, int *o
     return NULL;
 }
 
+/* Those whose first word it is. False: there are none. `out` may be NULL, to ask. */
+static bool list_family(FILE *out, const char *word)
+{
+    bool found = false;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t length = strcspn(commands[i].words, " ");
+        if (strlen(word) == length && memcmp(commands[i].words, word, length) == 0) {
+            found = true;
+            if (out != NULL) {
+                print_summary(out, &commands[i]);
+            }
+        }
+    }
+    return found;
+}
+
+/* `next`: the word behind it, or NULL. */
+static int refuse_words(const struct aero_ctl *ctl, const char *word, const char *next)
+{
+    if (!list_family(NULL, word)) {
+        fprintf(ctl->err, "aeroctl: unknown command '%s%s%s'\n", word, next == NULL ? "" : " ",
+                next == NULL ? "" : next);
+    } else if (next == NULL) {
+        fprintf(ctl->err, "aeroctl: a subcommand is missing behind '%s':\n", word);
+    } else {
+        fprintf(ctl->err, "aeroctl: unknown command '%s %s', but there is:\n", word, next);
+    }
+    (void)list_family(ctl->err, word);
+    fputs(TRY_HELP, ctl->err);
+    return AERO_EXIT_USAGE;
+}
+
 /* No command: --help, --version, or a mistake. */
 static int run_bare(const struct aero_ctl *ctl, int argc, char **argv)
 {
@@ -104,31 +137,15 @@ static int run_bare(const struct aero_ctl *ctl, int argc, char **argv)
     int exit_code = AERO_EXIT_USAGE;
     if (aero_options_parse(&program, argc, argv, ctl->out, ctl->err, &options, &exit_code)) {
         if (options.operand_count == 0) {
-            fputs("aeroctl: a command is missing\n", ctl->err);
+            fputs("aeroctl: a command is missing\n" TRY_HELP, ctl->err);
+            exit_code = AERO_EXIT_USAGE;
         } else {
-            fprintf(ctl->err, "aeroctl: unknown command '%s%s%s'\n", options.operands[0],
-                    options.operand_count > 1 ? " " : "",
-                    options.operand_count > 1 ? options.operands[1] : "");
+            exit_code = refuse_words(ctl, options.operands[0],
+                                     options.operand_count > 1 ? options.operands[1] : NULL);
         }
-        fputs("Try 'aeroctl --help' for more information.\n", ctl->err);
-        exit_code = AERO_EXIT_USAGE;
     }
     free(more_help);
     return exit_code;
-}
-
-/* Those whose first word it is. False: there are none. */
-static bool list_family(const struct aero_ctl *ctl, const char *word)
-{
-    bool found = false;
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        size_t length = strcspn(commands[i].words, " ");
-        if (strlen(word) == length && memcmp(commands[i].words, word, length) == 0) {
-            print_summary(ctl->out, &commands[i]);
-            found = true;
-        }
-    }
-    return found;
 }
 
 static int run_help(const struct aero_ctl *ctl, int argc, char **argv)
@@ -140,12 +157,11 @@ static int run_help(const struct aero_ctl *ctl, int argc, char **argv)
     if (argc == 0) {
         return run_bare(ctl, 2, (char *[]){help, help, NULL});
     }
-    if (command == NULL && argc == 1 && list_family(ctl, argv[0])) {
+    if (command == NULL && argc == 1 && list_family(ctl->out, argv[0])) {
         return AERO_EXIT_OK;
     }
     if (command == NULL) {
-        fprintf(ctl->err, "aeroctl: unknown command '%s'\n", argv[0]);
-        return AERO_EXIT_USAGE;
+        return refuse_words(ctl, argv[0], argc > 1 ? argv[1] : NULL);
     }
     return command->run(ctl, 2, arguments);
 }

@@ -217,9 +217,10 @@ static aero_status close_writes(struct act *act)
     closed.lost_count =
         act->plan->brought_count < UINT32_MAX ? (uint32_t)act->plan->brought_count : UINT32_MAX;
     snprintf(closed.gate_reason, sizeof closed.gate_reason,
-             "aeroctl salvage was bringing back %" PRIu64 " records behind LSN %" PRIu64
+             "aeroctl salvage was bringing back %" PRIu64 " record%s behind LSN %" PRIu64
              " and did not finish: run it again",
-             act->plan->brought_count, act->plan->lost_behind.lsn.value);
+             act->plan->brought_count, aero_plural(act->plan->brought_count),
+             act->plan->lost_behind.lsn.value);
     aero_status status = aero_manifest_write(act->primary, &closed);
     aero_manifest_deinit(&closed);
     return status;

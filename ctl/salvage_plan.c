@@ -271,9 +271,9 @@ static bool take_next(struct planner *planner)
         return aero_salvage_refuse(
             &planner->plan,
             "behind LSN %" PRIu64 " the primary wrote %" PRIu64
-            " records of its own and the replica holds others: two histories. Bringing "
+            " record%s of its own and the replica holds others: two histories. Bringing "
             "back the replica's would discard the primary's.",
-            planner->end.lsn.value, mine->record_count);
+            planner->end.lsn.value, mine->record_count, aero_plural(mine->record_count));
     }
     if (elsewhere) {
         return take_from_replica(planner, other); /* mine is empty: dropped at the end */
@@ -367,10 +367,10 @@ static bool plan_drops(struct planner *planner)
         if (segment->record_count > 0) {
             return aero_salvage_refuse(
                 plan,
-                "%s holds %" PRIu64 " records of the primary's own, which would be lost: it does "
+                "%s holds %" PRIu64 " record%s of the primary's own, which would be lost: it does "
                 "not continue what the replica has. Two histories; 'aeroctl compare' says where "
                 "they part.",
-                segment->listed.name, segment->record_count);
+                segment->listed.name, segment->record_count, aero_plural(segment->record_count));
         }
         if (may_hold_records(planner, segment)) {
             return aero_salvage_refuse(

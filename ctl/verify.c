@@ -93,16 +93,19 @@ static void print_report(const struct show *show, const char *path,
     fprintf(out, "%s: %s%s\n", path, verdict_text(report),
             moving ? " (a node is at work on it: of a moving target)" : "");
     fprintf(out,
-            "  %" PRIu32 " segments with %" PRIu64 " records to LSN %" PRIu64 ", chain %016" PRIx64
-            "; %" PRIu32 " snapshots\n",
-            report->segment_count, report->record_count, report->end.lsn.value, report->end.chain,
-            report->snapshot_count);
+            "  %" PRIu32 " segment%s with %" PRIu64 " record%s to LSN %" PRIu64
+            ", chain %016" PRIx64 "; %" PRIu32 " snapshot%s\n",
+            report->segment_count, aero_plural(report->segment_count), report->record_count,
+            aero_plural(report->record_count), report->end.lsn.value, report->end.chain,
+            report->snapshot_count, aero_plural(report->snapshot_count));
     if (report->state_known) {
         fprintf(out,
-                "  state at LSN %" PRIu64 ": %" PRIu64 " entries, digest %016" PRIx64 "%016" PRIx64
-                "; %" PRIu64 " digest records agree with it\n",
-                report->state_position.lsn.value, report->state.count, report->state.digest.high,
-                report->state.digest.low, report->digest_count);
+                "  state at LSN %" PRIu64 ": %" PRIu64 " %s, digest %016" PRIx64 "%016" PRIx64
+                "; %" PRIu64 " digest record%s with it\n",
+                report->state_position.lsn.value, report->state.count,
+                report->state.count == 1 ? "entry" : "entries", report->state.digest.high,
+                report->state.digest.low, report->digest_count,
+                report->digest_count == 1 ? " agrees" : "s agree");
     }
 }
 

@@ -46,8 +46,9 @@ static void find_lost(struct aero_manifest *manifest, aero_lsn end)
     manifest->lost_count = count_to(end, furthest->durable);
     snprintf(manifest->gate_reason, sizeof manifest->gate_reason,
              "replica '%s' acknowledged LSN %" PRIu64 " and this log ends at LSN %" PRIu64
-             ": %" PRIu32 " durable records are lost here",
-             furthest->node_name, furthest->durable.value, end.value, manifest->lost_count);
+             ": %" PRIu32 " durable record%s lost here",
+             furthest->node_name, furthest->durable.value, end.value, manifest->lost_count,
+             manifest->lost_count == 1 ? " is" : "s are");
 }
 
 aero_status aero_primary_begin_incarnation(struct aero_disk disk, struct aero_recovered *recovered,

@@ -192,9 +192,10 @@ static const char *open_writes(struct aero_primary *primary, const struct aero_s
         aero_primary_discard_lost(primary);
     } else if (primary->gate == AERO_GATE_PRIMARY_LOST) {
         snprintf(primary->admin_error, sizeof primary->admin_error,
-                 "ERR %" PRIu64 " records are lost here that were durable; if no replica can bring "
-                 "them back, give them up with 'aeroctl open-writes --discard %" PRIu64 "'",
-                 count, count);
+                 "ERR %" PRIu64 " record%s lost here that had been durable; if no replica can "
+                 "bring back what is lost, give it up with 'aeroctl open-writes --discard %" PRIu64
+                 "'",
+                 count, count == 1 ? " is" : "s are", count);
         return primary->admin_error;
     } else {
         return "ERR writes are not waiting for this decision; see 'aeroctl status'";

@@ -16,7 +16,14 @@ static void test_what_is_no_command_is_named(void **state)
     } cases[] = {
         {{NULL}, "aeroctl: a command is missing\nTry 'aeroctl --help'"},
         {{"fnord"}, "unknown command 'fnord'\nTry 'aeroctl --help'"},
-        {{"wal", "fnord"}, "unknown command 'wal fnord'\n"},
+        {{"wal", "fnord"},
+         "unknown command 'wal fnord', but there is:\n"
+         "  wal dump       Print the records of a log.\nTry 'aeroctl --help'"},
+        {{"help", "certs", "fnord"}, "unknown command 'certs fnord', but there is:\n  certs init "},
+        {{"wal"},
+         "aeroctl: a subcommand is missing behind 'wal':\n"
+         "  wal dump       Print the records of a log.\nTry 'aeroctl --help'"},
+        {{"certs"}, "\n  certs show     Show certificates"},
         {{"help", "fnord"}, "unknown command 'fnord'\n"},
         {{"help", "cat"}, "unknown command 'cat'\n"}, /* as long as "wal" */
         {{"walx", "dump"}, "unknown command 'walx dump'\n"},

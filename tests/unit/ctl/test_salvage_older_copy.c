@@ -40,7 +40,7 @@ static void test_an_older_copy_that_wrote_since_is_refused(void **state)
     begin_again(data, 60);
     data_finish(data);
     data_finish(replica_ahead(bench, 1));
-    expect_refused(bench, "wrote 1 records of its own");
+    expect_refused(bench, "wrote 1 record of its own");
 }
 
 /* The first start wrote nothing, the second did. */
@@ -51,7 +51,7 @@ static void test_an_older_copy_that_wrote_at_its_second_start_is_refused(void **
     data_put(data, "own", "value");
     data_finish(data);
     data_finish(replica_ahead(bench, 2));
-    expect_refused(bench, "wrote 1 records of its own");
+    expect_refused(bench, "wrote 1 record of its own");
 }
 
 /* The record is gone, and the proof says that it was there. */

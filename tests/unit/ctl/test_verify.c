@@ -81,6 +81,25 @@ static void test_a_sound_directory_is_sound_and_its_state_is_named(void **state)
     assert_null(strstr(f->bench->out, "state at LSN"));
 }
 
+static void test_one_of_each_is_said_in_the_singular(void **state)
+{
+    struct ctl_bench *bench = ctl_bench_new();
+    struct data_bench *data = data_begin(bench, "one", AERO_ROLE_PRIMARY, 7);
+    (void)state;
+    data_incarnation(data, 1);
+    data_segment(data, 11);
+    data_put_to(data, 1);
+    data_snapshot(data, 51);
+    data_prove(data, 1);
+    data_end(data);
+    assert_int_equal(CTL_RUN(bench, "verify", "@one"), AERO_EXIT_OK);
+    EXPECT_OUT(bench, "  1 segment with 1 record to LSN 1, chain ");
+    EXPECT_OUT(bench, "; 1 snapshot\n  state at LSN 1: 1 entry, digest ");
+    EXPECT_OUT(bench, "; 0 digest records agree with it\n");
+    data_free(data);
+    ctl_bench_free(bench);
+}
+
 /* Truncated behind the older snapshot, as a checkpoint leaves it. */
 static void test_a_log_that_begins_behind_a_snapshot_is_sound(void **state)
 {
@@ -396,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_sound_directory_is_sound_and_its_state_is_named),
+        cmocka_unit_test(test_one_of_each_is_said_in_the_singular),
         TEST(test_a_log_that_begins_behind_a_snapshot_is_sound),
         TEST(test_a_left_over_below_the_floor_is_no_damage),
         TEST(test_every_byte_of_a_record_counts),

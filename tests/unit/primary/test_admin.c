@@ -28,8 +28,8 @@ static void test_open_writes_takes_the_one_decision_that_is_waited_for(void **st
         "ERR writes are not waiting for this decision; see 'aeroctl status'";
     static const char usage[] = "ERR the arguments are none, or DISCARD and a number of records";
     static const char lost[] =
-        "ERR 3 records are lost here that were durable; if no replica can "
-        "bring them back, give them up with 'aeroctl open-writes --discard 3'";
+        "ERR 3 records are lost here that had been durable; if no replica can "
+        "bring back what is lost, give it up with 'aeroctl open-writes --discard 3'";
     static const char opened[] = "writes:open\r\nnext_action:\r\n";
     const struct {
         enum aero_write_gate gate;
@@ -67,6 +67,18 @@ static void test_open_writes_takes_the_one_decision_that_is_waited_for(void **st
         aero_buffer_deinit(&reply);
         bench_free(bench);
     }
+}
+
+static void test_one_lost_record_is_said_in_the_singular(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(END_LSN + 1);
+    struct aero_buffer reply = {0};
+    start(bench);
+    const char *answer = ask(bench, "OPENWRITES", WITH("discard", "2"), &reply);
+    assert_non_null(strstr(answer, "ERR 1 record is lost here"));
+    aero_buffer_deinit(&reply);
+    bench_free(bench);
 }
 
 /* Nobody is expected to bring back what was given up; a replica that is behind stays where it is. */
@@ -135,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_writes_takes_the_one_decision_that_is_waited_for),
+        cmocka_unit_test(test_one_lost_record_is_said_in_the_singular),
         cmocka_unit_test(test_discard_lowers_the_pins_above_the_end_and_no_other),
         cmocka_unit_test(test_confirm_clock_lets_expiry_run_again),
         cmocka_unit_test(test_info_has_the_sections_of_the_node_and_no_other),

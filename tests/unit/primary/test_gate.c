@@ -52,6 +52,20 @@ static void test_a_start_below_what_a_replica_acknowledged_takes_no_writes(void 
     bench_free(lost);
 }
 
+static void test_what_is_lost_is_counted_in_words(void **state)
+{
+    (void)state;
+    static const char *const words[] = {": 1 durable record is lost here",
+                                        ": 2 durable records are lost here"};
+    for (unsigned lost = 1; lost <= 2; lost++) {
+        struct bench *bench = bench_new(END_LSN + lost);
+        start(bench);
+        assert_non_null(
+            strstr(aero_primary_manifest(bench->primary)->gate_reason, words[lost - 1]));
+        bench_free(bench);
+    }
+}
+
 /* The furthest replica says how much is lost, in whatever order the pins stand; a number that does not fit is a large one. */
 static void test_the_furthest_acknowledgement_counts_what_is_lost(void **state)
 {
@@ -318,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_every_start_is_an_incarnation_that_the_manifest_holds),
         cmocka_unit_test(test_a_start_leaves_the_gate_of_its_cut_closed_unless_configured),
         cmocka_unit_test(test_a_start_below_what_a_replica_acknowledged_takes_no_writes),
+        cmocka_unit_test(test_what_is_lost_is_counted_in_words),
         cmocka_unit_test(test_the_furthest_acknowledgement_counts_what_is_lost),
         cmocka_unit_test(test_a_start_that_cannot_be_an_incarnation_writes_nothing),
         cmocka_unit_test(test_the_graver_doubt_stays),
