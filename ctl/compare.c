@@ -393,7 +393,9 @@ static bool open_side(struct compare *compare, const struct aero_options *given,
         }
         side->is_node = aero_ctl_target_set(text, &side->target);
         if (!side->is_node) {
-            return fail(compare, text, "neither a directory nor HOST:PORT");
+            return fail(compare, text,
+                        "there is no such directory, and it is no HOST:PORT. Give the data "
+                        "directory of a node (data_dir in its configuration), or a running node.");
         }
         return true;
     }
@@ -401,9 +403,9 @@ static bool open_side(struct compare *compare, const struct aero_options *given,
     aero_status status = aero_ctl_directory_open(text, &side->directory);
     side->open = aero_is_ok(status);
     if (!side->open) {
-        return fail(compare, text, aero_ctl_status_text(status));
+        aero_ctl_directory_complain(compare->ctl, WORDS, text, status);
     }
-    return true;
+    return side->open;
 }
 
 static void close_side(struct side *side)

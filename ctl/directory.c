@@ -39,6 +39,19 @@ aero_status aero_ctl_directory_open(const char *path, struct aero_ctl_directory 
     return aero_ok();
 }
 
+void aero_ctl_directory_complain(const struct aero_ctl *ctl, const char *words, const char *path,
+                                 aero_status status)
+{
+    const char *advice = ". Look at its disk.";
+    if (status.code == AERO_PERMISSION) {
+        advice = ". Run this as the user of the daemon.";
+    } else if (status.code == AERO_NOT_FOUND || status.sys_errno == ENOTDIR) {
+        advice = ". Give a node's data directory: data_dir in its configuration.";
+    }
+    aero_ctl_complain(ctl, words, "%s: cannot be opened as a data directory: %s%s", path,
+                      aero_ctl_status_text(status), advice);
+}
+
 void aero_ctl_directory_close(struct aero_ctl_directory *directory)
 {
     if (directory->lock_fd >= 0) {

@@ -16,6 +16,10 @@ struct aero_ctl_directory {
     bool in_use; /* a daemon runs on it: what we read moves under our eyes */
 };
 
+/* Which directory `words`, a command, could not open, why, and what to do. */
+void aero_ctl_directory_complain(const struct aero_ctl *ctl, const char *words, const char *path,
+                                 aero_status status);
+
 aero_status aero_ctl_directory_open(const char *path, struct aero_ctl_directory *out_directory);
 void aero_ctl_directory_close(struct aero_ctl_directory *directory);
 

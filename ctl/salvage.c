@@ -50,7 +50,8 @@ static bool open_reading(struct salvage *salvage, const char *path,
 {
     aero_status status = aero_ctl_directory_open(path, directory);
     if (!aero_is_ok(status)) {
-        return fail(salvage, path, aero_ctl_status_text(status));
+        aero_ctl_directory_complain(salvage->ctl, WORDS, path, status);
+        return false;
     }
     if (directory->in_use) {
         return refuse_busy(salvage, path);
@@ -70,7 +71,8 @@ static bool open_primary(struct salvage *salvage)
         return refuse_busy(salvage, salvage->primary_path);
     }
     if (!aero_is_ok(status)) {
-        return fail(salvage, salvage->primary_path, aero_ctl_status_text(status));
+        aero_ctl_directory_complain(salvage->ctl, WORDS, salvage->primary_path, status);
+        return false;
     }
     salvage->primary_disk = aero_disk_posix_port(salvage->writable);
     return true;

@@ -204,7 +204,7 @@ int aero_ctl_verify(const struct aero_ctl *ctl, int argc, char **argv)
     }
     aero_status status = aero_ctl_directory_open(given.operands[0], &directory);
     if (!aero_is_ok(status)) {
-        aero_ctl_complain(ctl, WORDS, "%s: %s", given.operands[0], aero_ctl_status_text(status));
+        aero_ctl_directory_complain(ctl, WORDS, given.operands[0], status);
         return AERO_EXIT_FAILURE;
     }
     if (directory.in_use && !aero_options_has(&given, "in-use")) {

@@ -264,7 +264,7 @@ static int dump_directory(struct dump *dump, const char *path)
     struct aero_wal_list list;
     aero_status status = aero_ctl_directory_open(path, &directory);
     if (!aero_is_ok(status)) {
-        aero_ctl_complain(dump->ctl, WORDS, "%s: %s", path, aero_ctl_status_text(status));
+        aero_ctl_directory_complain(dump->ctl, WORDS, path, status);
         return AERO_EXIT_FAILURE;
     }
     int exit_code = AERO_EXIT_FAILURE;
@@ -361,7 +361,10 @@ int aero_ctl_wal_dump(const struct aero_ctl *ctl, int argc, char **argv)
         status = aero_error_errno(ENOENT);
     }
     if (!aero_is_ok(status)) {
-        aero_ctl_complain(ctl, WORDS, "%s: %s", path, aero_ctl_status_text(status));
+        aero_ctl_complain(ctl, WORDS,
+                          "%s: %s. Give a node's data directory (data_dir in its configuration), "
+                          "or a segment of its log.",
+                          path, aero_ctl_status_text(status));
         return AERO_EXIT_FAILURE;
     }
     return kind == AERO_CTL_PATH_DIRECTORY ? dump_directory(&dump, path) : dump_file(&dump, path);

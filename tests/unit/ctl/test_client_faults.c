@@ -54,7 +54,8 @@ static void test_an_operand_that_is_no_address_is_a_usage_error(void **state)
         "nothing", "no/path:1", ":1", "h:0", "h:", "h:65536", long_host, "[]:1", "[h:0", "[h]:0"};
     for (size_t i = 0; i < sizeof operands / sizeof operands[0]; i++) {
         assert_int_equal(CTL_RUN(bench, "compare", operands[i], operands[i]), AERO_EXIT_USAGE);
-        EXPECT_ERR(bench, "neither a directory nor HOST:PORT");
+        EXPECT_ERR(bench,
+                   "there is no such directory, and it is no HOST:PORT. Give the data directory");
     }
     /* The name of a file, and one that is too long to be one. */
     assert_int_equal(CTL_RUN(bench, "compare", "/dev/null", "h:1"), AERO_EXIT_USAGE);

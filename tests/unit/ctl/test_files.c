@@ -87,6 +87,36 @@ static void test_read_takes_a_file_up_to_the_limit_and_no_more(void **state)
     aero_buffer_deinit(&bytes);
 }
 
+/* What, where and why, and what to do about it. */
+static void test_a_directory_that_cannot_be_opened_is_told_with_advice(void **state)
+{
+    struct ctl_bench *bench = *state;
+    static const struct {
+        int sys_errno;
+        const char *text;
+    } cases[] = {
+        {ENOENT, "aeroctl verify: DIR: cannot be opened as a data directory: No such file or "
+                 "directory. Give a node's data directory: data_dir in its configuration.\n"},
+        {ENOTDIR, "DIR: cannot be opened as a data directory: Not a directory. Give a node's"},
+        {EACCES, "Permission denied. Run this as the user of the daemon.\n"},
+        {EIO, "Input/output error. Look at its disk.\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = NULL;
+        size_t length = 0;
+        struct aero_ctl ctl = {.err = open_memstream(&text, &length)};
+        aero_ctl_directory_complain(&ctl, "verify", "DIR", aero_error_errno(cases[i].sys_errno));
+        fclose(ctl.err);
+        assert_non_null(strstr(text, cases[i].text));
+        free(text);
+    }
+    assert_int_equal(CTL_RUN(bench, "verify", path_of(bench, "none")), AERO_EXIT_FAILURE);
+    EXPECT_ERR(bench, "/none: cannot be opened as a data directory: No such file or directory");
+    make_file(bench, "file", 1);
+    assert_int_equal(CTL_RUN(bench, "wal", "dump", path_of(bench, "none")), AERO_EXIT_FAILURE);
+    EXPECT_ERR(bench, "/none: No such file or directory. Give a node's data directory");
+}
+
 /* Nobody writes into it: who waited for that would wait for ever. */
 static void test_read_does_not_wait_for_the_other_end_of_a_fifo(void **state)
 {
@@ -221,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_a_path_that_does_not_fit_is_none),
         CTL_TEST(test_every_kind_of_path_is_told_apart),
         CTL_TEST(test_read_takes_a_file_up_to_the_limit_and_no_more),
+        CTL_TEST(test_a_directory_that_cannot_be_opened_is_told_with_advice),
         CTL_TEST(test_read_does_not_wait_for_the_other_end_of_a_fifo),
         CTL_TEST(test_create_leaves_a_whole_file_or_none),
         CTL_TEST(test_a_directory_is_synced_or_it_is_said_why_not),

@@ -33,10 +33,14 @@ static void test_both_directories_have_to_be_named(void **state)
 static void test_directories_that_are_not_there_are_a_failure(void **state)
 {
     struct ctl_bench *bench = *state;
-    EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/r: No such file or directory", DRY);
+    EXPECT_RUN(bench, AERO_EXIT_FAILURE,
+               "/r: cannot be opened as a data directory: No such file or directory. Give a ", DRY);
     data_finish(fill(bench, "r", AERO_ROLE_REPLICA, 180));
-    EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/p: No such file or directory", DRY);
-    EXPECT_RUN(bench, AERO_EXIT_FAILURE, "/p: No such file or directory", DRY, "--yes");
+    EXPECT_RUN(bench, AERO_EXIT_FAILURE,
+               "/p: cannot be opened as a data directory: No such file or directory. Give a ", DRY);
+    EXPECT_RUN(bench, AERO_EXIT_FAILURE,
+               "/p: cannot be opened as a data directory: No such file or directory. Give a ", DRY,
+               "--yes");
 }
 
 static void test_a_manifest_that_cannot_be_read_is_a_failure(void **state)
