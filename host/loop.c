@@ -79,6 +79,12 @@ static aero_status open_listeners(struct aero_host *host)
     uint16_t port = aero_config_port(config, "port");
     const char *path = aero_config_string(config, "unixsocket");
     aero_status status = aero_ok();
+    if (port == 0 && path[0] == '\0') {
+        aero_log_event(host->options.logger, AERO_LOG_WARN, "clients_off",
+                       AERO_LOG_STR("reason", "port is 0 and there is no unixsocket: no client can "
+                                              "reach this node, aeroctl included"),
+                       AERO_LOG_STR("advice", "set one of the two, unless that is meant"));
+    }
     if (port != 0) {
         status = aero_host_listen_tcp(&host->listeners, aero_config_string(config, "bind"), port,
                                       backlog);

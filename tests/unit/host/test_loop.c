@@ -399,6 +399,24 @@ static void test_loop_that_gets_no_thread_ends_before_its_first_turn(void **stat
     bench_free(bench);
 }
 
+/* As in Redis, port 0 is no error; a node that nobody can talk to is said to be one. */
+static void test_a_loop_that_no_client_can_reach_warns_of_it(void **state)
+{
+    static const struct play play = {.tick = stop_in_turn_3};
+    char path[64];
+    const char *const sockets[] = {"", path};
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/aero-loop-%d.sock", (int)getpid());
+    for (unsigned i = 0; i < 2; i++) {
+        struct bench *bench = bench_new(&play);
+        set_key(bench->config, "unixsocket", sockets[i]);
+        assert_int_equal(run_bench(bench, false), AERO_HOST_STOPPED);
+        assert_int_equal(kept_log_has(&bench->log, "level=warn event=clients_off"), i == 0);
+        bench_free(bench);
+    }
+    unlink(path);
+}
+
 /* ---- Turns ---- */
 
 static void complete_all_before_turn_2(struct bench *bench)
@@ -516,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_a_log_that_failed_ends_the_loop_where_that_is_wanted),
         cmocka_unit_test(test_stop_waits_for_the_disk),
         cmocka_unit_test(test_reopen_waits_for_the_disk),
+        cmocka_unit_test(test_a_loop_that_no_client_can_reach_warns_of_it),
         cmocka_unit_test(test_loop_that_gets_no_thread_ends_before_its_first_turn),
         cmocka_unit_test(test_turn_takes_all_completions_that_are_there),
         cmocka_unit_test(test_reload_that_the_link_refuses_is_told),
