@@ -310,10 +310,18 @@ static void log_recovered(struct aero_host_start *start, const struct aero_recov
                    AERO_LOG_U64("took_ms", took_ns / 1000000U));
 }
 
-static bool check_role(struct aero_host_start *start, enum aero_role role,
-                       const struct aero_manifest *manifest)
+/* Before recovery, which mends what it finds: a daemon of the other role changes nothing. What cannot be read here is
+ * recovery's to refuse. False: logged. */
+static bool check_role(struct aero_host_start *start, enum aero_role role)
 {
-    if (manifest->role == role) {
+    struct aero_manifest manifest;
+    struct aero_manifest_found found;
+    if (!aero_is_ok(aero_manifest_read(start->port, &manifest, &found))) {
+        return true;
+    }
+    bool fits = manifest.role == role;
+    aero_manifest_deinit(&manifest);
+    if (fits) {
         return true;
     }
     aero_log_event(&start->logger, AERO_LOG_FATAL, "data_refused",
@@ -337,6 +345,11 @@ bool aero_host_start_recover(struct aero_host_start *start, enum aero_role role,
     const struct aero_recovery_progress port = {.report = tell_progress, .self = &progress};
     progress.told_at = began;
     *out_report = (struct aero_recovery_report){.evidence = NULL};
+    *out_is_empty = false;
+    if (!check_role(start, role)) {
+        *out_exit_code = AERO_EXIT_DATA;
+        return false;
+    }
     aero_status status = aero_recover(start->port, &port, out_recovered, out_report);
     *out_is_empty = status.code == AERO_NOT_FOUND;
     if (*out_is_empty) {
@@ -352,11 +365,6 @@ bool aero_host_start_recover(struct aero_host_start *start, enum aero_role role,
     }
     log_recovered(start, out_recovered, out_report,
                   progress.clock.mono(progress.clock.self).value - began.value);
-    if (!check_role(start, role, &out_recovered->manifest)) {
-        aero_recovered_deinit(out_recovered);
-        *out_exit_code = AERO_EXIT_DATA;
-        return false;
-    }
     return true;
 }
 

@@ -54,8 +54,8 @@ bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_e
  * its own. */
 bool aero_host_start_create(struct aero_host_start *start, enum aero_role role, int *out_exit_code);
 
-/* Recovers and logs what was found, with progress meanwhile. *out_is_empty: there is nothing to
- * recover. */
+/* Recovers and logs what was found, with progress meanwhile; a directory of another role is refused as it is.
+ * *out_is_empty: there is nothing to recover. */
 bool aero_host_start_recover(struct aero_host_start *start, enum aero_role role,
                              struct aero_recovered *out_recovered,
                              struct aero_recovery_report *out_report, bool *out_is_empty,

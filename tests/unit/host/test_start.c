@@ -344,12 +344,26 @@ static void test_recover_refuses_a_directory_of_the_other_role_and_says_what_ser
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int exit_code;
         struct world world = two_snapshots(cases[i].made_for);
+        uint64_t changes = world.power->changes;
         assert_false(recover_from(bench, world.power, cases[i].started_as, &exit_code));
         assert_int_equal(exit_code, AERO_EXIT_DATA);
+        assert_int_equal(world.power->changes, changes);
+        assert_false(kept_log_has(&bench->log, "event=recovered"));
         assert_true(kept_log_has(&bench->log, cases[i].advice));
         assert_true(kept_log_take(&bench->log, cases[i].reason));
         world_free(&world);
     }
+}
+
+/* As the look at the role does, before recovery. */
+static uint64_t calls_to_read_manifest(struct power_disk *disk)
+{
+    struct aero_manifest manifest;
+    struct aero_manifest_found found;
+    uint64_t before = disk->calls;
+    assert_true(aero_is_ok(aero_manifest_read(power_disk_port(disk), &manifest, &found)));
+    aero_manifest_deinit(&manifest);
+    return disk->calls - before;
 }
 
 static void test_recover_tells_a_disk_that_fails_from_data_that_is_damaged(void **state)
@@ -357,7 +371,7 @@ static void test_recover_tells_a_disk_that_fails_from_data_that_is_damaged(void 
     struct bench *bench = *state;
     int exit_code;
     struct world world = two_snapshots(AERO_ROLE_PRIMARY);
-    power_disk_fail_call(world.power, 1, aero_error(AERO_IO));
+    power_disk_fail_call(world.power, calls_to_read_manifest(world.power) + 1, aero_error(AERO_IO));
     assert_false(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
     assert_int_equal(exit_code, AERO_EXIT_FAILURE);
     assert_true(kept_log_take(&bench->log, "see the reason; nothing was changed"));
