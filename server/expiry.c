@@ -99,8 +99,7 @@ static bool parse_conditions(struct aero_call *call, struct conditions *out_cond
             c.only_less = true;
         } else {
             struct aero_slice word = call->arguments[i];
-            aero_call_error_f(call, "ERR Unsupported option %.*s",
-                              (int)(word.length < 128 ? word.length : 128),
+            aero_call_error_f(call, "ERR Unsupported option %.*s", aero_call_shown(word),
                               (const char *)word.data);
             return false;
         }
