@@ -46,6 +46,16 @@ static const char *who(const struct crash_explorer *explorer)
     return explorer->is_primary ? "primary" : "replica";
 }
 
+/* False when a crash with the same disk was taken before: only of a write a part may be there. */
+static bool is_new_point(struct crash_explorer *explorer, const struct aero_sim_disk *disk,
+                         uint64_t salt, const struct crash_change *next)
+{
+    uint64_t write =
+        next == NULL || next->kind != CRASH_WRITE ? 0 : aero_checksum64(next->bytes) + next->offset;
+    return crash_seen_add(&explorer->seen,
+                          crash_fingerprint_with(crash_fingerprint(disk), salt + write + 99));
+}
+
 /* ---- A recovery that is crashed ------------------------------------------------------------------------------- */
 
 struct again {
@@ -58,14 +68,35 @@ struct again {
     uint64_t salt;
 };
 
+/* What is judged of a start. */
+static uint64_t name_result(const struct crash_explorer *explorer,
+                            const struct crash_result *result)
+{
+    const uint64_t words[] = {
+        (uint64_t)result->status.code, result->end.lsn.value,       result->end.chain,
+        result->summary.digest.low,    result->summary.digest.high, result->summary.count,
+        explorer->is_primary,          explorer->is_created,
+    };
+    return aero_checksum64(aero_slice_of(words, sizeof words));
+}
+
+/* Whether it is known to come back as expected, or was judged for this very recovery. */
+static bool is_judged(const struct again *again, struct aero_u128 image)
+{
+    struct crash_explorer *explorer = again->explorer;
+    return crash_seen_has(&explorer->seen,
+                          crash_fingerprint_with(image, name_result(explorer, again->expected))) ||
+           !crash_seen_add(&explorer->seen,
+                           crash_fingerprint_with(image, again->salt + again->must_be_same));
+}
+
 static void judge_again(void *self, struct aero_sim_disk *image)
 {
     struct again *again = self;
     struct crash_explorer *explorer = again->explorer;
+    struct aero_u128 name = crash_fingerprint_seen(image); /* no other crash comes */
     explorer->totals.again_outcomes++;
-    if (explorer->failed ||
-        !crash_seen_add(&explorer->seen,
-                        crash_fingerprint(image, again->salt + again->must_be_same))) {
+    if (explorer->failed || is_judged(again, name)) {
         return;
     }
     struct crash_port port;
@@ -74,6 +105,8 @@ static void judge_again(void *self, struct aero_sim_disk *image)
     init_port(explorer, &port, image);
     crash_recover(&port, explorer->is_primary, !explorer->is_created, &explorer->pair->truth,
                   &result);
+    (void)crash_seen_add(&explorer->seen,
+                         crash_fingerprint_with(name, name_result(explorer, &result)));
     bool is_allowed = aero_is_ok(result.status) && result.matches &&
                       result.end.lsn.value >= explorer->low &&
                       result.end.lsn.value <= again->expected->end.lsn.value;
@@ -93,7 +126,13 @@ static void crash_in_recovery(void *self, const struct crash_change *change)
     struct again *again = self;
     struct crash_outcomes counts = {0};
     again->explorer->totals.again_points++;
-    crash_outcomes_visit(again->disk, change, &counts, judge_again, again);
+    if (!is_new_point(again->explorer, again->disk, again->salt + again->must_be_same, change)) {
+        return;
+    }
+    crash_outcomes_visit_kills(again->disk, change, &counts, judge_again, again);
+    if (!crash_outcomes_come_back(change)) {
+        crash_outcomes_visit_power(again->disk, &counts, judge_again, again);
+    }
     again->explorer->totals.cut_short += counts.cut_short;
 }
 
@@ -185,7 +224,8 @@ static void judge_outcome(void *self, struct aero_sim_disk *image)
 {
     struct crash_explorer *explorer = self;
     if (explorer->failed ||
-        !crash_seen_add(&explorer->seen, crash_fingerprint(image, explorer->salt))) {
+        !crash_seen_add(&explorer->seen,
+                        crash_fingerprint_with(crash_fingerprint(image), explorer->salt))) {
         return;
     }
     struct aero_choice quiet;
@@ -239,16 +279,13 @@ void crash_explore_point(void *self, struct crash_pair *pair, struct crash_node 
     }
     explorer->totals.disk_points++;
     set_window(explorer, pair, node);
-    uint64_t next = change == NULL || change->kind != CRASH_WRITE
-                        ? 0
-                        : aero_checksum64(change->bytes) + change->offset;
-    if (!crash_seen_add(&explorer->seen,
-                        crash_fingerprint(node->machine.disk, explorer->salt + next + 99))) {
+    if (!is_new_point(explorer, node->machine.disk, explorer->salt, change)) {
         return;
     }
     struct crash_outcomes counts = {0};
     explorer->totals.new_points++;
-    crash_outcomes_visit(node->machine.disk, change, &counts, judge_outcome, explorer);
+    crash_outcomes_visit_kills(node->machine.disk, change, &counts, judge_outcome, explorer);
+    crash_outcomes_visit_power(node->machine.disk, &counts, judge_outcome, explorer);
     explorer->totals.outcomes += counts.walked;
     explorer->totals.cut_short += counts.cut_short;
 }

@@ -28,22 +28,6 @@ static void fold_number(struct folder *folder, uint64_t number)
     fold(folder, (struct aero_u128){.low = number, .high = 1});
 }
 
-static void fold_image(struct folder *folder, const struct aero_sim_image *image)
-{
-    uint8_t page[AERO_SIM_PAGE_BYTES];
-    fold_number(folder, image->size_bytes);
-    for (size_t i = 0; i < image->page_slots; i++) {
-        if (image->pages[i] == NULL) {
-            continue;
-        }
-        size_t length = aero_sim_image_read(image, i * sizeof page, page, sizeof page);
-        if (!aero_slice_is_zero(aero_slice_of(page, length))) {
-            fold_number(folder, i);
-            fold(folder, aero_checksum128(aero_slice_of(page, length)));
-        }
-    }
-}
-
 static void fold_pending(struct folder *folder, const struct aero_sim_inode *inode)
 {
     fold_number(folder, inode->pending_count);
@@ -78,27 +62,45 @@ static void fold_unsynced(struct folder *folder, const struct aero_sim_disk *dis
         }
     }
     for (size_t i = 0; i < disk->inode_count; i++) {
-        fold_image(folder, &disk->inodes[i]->durable);
+        fold(folder, aero_sim_image_name(&disk->inodes[i]->durable));
         fold_pending(folder, disk->inodes[i]);
     }
 }
 
-struct aero_u128 crash_fingerprint(const struct aero_sim_disk *disk, uint64_t salt)
+static struct aero_u128 name_of(const struct folder *folder)
+{
+    return (struct aero_u128){.low = folder->words[0] | 1, .high = folder->words[1]};
+}
+
+struct aero_u128 crash_fingerprint_seen(const struct aero_sim_disk *disk)
 {
     struct folder folder = {{0}};
-    bool is_settled = aero_sim_disk_pending(disk) == 0;
-    fold_number(&folder, salt);
-    fold_number(&folder, is_settled);
     for (size_t i = 0; i < disk->current.count; i++) {
-        const struct aero_sim_name *name = &disk->current.entries[i];
-        fold(&folder, aero_checksum128(aero_slice_text(name->name)));
-        fold_number(&folder, is_settled ? 0 : name->inode->index);
-        fold_image(&folder, &name->inode->cache);
+        fold(&folder, aero_checksum128(aero_slice_text(disk->current.entries[i].name)));
+        fold(&folder, aero_sim_image_name(&disk->current.entries[i].inode->cache));
     }
-    if (!is_settled) {
+    return name_of(&folder);
+}
+
+struct aero_u128 crash_fingerprint(const struct aero_sim_disk *disk)
+{
+    struct folder folder = {{0}};
+    fold(&folder, crash_fingerprint_seen(disk));
+    if (aero_sim_disk_pending(disk) > 0) {
+        for (size_t i = 0; i < disk->current.count; i++) {
+            fold_number(&folder, disk->current.entries[i].inode->index);
+        }
         fold_unsynced(&folder, disk);
     }
-    return (struct aero_u128){.low = folder.words[0] | 1, .high = folder.words[1]};
+    return name_of(&folder);
+}
+
+struct aero_u128 crash_fingerprint_with(struct aero_u128 name, uint64_t salt)
+{
+    struct folder folder = {{0}};
+    fold(&folder, name);
+    fold_number(&folder, salt);
+    return name_of(&folder);
 }
 
 /* ---- The set -------------------------------------------------------------------------------------------------- */
@@ -114,17 +116,14 @@ static bool is_free(struct aero_u128 slot)
     return slot.low == 0 && slot.high == 0;
 }
 
-static bool put(struct crash_seen *seen, struct aero_u128 name)
+/* Where it is, or where it would go. */
+static struct aero_u128 *slot_of(const struct crash_seen *seen, struct aero_u128 name)
 {
     size_t at = (size_t)name.high & (seen->capacity - 1);
-    while (!is_free(seen->slots[at])) {
-        if (aero_u128_equal(seen->slots[at], name)) {
-            return false;
-        }
+    while (!is_free(seen->slots[at]) && !aero_u128_equal(seen->slots[at], name)) {
         at = (at + 1) & (seen->capacity - 1);
     }
-    seen->slots[at] = name;
-    return true;
+    return &seen->slots[at];
 }
 
 static void grow(struct crash_seen *seen)
@@ -133,7 +132,7 @@ static void grow(struct crash_seen *seen)
     larger.slots = aero_calloc(larger.capacity, sizeof larger.slots[0]);
     for (size_t i = 0; i < seen->capacity; i++) {
         if (!is_free(seen->slots[i])) {
-            AERO_ASSERT(put(&larger, seen->slots[i]));
+            *slot_of(&larger, seen->slots[i]) = seen->slots[i];
         }
     }
     larger.count = seen->count;
@@ -141,12 +140,19 @@ static void grow(struct crash_seen *seen)
     *seen = larger;
 }
 
+bool crash_seen_has(const struct crash_seen *seen, struct aero_u128 name)
+{
+    return seen->count > 0 && !is_free(*slot_of(seen, name));
+}
+
 bool crash_seen_add(struct crash_seen *seen, struct aero_u128 name)
 {
     if (2 * (seen->count + 1) > seen->capacity) {
         grow(seen);
     }
-    bool is_new = put(seen, name);
+    struct aero_u128 *slot = slot_of(seen, name);
+    bool is_new = is_free(*slot);
+    *slot = name;
     seen->count += is_new;
     return is_new;
 }

@@ -12,8 +12,11 @@
 #include "base/checksum.h"
 #include "tests/simulation/sim_disk.h"
 
-/* `salt` says what else the judgement depends on. */
-struct aero_u128 crash_fingerprint(const struct aero_sim_disk *disk, uint64_t salt);
+struct aero_u128 crash_fingerprint(const struct aero_sim_disk *disk);
+/* Of what a reader sees, whatever of it is synced: enough where no other crash comes. */
+struct aero_u128 crash_fingerprint_seen(const struct aero_sim_disk *disk);
+/* With whatever else a judgement depends on. */
+struct aero_u128 crash_fingerprint_with(struct aero_u128 name, uint64_t salt);
 
 struct crash_seen {
     struct aero_u128 *slots; /* zero: free */
@@ -22,6 +25,7 @@ struct crash_seen {
 };
 
 void crash_seen_deinit(struct crash_seen *seen);
+bool crash_seen_has(const struct crash_seen *seen, struct aero_u128 name);
 /* False when it was there already. */
 bool crash_seen_add(struct crash_seen *seen, struct aero_u128 name);
 

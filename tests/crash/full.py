@@ -3,11 +3,10 @@
 """Runs the whole enumeration in pieces: as many at a time as there are processors, with progress; a run that was stopped goes on
 where it was. What a piece printed is kept beside the program, under the digest of it: another program begins anew.
 
-    full.py CRASH LENGTH [JOBS]     CRASH: the built program; histories up to LENGTH steps, deaths up to three of them
-
-A piece is a world with all histories of up to one step, or those of more that differ in their last step alone. The last line
-is the sum of all pieces. The exit status is 1 when a promise was broken.
+A piece is a world with all histories of up to one step, or those of more that begin alike and differ in their last steps, three
+at most. The last line is the sum of all pieces. The exit status is 1 when a promise was broken.
 """
+import argparse
 import concurrent.futures
 import hashlib
 import itertools
@@ -19,6 +18,8 @@ import time
 from pathlib import Path
 
 DEATHS_LENGTH_MAX = 3
+ROOM_LENGTH_MAX = 3  # as in histories.c
+FREE_STEPS_MAX = 3  # of a piece
 FLIPPED_WORLDS = ("aged-plain", "aged-fast")
 # The numbers of main.c's tell_totals.
 TOTAL = re.compile(r"^total(?:, BROKEN)?: (.*)$", re.MULTILINE)
@@ -36,8 +37,10 @@ def pieces_of(kind, worlds, steps, length_max):
     for world in worlds:
         yield [f"--{kind}", str(min(length_max, 1)), world]
     for length in range(2, length_max + 1):
+        usable = [step for step in steps if step != "noroom" or length <= ROOM_LENGTH_MAX]
+        fixed = max(1, length - FREE_STEPS_MAX)
         for world in worlds:
-            for beginning in itertools.product(steps, repeat=length - 1):
+            for beginning in itertools.product(usable, repeat=fixed):
                 yield [f"--{kind}-under", str(length), world, *beginning]
 
 
@@ -46,7 +49,8 @@ def all_pieces(worlds, steps, length):
     yield from pieces_of("explore", worlds, steps, length)
     yield ["--mutants"]
     for world in FLIPPED_WORLDS:
-        yield ["--flip", "--every-bit", world]
+        if world in worlds:
+            yield ["--flip", "--every-bit", world]
 
 
 class Piece:
@@ -92,12 +96,25 @@ def left_text(spent, done, count, jobs):
 
 
 def main():
-    crash, length = sys.argv[1], int(sys.argv[2])
-    jobs = int(sys.argv[3]) if len(sys.argv) > 3 else os.cpu_count()
-    digest = hashlib.sha256(Path(crash).read_bytes()).hexdigest()[:16]
-    kept = Path(crash).parent / "full" / digest
+    parser = argparse.ArgumentParser(prog="tests/crash/run --full", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("crash", metavar="CRASH", help="the built program: tests/crash/run names it")
+    parser.add_argument("length", metavar="LENGTH", nargs="?", type=int, default=2,
+                        help="histories of up to so many steps (default: 2), with deaths up to "
+                             f"{DEATHS_LENGTH_MAX} of them")
+    parser.add_argument("--world", action="append", help="this one, and others named so (default: all)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
+                        help="pieces at a time (default: one a processor)")
+    options = parser.parse_args()
+    worlds, steps = names(options.crash)
+    if not set(options.world or []) <= set(worlds):
+        parser.error("the worlds are " + ", ".join(worlds))
+    digest = hashlib.sha256(Path(options.crash).read_bytes()).hexdigest()[:16]
+    kept = Path(options.crash).parent / "full" / digest
     kept.mkdir(parents=True, exist_ok=True)
-    pieces = [Piece(crash, kept, arguments) for arguments in all_pieces(*names(crash), length)]
+    jobs, length = options.jobs, options.length
+    pieces = [Piece(options.crash, kept, arguments)
+              for arguments in all_pieces(options.world or worlds, steps, length)]
     total, broken, spent, ran = Sum(), 0, 0.0, 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for number, (piece, (good, output, seconds)) in enumerate(

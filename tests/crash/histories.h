@@ -33,7 +33,8 @@ void crash_history_explore(const struct crash_history *history, struct crash_exp
  * other lives on with what it remembers. The steps that are left follow, and in the end all must be whole. */
 void crash_history_survive(const struct crash_history *history, struct crash_explorer *explorer);
 
-/* The next sequence of the same length with the same first `fixed` steps; false when it was the last. */
+/* The next sequence of the same length with the same first `fixed` steps; false when it was the last. Room is lacking in
+ * histories of up to three steps only. */
 bool crash_history_next(struct crash_history *history, uint32_t fixed);
 
 #endif

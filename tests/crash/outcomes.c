@@ -17,8 +17,9 @@ static void visit_killed(struct aero_sim_disk *copy, struct crash_outcomes *coun
     aero_sim_disk_free(copy);
 }
 
-static void visit_kills(const struct aero_sim_disk *disk, const struct crash_change *next,
-                        struct crash_outcomes *counts, crash_outcome_visit visit, void *self)
+void crash_outcomes_visit_kills(const struct aero_sim_disk *disk, const struct crash_change *next,
+                                struct crash_outcomes *counts, crash_outcome_visit visit,
+                                void *self)
 {
     struct aero_choice quiet;
     aero_choice_init_seed(&quiet, 1);
@@ -41,14 +42,19 @@ static void visit_kills(const struct aero_sim_disk *disk, const struct crash_cha
     }
 }
 
-void crash_outcomes_visit(const struct aero_sim_disk *disk, const struct crash_change *next,
-                          struct crash_outcomes *counts, crash_outcome_visit visit, void *self)
+bool crash_outcomes_come_back(const struct crash_change *next)
+{
+    return next != NULL && (next->kind == CRASH_WRITE || next->kind == CRASH_RENAME ||
+                            next->kind == CRASH_UNLINK || next->kind == CRASH_MAKE_DIRECTORY);
+}
+
+void crash_outcomes_visit_power(const struct aero_sim_disk *disk, struct crash_outcomes *counts,
+                                crash_outcome_visit visit, void *self)
 {
     struct aero_choice paths;
     struct aero_choice quiet;
     uint32_t walked = 0;
     bool more = true;
-    visit_kills(disk, next, counts, visit, self);
     aero_choice_init_seed(&quiet, 1);
     aero_choice_init_paths(&paths);
     while (more && walked < CRASH_PATHS_MAX) {

@@ -24,7 +24,13 @@ struct crash_outcomes {
 typedef void (*crash_outcome_visit)(void *self, struct aero_sim_disk *image);
 
 /* `next`: the change that was about to be made; NULL: none. */
-void crash_outcomes_visit(const struct aero_sim_disk *disk, const struct crash_change *next,
-                          struct crash_outcomes *counts, crash_outcome_visit visit, void *self);
+void crash_outcomes_visit_kills(const struct aero_sim_disk *disk, const struct crash_change *next,
+                                struct crash_outcomes *counts, crash_outcome_visit visit,
+                                void *self);
+void crash_outcomes_visit_power(const struct aero_sim_disk *disk, struct crash_outcomes *counts,
+                                crash_outcome_visit visit, void *self);
+/* True when all that a power loss can leave before `next` it can leave behind it too: what is not synced only grows by it,
+ * and may be lost to the last sector. */
+bool crash_outcomes_come_back(const struct crash_change *next);
 
 #endif

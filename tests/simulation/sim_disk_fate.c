@@ -293,21 +293,39 @@ static size_t draw_sector_bytes(struct aero_sim_disk *disk)
                  : AERO_SIM_SECTOR_BYTES;
 }
 
+/* Where the file would end after the first `wanted` of those un-synced writes that made it longer than it is on the disk;
+ * returns how many of them there are, up to `wanted`. */
+static size_t find_end(const struct aero_sim_inode *inode, size_t wanted, uint64_t *out_end)
+{
+    size_t found = 0;
+    size_t first = inode->pending_count;
+    while (first > 0 && !inode->pending[first - 1].is_truncate) {
+        first--;
+    }
+    *out_end = inode->durable.size_bytes;
+    for (size_t i = first; i < inode->pending_count && found < wanted; i++) {
+        if (inode->pending[i].end > *out_end) {
+            *out_end = inode->pending[i].end;
+            found++;
+        }
+    }
+    return found;
+}
+
 /* A file may have grown without its data: what is missing then reads as zeros. */
 static void draw_size(struct aero_sim_disk *disk, struct aero_sim_inode *inode,
                       const struct fate *fate)
 {
+    uint64_t end;
+    size_t growths = find_end(inode, SIZE_MAX, &end);
     if (fate->fall == FALL_NOTHING || fate->first_lost_truncate < inode->pending_count ||
-        inode->pending_count == 0) {
+        growths == 0) {
         return;
     }
-    uint64_t end = inode->pending[inode->pending_count - 1].end;
-    if (end <= inode->durable.size_bytes) {
-        return;
-    }
-    bool grew = disk->choice->enumerating ? aero_choice_below(disk->choice, 2) == 1
-                                          : aero_choice_below(disk->choice, 4) == 3;
-    if (grew) {
+    if (disk->choice->enumerating) {
+        (void)find_end(inode, (size_t)aero_choice_below(disk->choice, growths + 1), &end);
+        inode->durable.size_bytes = end;
+    } else if (aero_choice_below(disk->choice, 4) == 3) {
         inode->durable.size_bytes = end;
     }
 }

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes of one simulated file, sparse: pages that were never written read as zeros and cost nothing. Images share
- * pages until one of them is written, so that copying a disk, or forgetting a cache, costs almost nothing. */
+ * whatever is equal in them until one of them is written, so that copying a disk, or forgetting a cache, costs nothing, and
+ * naming what a file holds costs what was changed since it was last named. */
 #ifndef AERO_TESTS_SIMULATION_SIM_IMAGE_H
 #define AERO_TESTS_SIMULATION_SIM_IMAGE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/checksum.h"
+
 #define AERO_SIM_PAGE_BYTES 4096U
 #define AERO_SIM_SECTOR_BYTES 512U
 
-struct aero_sim_page;
+struct aero_sim_pages;
 
 struct aero_sim_image {
-    struct aero_sim_page **pages; /* NULL: zeros */
-    size_t page_slots;
-    size_t page_count; /* slots that hold a page */
+    struct aero_sim_pages *pages; /* NULL: none was written */
+    size_t page_count;            /* that were written */
     uint64_t size_bytes;
 };
 
@@ -34,5 +36,7 @@ void aero_sim_image_resize(struct aero_sim_image *image, uint64_t size_bytes);
 /* Pages that a write of this range would have to allocate. */
 size_t aero_sim_image_pages_missing(const struct aero_sim_image *image, uint64_t offset,
                                     size_t length);
+/* Equal for files of equal bytes, however they came to be. */
+struct aero_u128 aero_sim_image_name(const struct aero_sim_image *image);
 
 #endif
