@@ -19,8 +19,9 @@ struct slot {
     enum aero_manifest_copy copy;
 };
 
-/* Nearly every slot ends in its first piece: the rest is read only when the head asks for it. */
-#define FIRST_PIECE_BYTES ((size_t)64 << 10)
+/* Nearly every slot ends in its first piece; of a longer one so many times more are read, until it is whole. */
+#define FIRST_PIECE_BYTES ((size_t)4 << 10)
+#define PIECE_GROWTH 32U
 
 static aero_status read_piece(struct aero_disk disk, struct aero_disk_file *file, unsigned index,
                               size_t length, struct aero_buffer *bytes)
@@ -36,24 +37,23 @@ static aero_status read_slot(struct aero_disk disk, struct aero_disk_file *file,
                              struct slot *out_slot, bool *out_present)
 {
     struct aero_buffer bytes = {0};
-    bool present = true;
-    aero_status status = read_piece(disk, file, index, FIRST_PIECE_BYTES, &bytes);
-    out_slot->status = status;
-    if (aero_is_ok(status)) {
-        present = !aero_slice_is_zero(aero_buffer_slice(&bytes));
-        out_slot->status =
-            aero_manifest_decode(aero_buffer_slice(&bytes), &out_slot->manifest, &out_slot->copy);
-    }
-    if (out_slot->status.code == AERO_INCOMPLETE && bytes.length == FIRST_PIECE_BYTES) {
-        status = read_piece(disk, file, index, AERO_MANIFEST_SLOT_BYTES, &bytes);
+    size_t length = FIRST_PIECE_BYTES;
+    bool may_be_longer;
+    aero_status status;
+    *out_present = true;
+    do {
+        status = read_piece(disk, file, index, length, &bytes);
         out_slot->status = status;
         if (aero_is_ok(status)) {
+            *out_present = !aero_slice_is_zero(aero_buffer_slice(&bytes));
             out_slot->status = aero_manifest_decode(aero_buffer_slice(&bytes), &out_slot->manifest,
                                                     &out_slot->copy);
         }
-    }
+        may_be_longer = out_slot->status.code == AERO_INCOMPLETE && bytes.length == length &&
+                        length < AERO_MANIFEST_SLOT_BYTES;
+        length *= PIECE_GROWTH;
+    } while (may_be_longer);
     aero_buffer_deinit(&bytes);
-    *out_present = present;
     return status.code == AERO_CRASHED ? status : aero_ok();
 }
 
