@@ -97,8 +97,11 @@ static void clone_inode(struct aero_sim_disk *clone, const struct aero_sim_inode
     aero_sim_image_copy(&inode->durable, &from->durable);
     clone->used_pages += inode->cache.page_count;
     inode->broken_sector = from->broken_sector;
-    inode->pending = aero_calloc(from->pending_count + 1, sizeof inode->pending[0]);
-    inode->pending_capacity = from->pending_count + 1;
+    if (from->pending_count == 0) {
+        return;
+    }
+    inode->pending = aero_calloc(from->pending_count, sizeof inode->pending[0]);
+    inode->pending_capacity = from->pending_count;
     inode->pending_count = from->pending_count;
     for (size_t i = 0; i < from->pending_count; i++) {
         inode->pending[i] = from->pending[i];
@@ -107,15 +110,6 @@ static void clone_inode(struct aero_sim_disk *clone, const struct aero_sim_inode
             inode->pending[i].sectors = aero_malloc(bytes);
             memcpy(inode->pending[i].sectors, from->pending[i].sectors, bytes);
         }
-    }
-}
-
-static void clone_names(struct aero_sim_disk *clone, struct aero_sim_names *to,
-                        const struct aero_sim_names *from)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        aero_sim_names_set(clone, to, from->entries[i].name,
-                           clone->inodes[from->entries[i].inode->index]);
     }
 }
 
@@ -133,8 +127,8 @@ struct aero_sim_disk *aero_sim_disk_clone(const struct aero_sim_disk *disk,
         clone_inode(clone, disk->inodes[i]);
         clone->inodes[i]->references = 1; /* ours, until all others have theirs */
     }
-    clone_names(clone, &clone->current, &disk->current);
-    clone_names(clone, &clone->durable, &disk->durable);
+    aero_sim_names_copy(&clone->current, &disk->current, clone->inodes);
+    aero_sim_names_copy(&clone->durable, &disk->durable, clone->inodes);
     clone->changes = aero_calloc(disk->change_count + 1, sizeof clone->changes[0]);
     clone->change_capacity = disk->change_count + 1;
     clone->change_count = disk->change_count;

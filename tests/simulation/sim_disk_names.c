@@ -88,6 +88,22 @@ void aero_sim_names_clear(struct aero_sim_disk *disk, struct aero_sim_names *nam
     memset(names, 0, sizeof *names);
 }
 
+void aero_sim_names_copy(struct aero_sim_names *to, const struct aero_sim_names *from,
+                         struct aero_sim_inode *const *inodes)
+{
+    AERO_ASSERT(to->count == 0);
+    if (to->capacity < from->count) {
+        to->capacity = from->count + 1; /* a recovery makes one name at a time */
+        to->entries = aero_realloc(to->entries, to->capacity * sizeof to->entries[0]);
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        to->entries[i] = from->entries[i];
+        to->entries[i].inode = inodes[from->entries[i].inode->index];
+        to->entries[i].inode->references++;
+    }
+    to->count = from->count;
+}
+
 void aero_sim_append_entry(struct aero_buffer *out_entries, const char *name, uint64_t size_bytes,
                            bool is_other)
 {
@@ -250,13 +266,8 @@ void aero_sim_names_crash(struct aero_sim_disk *disk, enum aero_sim_crash how)
         remove_change(disk, disk->change_count - 1);
     }
     drop_orphans(disk);
-    for (size_t i = 0; i < disk->durable.count; i++) {
-        disk->durable.entries[i].inode->references++;
-    }
-    while (disk->current.count > 0) {
-        remove_at(disk, &disk->current, disk->current.count - 1);
-    }
-    for (size_t i = 0; i < disk->durable.count; i++) {
-        insert_at(&disk->current, i, disk->durable.entries[i].name, disk->durable.entries[i].inode);
-    }
+    struct aero_sim_names before = disk->current;
+    disk->current = (struct aero_sim_names){0};
+    aero_sim_names_copy(&disk->current, &disk->durable, disk->inodes);
+    aero_sim_names_clear(disk, &before); /* behind it: an inode may be in both */
 }

@@ -120,6 +120,9 @@ struct aero_sim_inode *aero_sim_names_find(const struct aero_sim_names *names, c
 /* Takes or moves a reference; `inode` NULL removes the name. */
 void aero_sim_names_set(struct aero_sim_disk *disk, struct aero_sim_names *names, const char *name,
                         struct aero_sim_inode *inode);
+/* Into an empty list; `inodes` are the disk's own that go by the same indices. */
+void aero_sim_names_copy(struct aero_sim_names *to, const struct aero_sim_names *from,
+                         struct aero_sim_inode *const *inodes);
 void aero_sim_names_clear(struct aero_sim_disk *disk, struct aero_sim_names *names);
 /* Applies to the current names and remembers as un-synced. */
 void aero_sim_names_change(struct aero_sim_disk *disk, const struct aero_sim_name_change *change);
