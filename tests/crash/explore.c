@@ -220,6 +220,19 @@ static void judge_verification(struct crash_explorer *explorer, aero_status stat
     }
 }
 
+static void note_change(void *self, const struct crash_change *change)
+{
+    struct crash_explorer *explorer = self;
+    crash_shape_change(&explorer->shape, change);
+}
+
+static bool must_be_crashed(struct crash_explorer *explorer)
+{
+    bool is_new = crash_seen_add(
+        &explorer->seen, crash_fingerprint_with(explorer->shape.name, explorer->is_primary));
+    return is_new || !explorer->once_a_shape;
+}
+
 static void judge_outcome(void *self, struct aero_sim_disk *image)
 {
     struct crash_explorer *explorer = self;
@@ -238,15 +251,18 @@ static void judge_outcome(void *self, struct aero_sim_disk *image)
     struct aero_sim_disk *copy = aero_sim_disk_clone(image, &quiet);
     aero_status verified = crash_verify(copy, &report, &finding);
     init_port(explorer, &port, copy);
+    port.before = note_change;
+    crash_shape_begin(&explorer->shape, copy);
     crash_recover(&port, explorer->is_primary, !explorer->is_created, &explorer->pair->truth,
                   &result);
+    crash_shape_end(&explorer->shape, &result, explorer->low);
     judge_result(explorer, &result);
     judge_verification(explorer, verified, &report, &finding, &result);
     if (!explorer->is_primary && !explorer->failed) {
         crash_log_bytes_judge(explorer, copy);
     }
     aero_sim_disk_free(copy);
-    if (!explorer->failed) {
+    if (!explorer->failed && must_be_crashed(explorer)) {
         recover_and_crash(explorer, image, &result);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes every crash point of a step, every outcome of a crash there, recovers each, crashes each recovery at each of its own
- * steps with every outcome of that, and recovers again. Judges all of it by what the model allows.
+ * steps with every outcome of that, and recovers again (one recovery of each shape, where once_a_shape is set). Judges all of it by what the model allows.
  *
  *   survive    a primary comes back with every record that it had told anybody to be durable; a replica with every record
  *              that it had shown (D-1, decision 18)
@@ -17,6 +17,7 @@
 #include "tests/crash/fingerprint.h"
 #include "tests/crash/outcomes.h"
 #include "tests/crash/pair.h"
+#include "tests/crash/shape.h"
 
 struct crash_totals {
     uint64_t histories;
@@ -40,6 +41,7 @@ struct crash_explorer {
     enum crash_act (*mutate)(void *self, const struct crash_node *node,
                              const struct crash_change *change);
     void *mutate_self;
+    bool once_a_shape; /* recoveries that are alike but for the bytes (shape.h) are crashed once */
     bool failed;
     char broken[16]; /* which promise: "survive", ... */
     char text[500];
@@ -51,6 +53,7 @@ struct crash_explorer {
     uint64_t high;
     uint64_t salt;
     const struct crash_pair *pair;
+    struct crash_shape shape; /* of the last recovery */
 };
 
 void crash_explorer_deinit(struct crash_explorer *explorer);

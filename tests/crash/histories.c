@@ -11,8 +11,8 @@
 #define OVERLAP_ACTIONS 2
 /* A primary without room looks for some this often, or more. */
 #define ROOM_LOOKED_FOR_NS UINT64_C(10000000000)
-/* Longer histories have room. */
-#define ROOM_LENGTH_MAX 3U
+/* Longer histories have room, and their recoveries are crashed once a shape. */
+#define EVERY_LENGTH_MAX 3U
 /* A history that has not so many points is not finite. */
 #define POINTS_MAX 5000U
 
@@ -53,7 +53,8 @@ void crash_history_text(const struct crash_history *history, char out_text[200])
 
 bool crash_history_next(struct crash_history *history, uint32_t fixed)
 {
-    enum crash_step end = history->length > ROOM_LENGTH_MAX ? CRASH_STEP_NO_ROOM : CRASH_STEP_COUNT;
+    enum crash_step end =
+        history->length > EVERY_LENGTH_MAX ? CRASH_STEP_NO_ROOM : CRASH_STEP_COUNT;
     for (uint32_t i = history->length; i-- > fixed;) {
         if (history->steps[i] + 1 < end) {
             history->steps[i]++;
@@ -118,6 +119,7 @@ void crash_history_explore(const struct crash_history *history, struct crash_exp
 {
     struct crash_pair *pair = new_pair(explorer);
     explorer->totals.histories++;
+    explorer->once_a_shape = history->length > EVERY_LENGTH_MAX;
     pair->self = explorer;
     pair->on_point = history->length == 0 ? crash_explore_point : NULL;
     pair->mutate = history->length == 0 ? explorer->mutate : NULL;
