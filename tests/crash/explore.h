@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes every crash point of a step, every outcome of a crash there, recovers each, crashes each recovery at each of its own
- * steps with every outcome of that, and recovers again (one recovery of each shape, where once_a_shape is set). Judges all of it by what the model allows.
+/* Takes every crash point of a step, every outcome of a crash there, recovers each, crashes each recovery (with once_a_shape
+ * one of each shape) at each of its own steps with every outcome of that, and recovers again. Judges all of it by what the model
+ * allows.
  *
  *   survive    a primary comes back with every record that it had told anybody to be durable; a replica with every record
  *              that it had shown (D-1, decision 18)
