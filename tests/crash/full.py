@@ -4,7 +4,8 @@
 where it was. What a piece printed is kept beside the program, under the digest of it: another program begins anew.
 
 A piece is a world with all histories of up to one step, or those of more that begin alike and differ in their last steps, three
-at most. The last line is the sum of all pieces. The exit status is 1 when a promise was broken.
+at most. The last lines are the sum of all pieces, also of those of a run that is interrupted. The exit status is 1 when a promise was
+broken, 130 after an interrupt.
 """
 import argparse
 import concurrent.futures
@@ -12,6 +13,7 @@ import hashlib
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ DEATHS_LENGTH_MAX = 3
 ROOM_LENGTH_MAX = 3  # as in histories.c
 FREE_STEPS_MAX = 3  # of a piece
 FLIPPED_WORLDS = ("aged-plain", "aged-fast")
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 # The numbers of main.c's tell_totals.
 TOTAL = re.compile(r"^total(?:, BROKEN)?: (.*)$", re.MULTILINE)
 NUMBER = re.compile(r"\d+")
@@ -56,20 +59,27 @@ def all_pieces(worlds, steps, length):
 class Piece:
     def __init__(self, crash, kept, arguments):
         self.command = [crash, *arguments]
+        self.process = None
         self.name = " ".join(arguments)
         self.kept = kept / (self.name.replace("--", "").replace(" ", "_") + ".txt")
 
     def run(self):
-        """Returns whether all promises held, what was printed, and how long it took (0: it was known)."""
+        """Returns whether all promises held (None: it was interrupted), what was printed, and how long it took (0: it was known)."""
         if self.kept.exists():
             return True, self.kept.read_text(encoding="utf-8"), 0
         began = time.monotonic()
-        done = subprocess.run(self.command, capture_output=True, text=True)
-        if done.returncode == 0:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        output, _ = self.process.communicate()
+        status = self.process.returncode
+        if status == 0:
             half = self.kept.with_suffix(".new")
-            half.write_text(done.stdout, encoding="utf-8")
+            half.write_text(output, encoding="utf-8")
             half.rename(self.kept)
-        return done.returncode == 0, done.stdout + done.stderr, time.monotonic() - began
+        return None if -status in INTERRUPTS else status == 0, output, time.monotonic() - began
+
+    def end(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
 
 
 class Sum:
@@ -113,23 +123,40 @@ def main():
     kept = Path(options.crash).parent / "full" / digest
     kept.mkdir(parents=True, exist_ok=True)
     jobs, length = options.jobs, options.length
+    for sign in INTERRUPTS:  # whatever was inherited
+        signal.signal(sign, signal.default_int_handler)
     pieces = [Piece(options.crash, kept, arguments)
               for arguments in all_pieces(options.world or worlds, steps, length)]
-    total, broken, spent, ran = Sum(), 0, 0.0, 0
+    return tell_all(pieces, length, jobs)
+
+
+def results_of(pieces, jobs):
+    """Each piece with its result, in order, until an interrupt, which ends those at work."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for number, (piece, (good, output, seconds)) in enumerate(
-                zip(pieces, pool.map(Piece.run, pieces)), 1):
-            spent, ran = spent + seconds, ran + (seconds > 0)
-            broken += not good
-            total.add(piece.name.split()[0].removeprefix("--").removesuffix("-under"), output)
-            if seconds > 0 or not good:
-                print(f"[{number}/{len(pieces)}] {piece.name}: {'' if good else 'BROKEN, '}{seconds:.0f} s; "
-                      f"{left_text(spent, ran, len(pieces) - number + ran, jobs)}", flush=True)
-            if not good:
-                print(output, flush=True)
+        try:
+            yield from zip(pieces, pool.map(Piece.run, pieces))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for piece in pieces:
+                piece.end()
+
+
+def tell_all(pieces, length, jobs):
+    total, broken, known, spent, ran = Sum(), 0, 0, 0.0, 0
+    for piece, (good, output, seconds) in results_of(pieces, jobs):
+        if good is None:
+            break
+        known, spent, ran = known + 1, spent + seconds, ran + (seconds > 0)
+        broken += not good
+        total.add(piece.name.split()[0].removeprefix("--").removesuffix("-under"), output)
+        if seconds > 0 or not good:
+            print(f"[{known}/{len(pieces)}] {piece.name}: {'' if good else 'BROKEN, '}{seconds:.0f} s; "
+                  f"{left_text(spent, ran, len(pieces) - known + ran, jobs)}", flush=True)
+        if not good:
+            print(output, flush=True)
     total.tell()
-    print(f"{len(pieces)} pieces, {broken} broken; histories up to {length} steps")
-    return 1 if broken else 0
+    print(f"{known} of {len(pieces)} pieces, {broken} broken; histories up to {length} steps")
+    return 1 if broken else 0 if known == len(pieces) else 130
 
 
 if __name__ == "__main__":

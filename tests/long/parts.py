@@ -44,22 +44,15 @@ def read_simulation(text):
 
 
 def read_crash(text):
-    """The last that each world said of itself, in each way of enumerating."""
-    newest = {}
-    way = "explored"
-    for line in text.split("\n"):
-        if line.startswith("== "):
-            way = line[3:]
-        world = re.match(r"(\S+): (\d+) histories, (\d+) disk points .*?(\d+) link points, (\d+) outcomes .*"
-                         r"in recoveries (\d+) points, (\d+) outcomes.*; (\d+) lives", line)
-        if world and not world.group(1).startswith("total"):
-            newest[way, world.group(1)] = [int(number) for number in world.groups()[1:]]
-    if not newest:
-        return ""
-    sums = [sum(column) for column in zip(*newest.values())]
-    names = ["histories", "points at the disk", "at the link", "outcomes", "points in recoveries",
-             "outcomes there", "lives after a death"]
-    return ", ".join(f"{thousands(number)} {name}" for number, name in zip(sums, names))
+    """The sums of explored histories and of those with a death."""
+    explored = re.search(r"^explore: (\d+) histories, (\d+) disk points .*?(\d+) link points, (\d+) outcomes .*"
+                         r"in recoveries (\d+) points, (\d+) outcomes, (\d+) recovered again", text, re.MULTILINE)
+    survived = re.search(r"^survive: (\d+) histories, .*; (\d+) lives", text, re.MULTILINE)
+    names = ["histories explored", "points at the disk", "at the link", "outcomes", "points in recoveries",
+             "outcomes there", "recovered again"]
+    parts = [(survived, ["histories with deaths", "lives after one"]), (explored, names)]
+    return ", ".join(f"{thousands(int(number))} {name}" for found, texts in parts if found
+                     for number, name in zip(found.groups(), texts))
 
 
 def read_flips(text):
@@ -116,7 +109,7 @@ PARTS = [
                            "{0} runs (seed {1}), {2} calls failed, {3} commits acknowledged"), r"^FAILED"),
     Part("fuzz", 6, lambda seconds: ["tests/fuzz/run", "--seconds", str(max(1, (seconds - 60) // 17))],
          read_fuzz, r"exit status [^0]|^BROKEN"),
-    Part("crash", 8, lambda seconds: ["tests/long/crash"], read_crash, r"^BROKEN"),
+    Part("crash", 8, lambda seconds: ["tests/crash/run", "--full", "5"], read_crash, r"^BROKEN"),
     Part("simulation", 10,
          lambda seconds: python("tests/long/simulation", "--seconds", str(max(1, seconds - 60)), "--jobs", JOBS),
          read_simulation, r"^seed \d+: |ended with"),
