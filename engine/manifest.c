@@ -19,9 +19,13 @@ struct slot {
     enum aero_manifest_copy copy;
 };
 
-/* Nearly every slot ends in its first piece; of a longer one so many times more are read, until it is whole. */
+/* Nearly every slot ends in its first piece; of a longer one, or one that begins with zeros, so many times more are read,
+ * until it is whole. */
 #define FIRST_PIECE_BYTES ((size_t)4 << 10)
-#define PIECE_GROWTH 32U
+#define PIECE_GROWTH ((size_t)32)
+
+_Static_assert(FIRST_PIECE_BYTES *PIECE_GROWTH *PIECE_GROWTH == AERO_MANIFEST_SLOT_BYTES,
+               "the last piece is the slot");
 
 static aero_status read_piece(struct aero_disk disk, struct aero_disk_file *file, unsigned index,
                               size_t length, struct aero_buffer *bytes)
@@ -38,21 +42,21 @@ static aero_status read_slot(struct aero_disk disk, struct aero_disk_file *file,
 {
     struct aero_buffer bytes = {0};
     size_t length = FIRST_PIECE_BYTES;
-    bool may_be_longer;
+    bool may_say_more;
     aero_status status;
-    *out_present = true;
     do {
         status = read_piece(disk, file, index, length, &bytes);
         out_slot->status = status;
+        *out_present = true;
         if (aero_is_ok(status)) {
             *out_present = !aero_slice_is_zero(aero_buffer_slice(&bytes));
             out_slot->status = aero_manifest_decode(aero_buffer_slice(&bytes), &out_slot->manifest,
                                                     &out_slot->copy);
         }
-        may_be_longer = out_slot->status.code == AERO_INCOMPLETE && bytes.length == length &&
-                        length < AERO_MANIFEST_SLOT_BYTES;
+        may_say_more = (out_slot->status.code == AERO_INCOMPLETE || !*out_present) &&
+                       bytes.length == length && length < AERO_MANIFEST_SLOT_BYTES;
         length *= PIECE_GROWTH;
-    } while (may_be_longer);
+    } while (may_say_more);
     aero_buffer_deinit(&bytes);
     return status.code == AERO_CRASHED ? status : aero_ok();
 }

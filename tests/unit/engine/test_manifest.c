@@ -308,6 +308,66 @@ static void test_read_of_an_empty_file_finds_nothing(void **state)
     }
 }
 
+/* A lost first page is no slot that was never written: with both lost there was a manifest, whatever else there is. */
+static void test_read_of_slots_that_begin_with_zeros_finds_damage(void **state)
+{
+    (void)state;
+    for (size_t zeros = 4096; zeros <= 100000; zeros += 100000 - 4096) {
+        struct power_disk *power = power_disk_new();
+        struct aero_disk disk = power_disk_port(power);
+        struct aero_manifest manifest = long_sample();
+        struct aero_manifest read;
+        struct aero_manifest_found found;
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        uint8_t *slots = power_bytes(power, "manifest")->data;
+        memset(slots, 0, zeros);
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+        assert_true(found.slot_present[0] && !found.slot_valid[0]);
+        assert_same(&manifest, &read);
+        aero_manifest_deinit(&read);
+        memset(slots + POWER_FOLDED_SLOT, 0, zeros);
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_CORRUPT);
+        aero_manifest_deinit(&manifest);
+        power_disk_free(power);
+    }
+}
+
+/* The last that ends with the first piece or the second, and the first that does not. */
+static void test_read_takes_a_manifest_that_ends_where_a_piece_does(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {4096, 4104, 128 << 10};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct power_disk *power = power_disk_new();
+        struct aero_disk disk = power_disk_port(power);
+        struct aero_manifest manifest = sample();
+        struct aero_manifest read;
+        struct aero_manifest_found found;
+        struct aero_buffer bytes = bytes_of(&manifest);
+        size_t missing = lengths[i] - bytes.length;
+        aero_buffer_deinit(&bytes);
+        while (missing % 56 != 0) {
+            manifest.damaged_segments[manifest.damaged_count++] = 2;
+            missing -= 8;
+        }
+        for (uint64_t more = 0; more < missing / 56; more++) {
+            struct aero_segment_start start = {
+                .sequence = 2 + more, .before = {.lsn = {.value = more}}, .nonce = id_of(1)};
+            aero_history_add_segment(&manifest.history, &start);
+        }
+        bytes = bytes_of(&manifest);
+        assert_int_equal(bytes.length, lengths[i]);
+        aero_buffer_deinit(&bytes);
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
+        assert_true(found.slot_valid[0] && found.slot_valid[1]);
+        assert_same(&manifest, &read);
+        aero_manifest_deinit(&read);
+        aero_manifest_deinit(&manifest);
+        power_disk_free(power);
+    }
+}
+
 /* A slot that was never written is no damage: the other one counts. */
 static void test_read_with_one_empty_slot_uses_the_other(void **state)
 {
@@ -529,6 +589,8 @@ int main(void)
         cmocka_unit_test(test_read_that_dies_at_any_call_unwinds_at_once),
         cmocka_unit_test(test_read_takes_the_newer_of_two_whole_slots),
         cmocka_unit_test(test_read_of_an_empty_file_finds_nothing),
+        cmocka_unit_test(test_read_of_slots_that_begin_with_zeros_finds_damage),
+        cmocka_unit_test(test_read_takes_a_manifest_that_ends_where_a_piece_does),
         cmocka_unit_test(test_read_with_one_empty_slot_uses_the_other),
         cmocka_unit_test(test_decode_refuses_a_history_that_is_none),
         cmocka_unit_test(test_a_count_of_lost_records_has_a_version_of_its_own),
