@@ -28,7 +28,7 @@
  *     port      1 to 65535, and 0 if .min_text says "0"
  *     choice    one of the names in .choices
  *
- * Nothing here reads a clock or a file, except aero_config_load_file (config_posix.c). */
+ * Nothing here reads a clock or a file, except aero_config_load_file and what stands beside it (config_posix.c). */
 #ifndef AERO_BASE_CONFIG_H
 #define AERO_BASE_CONFIG_H
 
@@ -108,6 +108,8 @@ aero_status aero_config_parse(struct aero_config *config, const char *file, stru
  * AERO_CONFIG_FILE_MAX_BYTES. */
 aero_status aero_config_load_file(struct aero_config *config, const char *path,
                                   struct aero_config_error *out_error);
+/* Whether a file that was loaded can be loaded again. Errors: INVALID: it is a pipe. */
+aero_status aero_config_check_lasting(const char *path, struct aero_config_error *out_error);
 
 /* Values. The name must be in the table with that type: anything else is our mistake and
  * crashes. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/config_priv.h"
@@ -58,4 +59,17 @@ aero_status aero_config_load_file(struct aero_config *config, const char *path,
     }
     aero_buffer_deinit(&text);
     return status;
+}
+
+/* Its bytes went to the first who read them. Another would find none, which is a configuration too, and one without a
+ * password; or wait until somebody writes. */
+aero_status aero_config_check_lasting(const char *path, struct aero_config_error *out_error)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0 || !S_ISFIFO(facts.st_mode)) {
+        return aero_ok(); /* what is wrong with others is said by who opens them */
+    }
+    aero_config_error_text(path, "is a pipe, which cannot be read again: a change needs a restart",
+                           out_error);
+    return aero_error(AERO_INVALID);
 }

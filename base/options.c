@@ -213,10 +213,9 @@ static aero_status apply_all(const struct aero_options *options, struct aero_con
     return aero_ok();
 }
 
-aero_status aero_options_reload(const struct aero_options *options,
-                                const struct aero_config_table *table,
-                                struct aero_config **out_config,
-                                struct aero_config_error *out_error)
+static aero_status make_config(const struct aero_options *options,
+                               const struct aero_config_table *table,
+                               struct aero_config **out_config, struct aero_config_error *out_error)
 {
     struct aero_config *config = aero_config_new(table);
     aero_status status = apply_all(options, config, out_error);
@@ -226,6 +225,18 @@ aero_status aero_options_reload(const struct aero_options *options,
     }
     *out_config = config;
     return aero_ok();
+}
+
+aero_status aero_options_reload(const struct aero_options *options,
+                                const struct aero_config_table *table,
+                                struct aero_config **out_config,
+                                struct aero_config_error *out_error)
+{
+    const char *file = aero_options_value(options, "config");
+    if (file != NULL) {
+        AERO_TRY(aero_config_check_lasting(file, out_error));
+    }
+    return make_config(options, table, out_config, out_error);
 }
 
 bool aero_options_configure(const struct aero_options *options,
@@ -240,7 +251,7 @@ bool aero_options_configure(const struct aero_options *options,
         aero_config_print_commented(out, title, table);
         return leave_after(out, out_exit_code);
     }
-    if (!aero_is_ok(aero_options_reload(options, table, out_config, &error))) {
+    if (!aero_is_ok(make_config(options, table, out_config, &error))) {
         fprintf(err, "%s: %s\n", program->name, error.text);
         *out_exit_code = AERO_EXIT_USAGE;
         return false;

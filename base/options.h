@@ -103,7 +103,7 @@ bool aero_options_has(const struct aero_options *options, const char *name);
 bool aero_options_configure(const struct aero_options *options,
                             const struct aero_config_table *table, FILE *out, FILE *err,
                             struct aero_config **out_config, int *out_exit_code);
-/* The same without a word printed: for a reload. Errors: as aero_config_load_file and
+/* The same without a word printed: for a reload. Errors: as aero_config_load_file, aero_config_check_lasting and
  * aero_config_set. */
 aero_status aero_options_reload(const struct aero_options *options,
                                 const struct aero_config_table *table,

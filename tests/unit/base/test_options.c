@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/options.h"
 
@@ -125,6 +126,48 @@ static void test_configure_lets_the_command_line_win_over_the_file(void **state)
     assert_true(run.goes_on);
     assert_int_equal(aero_config_port(run.config, "port"), 7);
     assert_int_equal(aero_config_port(run.config, "replication_port"), 6);
+    end_run(&run);
+    remove(path);
+}
+
+/* History: SIGHUP read the pipe of `--config <(...)` again, found nothing in it, and so took the password away. */
+static void test_reload_reads_a_pipe_no_second_time(void **state)
+{
+    (void)state;
+    struct run run;
+    struct aero_config *fresh = NULL;
+    struct aero_config_error error;
+    char path[32];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "port = 5\n", 9), 9);
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    run_configure(&run, ARGUMENTS("--config", path));
+    assert_true(run.goes_on);
+    assert_int_equal(aero_config_port(run.config, "port"), 5);
+    assert_int_equal(aero_options_reload(&run.given, &table, &fresh, &error).code, AERO_INVALID);
+    assert_non_null(strstr(error.text, ": is a pipe, which cannot be read again"));
+    close(ends[0]);
+    assert_int_equal(aero_options_reload(&run.given, &table, &fresh, &error).code, AERO_NOT_FOUND);
+    end_run(&run);
+}
+
+static void test_reload_reads_a_file_again(void **state)
+{
+    (void)state;
+    struct run run;
+    struct aero_config *fresh = NULL;
+    struct aero_config_error error;
+    char path[] = "/tmp/aero_options_XXXXXX";
+    int fd = mkstemp(path);
+    run_configure(&run, ARGUMENTS("--config", path));
+    assert_true(run.goes_on);
+    assert_int_equal(write(fd, "port = 6\n", 9), 9);
+    close(fd);
+    assert_true(aero_is_ok(aero_options_reload(&run.given, &table, &fresh, &error)));
+    assert_int_equal(aero_config_port(fresh, "port"), 6);
+    aero_config_free(fresh);
     end_run(&run);
     remove(path);
 }
@@ -307,6 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_configure_applies_short_forms_and_sets_in_order),
         cmocka_unit_test(test_configure_lets_the_command_line_win_over_the_file),
+        cmocka_unit_test(test_reload_reads_a_pipe_no_second_time),
+        cmocka_unit_test(test_reload_reads_a_file_again),
         cmocka_unit_test(test_configure_error_names_the_option),
         cmocka_unit_test(test_configure_prints_the_defaults_on_request),
         cmocka_unit_test(test_parse_usage_error_names_the_culprit_and_exits_2),
