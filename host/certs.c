@@ -22,6 +22,7 @@ static void look_at_files(const struct aero_host_certs *certs,
             .bytes = (uint64_t)found.st_size,
             .changed_s = (uint64_t)found.st_mtim.tv_sec,
             .changed_ns = (uint64_t)found.st_mtim.tv_nsec,
+            .mode = found.st_mode,
         };
     }
 }
@@ -35,6 +36,18 @@ static aero_status refuse(struct aero_host_certs *certs, aero_status status, con
     return status;
 }
 
+/* A FIFO would hold up who opens it, the loop for one, until somebody writes into it (fifo(7)). NULL: there is no such thing. */
+static const char *find_no_file(const struct aero_host_certs *certs)
+{
+    for (unsigned i = 0; i < AERO_HOST_CERTS_FILES; i++) {
+        mode_t mode = (mode_t)certs->seen[i].mode;
+        if (mode != 0 && !S_ISREG(mode)) {
+            return file_names[i];
+        }
+    }
+    return NULL;
+}
+
 /* Expired ones never take the place of good ones; at a start they are better than no start: clients
  * need no certificate, and peers refuse them by themselves. */
 static aero_status load(struct aero_host_certs *certs)
@@ -42,6 +55,11 @@ static aero_status load(struct aero_host_certs *certs)
     struct aero_tls_context *context = NULL;
     char text[AERO_TLS_TEXT_MAX];
     look_at_files(certs, certs->seen);
+    const char *no_file = find_no_file(certs);
+    if (no_file != NULL) {
+        snprintf(text, sizeof text, "%s is not a regular file; put the file itself there", no_file);
+        return refuse(certs, aero_error(AERO_INVALID), text);
+    }
     aero_status status = aero_tls_context_load(certs->directory, &context, text);
     if (!aero_is_ok(status)) {
         return refuse(certs, status, text);

@@ -24,8 +24,9 @@ struct aero_host_certs_file {
     uint64_t bytes;
     uint64_t changed_s;
     uint64_t changed_ns;
+    uint64_t mode;
 };
-_Static_assert(sizeof(struct aero_host_certs_file) == 5 * sizeof(uint64_t), "no padding");
+_Static_assert(sizeof(struct aero_host_certs_file) == 6 * sizeof(uint64_t), "no padding");
 
 struct aero_host_certs {
     struct aero_logger *logger;
@@ -35,8 +36,8 @@ struct aero_host_certs {
     atomic_bool refused; /* those that were tried last: for any thread to read */
 };
 
-/* Errors: INVALID: no directory given, or a path too long; else as aero_tls_context_load. Logged
- * with what to do. */
+/* Errors: INVALID: no directory given, a path too long, or what is no file in the place of one; else as
+ * aero_tls_context_load. Logged with what to do. */
 aero_status aero_host_certs_open(struct aero_host_certs *certs, const char *directory,
                                  struct aero_logger *logger);
 /* Loads them again if they differ from those that were tried last, or if `always`. True: `context`

@@ -80,6 +80,30 @@ static void test_open_of_an_empty_directory_fails_and_nothing_is_in_use(void **s
     assert_true(kept_log_take(&fixture->log, "in_use=none"));
 }
 
+/* History: a FIFO held up the start, or the link and the stop behind it, until somebody wrote into it. */
+static void test_what_is_no_file_is_not_waited_for(void **state)
+{
+    static const char *const files[] = {"ca.crt", "node.crt", "node.key"};
+    struct fixture *fixture = *state;
+    for (unsigned file = 0; file < 3; file++) {
+        char path[128];
+        char said[64];
+        snprintf(path, sizeof path, "%s/%s", fixture->directory, files[file]);
+        snprintf(said, sizeof said, "\"%s is not a regular file;", files[file]);
+        write_node(fixture, "node", 3000);
+        assert_true(aero_is_ok(open_certs(fixture)));
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_false(aero_host_certs_refresh(&fixture->certs, false));
+        assert_true(kept_log_has(&fixture->log, "in_use=\"the old ones\""));
+        assert_true(kept_log_take(&fixture->log, said));
+        assert_string_equal(name_in_use(fixture), "node");
+        aero_host_certs_close(&fixture->certs);
+        assert_int_equal(open_certs(fixture).code, AERO_INVALID);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 static void test_refresh_loads_only_what_changed(void **state)
 {
     struct fixture *fixture = *state;
@@ -235,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_open_without_a_directory_says_how_to_make_one),
         TEST(test_open_of_an_empty_directory_fails_and_nothing_is_in_use),
+        TEST(test_what_is_no_file_is_not_waited_for),
         TEST(test_refresh_loads_only_what_changed),
         TEST(test_refresh_notices_each_kind_of_change_of_each_file),
         TEST(test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once),
