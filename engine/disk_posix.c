@@ -39,14 +39,21 @@ static aero_status last_error(void)
     return aero_error_errno(errno);
 }
 
+static aero_status tell(const struct aero_disk_posix *disk, const char *call, const char *name,
+                        aero_status status)
+{
+    if (disk->witness.refused != NULL) {
+        disk->witness.refused(disk->witness.self, call, name, status);
+    }
+    return status;
+}
+
 /* The last call's error, witnessed. That a name is there, or is not, answers a question. */
 static aero_status refused(const struct aero_disk_posix *disk, const char *call, const char *name)
 {
     aero_status status = last_error();
-    if (disk->witness.refused != NULL && status.sys_errno != ENOENT && status.sys_errno != EEXIST) {
-        disk->witness.refused(disk->witness.self, call, name, status);
-    }
-    return status;
+    bool is_answer = status.sys_errno == ENOENT || status.sys_errno == EEXIST;
+    return is_answer ? status : tell(disk, call, name, status);
 }
 
 /* Names come from our own code and from a peer's segment headers: none leads out of the data directory. */
@@ -123,7 +130,7 @@ static aero_status posix_open(void *self, const char *name, enum aero_disk_open 
     struct stat facts;
     aero_status status = fstat(fd, &facts) == 0 ? aero_ok() : refused(disk, "fstat", name);
     if (aero_is_ok(status) && !S_ISREG(facts.st_mode)) {
-        status = aero_error(AERO_INVALID);
+        status = tell(disk, "open, which found no regular file", name, aero_error(AERO_INVALID));
     }
     if (aero_is_ok(status) && how == AERO_DISK_REUSE && facts.st_nlink != 1) {
         status = aero_error(AERO_BUSY); /* somebody keeps its bytes under another name */

@@ -245,8 +245,12 @@ static void tell_progress(void *self, const char *stage, uint64_t done_bytes, ui
 
 static const char *refusal_advice(enum aero_role role, aero_status status)
 {
-    if (status.code != AERO_CORRUPT) {
+    if (status.code == AERO_MISMATCH || status.code == AERO_UNSUPPORTED) {
         return "see the reason; nothing was changed";
+    }
+    if (status.code != AERO_CORRUPT) {
+        return "see the reason, and disk_call_failed before it for the file; nothing is lost by "
+               "what this start began: the next one does it anew";
     }
     return role == AERO_ROLE_PRIMARY
                ? "'aeroctl verify DIR' lists what is wrong; 'aeroctl salvage --primary-dir DIR "

@@ -80,6 +80,9 @@ static void test_a_witness_hears_of_every_refused_call(void **state)
     assert_false(aero_is_ok(f->disk.ops->unlink(f->disk.self, "wal")));
     assert_int_equal(heard.count, 2);
     assert_string_equal(heard.said, "unlink wal 21"); /* EISDIR */
+    assert_false(aero_is_ok(open_file(f, "wal", AERO_DISK_READ, &file)));
+    assert_int_equal(heard.count, 3);
+    assert_string_equal(heard.said, "open, which found no regular file wal 0");
 }
 
 static void test_names_that_leave_the_directory_are_refused(void **state)
