@@ -219,9 +219,10 @@ void aero_remove_all(struct aero_call *call, uint8_t database)
     if (aero_tree_count_range(aero_tree_now(server), aero_range_slice(&from),
                               aero_range_slice(&to)) != 0 &&
         change_fits(call, from.length + to.length + OPERATION_OVERHEAD)) {
+        aero_watch_touch_range(&server->watches, aero_tree_now(server), aero_range_slice(&from),
+                               aero_range_slice(&to));
         ops_of(server)->erase_range(server->node.self, aero_range_slice(&from),
                                     aero_range_slice(&to));
-        aero_watch_touch_range(&server->watches, aero_range_slice(&from), aero_range_slice(&to));
     }
 }
 

@@ -158,15 +158,17 @@ void aero_watch_touch(struct aero_watch_registry *registry, struct aero_slice en
     }
 }
 
-void aero_watch_touch_range(struct aero_watch_registry *registry, struct aero_slice from,
-                            struct aero_slice to)
+void aero_watch_touch_range(struct aero_watch_registry *registry, const struct aero_tree *before,
+                            struct aero_slice from, struct aero_slice to)
 {
+    struct aero_slice value;
     for (size_t i = 0; i < registry->slot_count && !aero_watch_none(registry); i++) {
         for (struct aero_watch_key *key = registry->slots[i]; key != NULL;
              key = key->next_in_slot) {
             struct aero_slice bytes = bytes_of(key);
-            if (aero_slice_compare(bytes, from) >= 0 && aero_slice_compare(bytes, to) < 0) {
-                touch_key(key, false);
+            if (aero_slice_compare(bytes, from) >= 0 && aero_slice_compare(bytes, to) < 0 &&
+                aero_tree_get(before, bytes, &value)) {
+                touch_key(key, true);
             }
         }
     }

@@ -13,6 +13,7 @@
 
 #include "base/checksum.h"
 #include "base/slice.h"
+#include "engine/tree.h"
 #include "server/list.h"
 
 struct aero_watch_key; /* one watched engine key */
@@ -46,9 +47,10 @@ void aero_watch_clear(struct aero_watch_registry *registry, struct aero_link *se
 /* A change of one key. `by_expiry`: its deadline had passed and it was deleted for that. */
 void aero_watch_touch(struct aero_watch_registry *registry, struct aero_slice engine_key,
                       bool by_expiry);
-/* Every key in [from, to) changed. */
-void aero_watch_touch_range(struct aero_watch_registry *registry, struct aero_slice from,
-                            struct aero_slice to);
+/* Every key of `before` in [from, to) is deleted: who watches one that is not there, or whose deadline had passed, sees no
+ * change. */
+void aero_watch_touch_range(struct aero_watch_registry *registry, const struct aero_tree *before,
+                            struct aero_slice from, struct aero_slice to);
 
 static inline bool aero_watch_none(const struct aero_watch_registry *registry)
 {

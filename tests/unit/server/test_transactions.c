@@ -190,6 +190,23 @@ static void test_aborted_exec_is_held_for_the_commit_that_it_speaks_of(void **st
     conversation_expect(a, "*-1");
 }
 
+/* As in Redis: what was not there, or only for those who look at deadlines, is not changed by emptying the database. */
+static void test_watched_key_that_is_not_there_survives_a_flush(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"FLUSHDB", "FLUSHALL"};
+    struct aero_session *a = conversation_open(&talk);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        conversation_ask(&talk, a, "SET other 1", "+OK");
+        conversation_ask(&talk, a, "SET over 1 PX 100", "+OK");
+        conversation_tick_ms(&talk, 100);
+        conversation_ask(&talk, a, "WATCH absent over", "+OK");
+        conversation_ask(&talk, a, lines[i], "+OK");
+        conversation_ask(&talk, a, "MULTI", "+OK");
+        conversation_ask(&talk, a, "EXEC", "*0");
+    }
+}
+
 static void test_watched_key_that_expires_aborts(void **state)
 {
     (void)state;
@@ -516,6 +533,7 @@ int main(void)
         TEST(test_unwatch_and_own_changes),
         TEST(test_watch_of_a_key_in_flight_is_dirty_at_once),
         TEST(test_aborted_exec_is_held_for_the_commit_that_it_speaks_of),
+        TEST(test_watched_key_that_is_not_there_survives_a_flush),
         TEST(test_watched_key_that_expires_aborts),
         TEST(test_watch_on_a_replica_compares),
         TEST(test_watch_on_a_replica_of_a_key_that_is_not_there),

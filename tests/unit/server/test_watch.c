@@ -106,26 +106,34 @@ static void test_expiry_leaves_those_clean_who_had_seen_the_key_expired(void **s
     aero_watch_clear(&registry, &after.watches);
 }
 
-/* From a key, itself included, up to another one, which is not. */
+/* From a key, itself included, up to another one, which is not; and only where there is a key. */
 static void test_range_reaches_the_keys_inside_it(void **state)
 {
     (void)state;
     static const struct {
         const char *key;
+        bool is_there;
         bool dirty;
-    } keys[] = {{"a", false}, {"b", true}, {"b0", true}, {"bz", true}, {"c", false}, {"d", false}};
+    } keys[] = {{"a", true, false}, {"b", true, true},  {"b0", true, true}, {"b1", false, false},
+                {"bz", true, true}, {"c", true, false}, {"d", true, false}};
     enum { KEYS = sizeof keys / sizeof keys[0] };
     struct watcher watchers[KEYS];
+    struct aero_tree *tree = aero_tree_new();
     for (size_t i = 0; i < KEYS; i++) {
         watcher_init(&watchers[i]);
         assert_non_null(watch(&watchers[i], keys[i].key));
+        if (keys[i].is_there) {
+            aero_tree_put(tree, aero_slice_text(keys[i].key), aero_slice_text("v"), NULL);
+        }
     }
-    aero_watch_touch_range(&registry, aero_slice_text("b"), aero_slice_text("c"));
+    aero_watch_touch_range(&registry, tree, aero_slice_text("b"), aero_slice_text("c"));
     for (size_t i = 0; i < KEYS; i++) {
         assert_int_equal(watchers[i].dirty, keys[i].dirty);
         aero_watch_clear(&registry, &watchers[i].watches);
     }
-    aero_watch_touch_range(&registry, aero_slice_text("a"), aero_slice_text("z")); /* nobody */
+    aero_watch_touch_range(&registry, tree, aero_slice_text("a"),
+                           aero_slice_text("z")); /* nobody */
+    aero_tree_free(tree);
 }
 
 /* More keys than the table begins with, so that it grows and keys share slots: none is lost, and each can go alone. */
