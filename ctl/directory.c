@@ -42,7 +42,7 @@ aero_status aero_ctl_directory_open(const char *path, struct aero_ctl_directory 
 void aero_ctl_directory_complain(const struct aero_ctl *ctl, const char *words, const char *path,
                                  aero_status status)
 {
-    const char *advice = ". Look at its disk.";
+    const char *advice = ". Look at its file lock, and at its disk.";
     if (status.code == AERO_PERMISSION) {
         advice = ". Run this as the user of the daemon.";
     } else if (status.code == AERO_NOT_FOUND || status.sys_errno == ENOTDIR) {

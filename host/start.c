@@ -135,7 +135,8 @@ static void log_refused_call(void *self, const char *call, const char *name, aer
 bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_exit_code)
 {
     const char *directory = aero_config_string(start->config, "data_dir");
-    const char *advice = "check its path and permissions";
+    const char *advice = "see the error: look at the path, at the file lock there, at the disk and "
+                         "the limit of open files";
     aero_status status = aero_disk_posix_open(directory, create, &start->disk);
     if (aero_is_ok(status)) {
         start->port = aero_disk_posix_port(start->disk);
@@ -153,6 +154,7 @@ bool aero_host_start_open(struct aero_host_start *start, bool create, int *out_e
                           "--init";
         *out_exit_code = AERO_EXIT_DATA;
     } else if (status.code == AERO_PERMISSION || status.sys_errno == ENOTDIR) {
+        advice = "check its path and permissions";
         *out_exit_code = AERO_EXIT_DATA;
     }
     aero_log_event(&start->logger, AERO_LOG_FATAL, "data_dir_refused",

@@ -99,7 +99,7 @@ static void test_a_directory_that_cannot_be_opened_is_told_with_advice(void **st
                  "directory. Give a node's data directory: data_dir in its configuration.\n"},
         {ENOTDIR, "DIR: cannot be opened as a data directory: Not a directory. Give a node's"},
         {EACCES, "Permission denied. Run this as the user of the daemon.\n"},
-        {EIO, "Input/output error. Look at its disk.\n"},
+        {EIO, "Input/output error. Look at its file lock, and at its disk.\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *text = NULL;

@@ -161,8 +161,8 @@ static void test_open_says_why_a_directory_will_not_do(void **state)
     } cases[] = {
         {below, false, AERO_EXIT_DATA, "a new history is created by aerodb-primary --init"},
         {below, true, AERO_EXIT_DATA, "the directory above it does not exist"},
-        {file, true, AERO_EXIT_DATA, "Not a directory"},
-        {loop, true, AERO_EXIT_FAILURE, "check its path and permissions"},
+        {file, true, AERO_EXIT_DATA, "check its path and permissions"},
+        {loop, true, AERO_EXIT_FAILURE, "look at the path, at the file lock there"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int exit_code = -1;
@@ -195,6 +195,7 @@ static void test_open_of_a_directory_of_somebody_else_is_refused(void **state)
     assert_int_equal(chmod(bench->directory, 0700), 0);
     assert_false(opened);
     assert_int_equal(exit_code, AERO_EXIT_DATA);
+    assert_true(kept_log_has(&bench->log, "check its path and permissions"));
     assert_true(kept_log_take(&bench->log, "permission denied"));
     rmdir(data);
 }
