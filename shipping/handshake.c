@@ -292,10 +292,10 @@ static bool decide_suffix(const struct aero_handshake_input *input,
         aero_id_equal(writer->node_id, input->self->node_id)) {
         out->incarnation = *writer;
         return conclude(out, 12, AERO_HANDSHAKE_PRIMARY_LOST,
-                        "the replica holds %" PRIu64 " records behind LSN %" PRIu64
-                        " that this primary wrote and does not have any more: keep them, and "
+                        "the replica holds records, from LSN %" PRIu64 " to %" PRIu64
+                        ", that this primary wrote and does not have any more: keep them, and "
                         "bring them back with 'aeroctl salvage' before anything else",
-                        out->commits_yours, out->fork.lsn.value);
+                        out->fork.lsn.value + 1, out->fork.lsn.value + out->commits_yours);
     }
     return conclude(out, 13, AERO_HANDSHAKE_DIVERGED,
                     "diverged at LSN %" PRIu64 ": %" PRIu64

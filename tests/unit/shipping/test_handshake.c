@@ -236,6 +236,7 @@ static void test_replica_ahead_in_the_running_incarnation_means_loss(void **stat
     say_hello(t, 14);
     assert_verdict(t, 12, AERO_HANDSHAKE_PRIMARY_LOST);
     assert_int_equal(t->verdict.fork.lsn.value, 12);
+    assert_non_null(strstr(t->verdict.text, "from LSN 13 to 14"));
     table_free(t);
 }
 
