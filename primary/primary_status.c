@@ -46,6 +46,21 @@ void aero_primary_note_certificates(struct aero_primary *primary, bool refused)
     primary->certificates_refused = refused;
 }
 
+/* Those that a start could load: one that was found damaged stays in the manifest for a while. */
+static void put_snapshots(const struct aero_manifest *manifest, struct aero_buffer *out)
+{
+    uint64_t count = 0;
+    uint64_t newest = 0;
+    for (size_t i = 0; i < manifest->snapshot_count; i++) {
+        if (!manifest->snapshots[i].damaged) {
+            count++;
+            newest = manifest->snapshots[i].position.lsn.value;
+        }
+    }
+    aero_status_u64(out, "snapshots", count);
+    aero_status_u64(out, "snapshot_lsn", newest);
+}
+
 static void put_status(struct aero_primary *primary, struct aero_buffer *out)
 {
     const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
@@ -77,11 +92,7 @@ static void put_status(struct aero_primary *primary, struct aero_buffer *out)
     size_t file_count;
     aero_checkpointer_files(primary->checkpointer, &file_count);
     aero_status_u64(out, "wal_segments", file_count);
-    aero_status_u64(out, "snapshots", manifest->snapshot_count);
-    aero_status_u64(out, "snapshot_lsn",
-                    manifest->snapshot_count == 0
-                        ? 0
-                        : manifest->snapshots[manifest->snapshot_count - 1].position.lsn.value);
+    put_snapshots(manifest, out);
     aero_status_u64(out, "damaged_segments", manifest->damaged_count);
     aero_status_text(out, "audit", primary->must_not_seed ? "failed" : "passed");
     aero_status_u64(out, "replicas", aero_fleet_count(&primary->fleet));

@@ -143,6 +143,38 @@ static void test_info_has_the_sections_of_the_node_and_no_other(void **state)
     bench_free(bench);
 }
 
+/* A snapshot that was found damaged is never used, so an operator must not count on it. */
+static void test_status_counts_whole_snapshots_only(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t count;
+        bool damaged[2];
+        const char *said;
+    } cases[] = {
+        {0, {false, false}, "\nsnapshots:0\r\nsnapshot_lsn:0\r\n"},
+        {2, {false, false}, "\nsnapshots:2\r\nsnapshot_lsn:6\r\n"},
+        {2, {false, true}, "\nsnapshots:1\r\nsnapshot_lsn:3\r\n"},
+        {2, {true, false}, "\nsnapshots:1\r\nsnapshot_lsn:6\r\n"},
+        {2, {true, true}, "\nsnapshots:0\r\nsnapshot_lsn:0\r\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *bench = bench_new(0);
+        struct aero_buffer reply = {0};
+        bench->recovered.manifest.snapshot_count = (uint32_t)cases[i].count;
+        for (size_t n = 0; n < cases[i].count; n++) {
+            bench->recovered.manifest.snapshots[n] =
+                (struct aero_snapshot_entry){.id = id_of((uint8_t)(20 + n)),
+                                             .position = {.lsn = aero_lsn_of(3 * (n + 1))},
+                                             .damaged = cases[i].damaged[n]};
+        }
+        start(bench);
+        assert_non_null(strstr(ask(bench, "STATUS", WITH(), &reply), cases[i].said));
+        aero_buffer_deinit(&reply);
+        bench_free(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_discard_lowers_the_pins_above_the_end_and_no_other),
         cmocka_unit_test(test_confirm_clock_lets_expiry_run_again),
         cmocka_unit_test(test_info_has_the_sections_of_the_node_and_no_other),
+        cmocka_unit_test(test_status_counts_whole_snapshots_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
