@@ -135,7 +135,7 @@ static const struct aero_config_key keys[] = {
      .flags = AERO_CONFIG_RELOADABLE,
      .default_text = "*",
      .help = "Names of nodes, as in their certificates, that may take part in replication, "
-             "separated by blanks. *: every node whose certificate the CA signed."},
+             "separated by blanks. *: every node whose certificate the CA signed. Empty: none."},
     {.name = "max_replicas",
      .type = AERO_CONFIG_INTEGER,
      .default_text = "16",
