@@ -39,6 +39,8 @@ FILES = [
     ("rule_headers", "base/config.c", "#include <ini.h>\n", "belongs in base/config_file.c"),
     ("rule_headers", "server/http.c", "#include <json-c/json.h>\n", "belongs in ctl"),
     ("rule_headers", "primary/primary.c", "#include <systemd/sd-daemon.h>\n", "belongs in"),
+    ("rule_headers", "host/loop.c", "#include <systemd/sd-daemon.h>\n", "belongs in"),
+    ("rule_headers", "primary/main.c", "#include <event2/event.h>\n", "belongs in"),
     ("rule_headers", "engine/wal_writer.c", "#include <unistd.h>\n", "<unistd.h> belongs in"),
     ("rule_headers", "shipping/sender.c", "#include <sys/socket.h>\n", "<sys/socket.h> belongs"),
     ("rule_headers", "engine/disk_posix.c", "#include <unistd.h>\n", None),
