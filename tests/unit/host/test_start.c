@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/le.h"
 #include "host/start.h"
 #include "server/config_keys.h"
 #include "tests/unit/kept_log.h"
@@ -405,6 +406,24 @@ test_recover_refuses_a_snapshot_of_another_cluster_without_calling_it_damage(voi
     world_free(&world);
 }
 
+/* Judged before anything is changed, as the parts that do not belong together are. */
+static void test_recover_leaves_data_of_a_version_to_come_as_they_are(void **state)
+{
+    struct bench *bench = *state;
+    int exit_code;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    uint8_t *slot = power_bytes(world.power, AERO_MANIFEST_FILE)->data;
+    slot[8] = 3;
+    aero_store_u64(slot + 40, aero_checksum64(aero_slice_of(slot, 40)));
+    uint64_t changes = world.power->changes;
+    assert_false(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
+    assert_int_equal(exit_code, AERO_EXIT_FAILURE);
+    assert_int_equal(world.power->changes, changes);
+    assert_true(kept_log_has(&bench->log, "a newer version of AeroDB wrote it"));
+    assert_true(kept_log_take(&bench->log, "see the reason; nothing was changed"));
+    world_free(&world);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -420,6 +439,7 @@ int main(void)
         TEST(test_recover_tells_of_damage_that_it_could_do_without),
         TEST(test_recover_refuses_a_directory_of_the_other_role_and_says_what_serves_it),
         TEST(test_recover_tells_a_disk_that_fails_from_data_that_is_damaged),
+        TEST(test_recover_leaves_data_of_a_version_to_come_as_they_are),
         TEST(test_recover_refuses_a_snapshot_of_another_cluster_without_calling_it_damage),
     };
     return cmocka_run_group_tests_name("host.start", tests, NULL, NULL);
