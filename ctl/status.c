@@ -102,9 +102,9 @@ int aero_ctl_status(const struct aero_ctl *ctl, int argc, char **argv)
         .name = "aeroctl " WORDS,
         .summary = "Says how a node is: its role, state and reason, what to do next, how far its "
                    "log is durable and applied, and whether its state is proven.",
-        .more_help =
-            "Exit status: 0 healthy, 3 no answer, 4 it waits for an operator (halted, no\n"
-            "writes, expiry suspended, disk fault), 5 damaged segments, 1 anything else.\n",
+        .more_help = "Exit status: 0 healthy, 3 no answer, 4 it waits for an operator (halted, no\n"
+                     "writes, expiry suspended, a failed audit, disk fault), 5 damaged segments,\n"
+                     "1 anything else.\n",
         .options = options,
         .option_count = sizeof options / sizeof options[0],
     };
