@@ -131,6 +131,13 @@ static void run_request(struct aero_host_disk *disk, const struct aero_core_requ
     aero_disk_run(disk->options.disk, request->handles, request->request, &out_done->completion);
 }
 
+static void complete_request(struct aero_host_lane *lane, const struct aero_core_request *request)
+{
+    struct aero_host_done result;
+    run_request(lane->disk, request, &result);
+    leave_done(lane, &result);
+}
+
 static void *run_lane(void *argument)
 {
     struct aero_host_lane *lane = argument;
@@ -139,9 +146,7 @@ static void *run_lane(void *argument)
         (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), SNAPSHOT_NICE);
     }
     while (take_request(lane, &request)) {
-        struct aero_host_done result;
-        run_request(lane->disk, &request, &result);
-        leave_done(lane, &result);
+        complete_request(lane, &request);
     }
     return NULL;
 }
@@ -220,14 +225,6 @@ static bool is_plain_proof(const struct aero_disk_request *request)
     return true;
 }
 
-/* Told like a worker's: a core that hands out one request after another still lets clients in between. */
-static void run_here(struct aero_host_lane *lane, const struct aero_core_request *request)
-{
-    struct aero_host_done result;
-    run_request(lane->disk, request, &result);
-    leave_done(lane, &result);
-}
-
 static void queue_request(struct aero_host_lane *lane, const struct aero_core_request *request)
 {
     uint64_t queued = atomic_load_explicit(&lane->queued, memory_order_relaxed);
@@ -255,7 +252,8 @@ bool aero_host_disk_submit(struct aero_host_disk *disk, const struct aero_core_r
     disk->pending++;
     AERO_ASSERT(lane->pending <= AERO_HOST_DISK_QUEUE_MAX); /* so that `done` cannot overflow */
     if (lane->is_threadless) {
-        run_here(lane, request);
+        /* Told like a worker's: a core that hands out one request after another still lets clients in between. */
+        complete_request(lane, request);
     } else {
         queue_request(lane, request);
     }
@@ -319,9 +317,7 @@ struct aero_host_lane *aero_host_disk_take_errand(struct aero_host_disk *disk)
 
 void aero_host_disk_run_errand(struct aero_host_lane *lane)
 {
-    struct aero_host_done result;
-    run_request(lane->disk, &lane->errand, &result);
-    leave_done(lane, &result);
+    complete_request(lane, &lane->errand);
 }
 
 size_t aero_host_disk_pending(const struct aero_host_disk *disk)
