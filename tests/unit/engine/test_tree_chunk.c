@@ -48,7 +48,8 @@ void *__wrap_mmap(void *address, size_t length, int protection, int flags, int f
 
 static bool is_mapped(uint8_t *place)
 {
-    return msync(place, PAGE, MS_ASYNC) == 0;
+    unsigned char is_resident; /* or not: of what is not mapped nothing is said */
+    return mincore(place, PAGE, &is_resident) == 0;
 }
 
 static void
