@@ -4,8 +4,6 @@
 #define AERO_TESTS_LIMITS_H
 
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,13 +43,6 @@ static inline int lowest_free_descriptor(void)
 static inline struct limit limit_files_to_those_open(void)
 {
     return limit_set(RLIMIT_NOFILE, (rlim_t)lowest_free_descriptor());
-}
-
-/* valgrind plays that limit itself: whom the kernel would let wait it accepts and then closes, and its own descriptors count. */
-static inline bool limit_of_files_is_the_kernels(void)
-{
-    const char *preloaded = getenv("LD_PRELOAD");
-    return preloaded == NULL || strstr(preloaded, "vgpreload") == NULL;
 }
 
 static inline void limit_lift(const struct limit *limit)

@@ -21,6 +21,7 @@
 #include "tests/unit/kept_log.h"
 #include "tests/unit/limits.h"
 #include "tests/unit/set_key.h"
+#include "tests/unit/under_valgrind.h"
 
 BREAKABLE_CALL(ssize_t, -1, recv, (int fd, void *data, size_t length, int flags),
                (fd, data, length, flags))
@@ -242,9 +243,7 @@ static void test_accept_takes_so_many_in_a_turn_and_the_rest_in_the_next(void **
 /* Out of descriptors is said once and not spun on: those who wait are accepted at the next look. */
 static void test_accept_without_descriptors_pauses_and_then_goes_on(void **state)
 {
-    if (!limit_of_files_is_the_kernels()) {
-        skip();
-    }
+    skip_under_valgrind();
     struct bench *bench = *state;
     int served = dial_accepted(bench);
     int waiting = dial(bench);
@@ -298,9 +297,7 @@ static rlim_t descriptor_limit(void)
 
 static void test_new_raises_the_limit_of_descriptors_and_says_when_it_cannot(void **state)
 {
-    if (!limit_of_files_is_the_kernels()) {
-        skip();
-    }
+    skip_under_valgrind();
     struct bench *bench = *state;
     static const struct {
         const char *maxclients;

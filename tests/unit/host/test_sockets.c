@@ -16,6 +16,7 @@
 #include "host/sockets.h"
 #include "tests/unit/broken_call.h"
 #include "tests/unit/limits.h"
+#include "tests/unit/under_valgrind.h"
 
 #define NOBODY 65534
 
@@ -296,9 +297,7 @@ static void test_accept_asks_for_keepalive_of_the_given_time(void **state)
 /* Who waits is not lost: it is accepted when there is a descriptor again. */
 static void test_accept_without_descriptors_says_so_and_leaves_the_client_waiting(void **state)
 {
-    if (!limit_of_files_is_the_kernels()) {
-        skip();
-    }
+    skip_under_valgrind();
     struct fixture *fixture = *state;
     struct aero_host_peer peer;
     int fd = -1;

@@ -2,6 +2,7 @@
 /* What each command answers, in the words of Redis 7. CRLF is written as a blank. */
 #include "tests/unit/server/conversation.c"
 #include "tests/unit/server/fake_node.c"
+#include "tests/unit/under_valgrind.h"
 
 static void test_strings(void **state)
 {
@@ -73,6 +74,7 @@ static void test_strings(void **state)
 static void test_counters(void **state)
 {
     (void)state;
+    skip_under_valgrind();
     static const struct exchange exchanges[] = {
         {"INCR n", ":1"},
         {"INCRBY n 41", ":42"},

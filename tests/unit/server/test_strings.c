@@ -2,6 +2,7 @@
 /* Strings, counters and bitmaps at their edges: what test_commands.c leaves out, as a Redis 7 answered it. */
 #include "tests/unit/server/conversation.c"
 #include "tests/unit/server/fake_node.c"
+#include "tests/unit/under_valgrind.h"
 
 static void test_set_options_exclude_each_other_in_either_order(void **state)
 {
@@ -82,6 +83,7 @@ static void test_ranges_are_cut_to_the_string(void **state)
 static void test_numbers_that_are_none_change_nothing(void **state)
 {
     (void)state;
+    skip_under_valgrind();
     static const struct exchange exchanges[] = {
         {"SET a 10", "+OK"},
         {"DECRBY a x", "-ERR value is not an integer or out of range"},

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "server/text.h"
+#include "tests/unit/under_valgrind.h"
 
 /* A text with its length: some have a NUL inside. */
 #define TEXT(literal) aero_slice_of(literal, sizeof(literal) - 1)
@@ -60,6 +61,7 @@ static void test_integer_is_taken_only_as_it_would_be_printed(void **state)
 static void test_float_is_taken_with_nothing_around_it(void **state)
 {
     (void)state;
+    skip_under_valgrind();
     static const char *const good[] = {"1",     "-1.5", "+3",   "1e3",    ".5",     "5.",
                                        "0x1p3", "inf",  "-INF", "1e4000", "1e-4940"};
     static const struct {
