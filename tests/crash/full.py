@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 DEATHS_LENGTH_MAX = 3
-ROOM_LENGTH_MAX = 3  # as in histories.c
+EVERY_LENGTH_MAX = 3  # as in histories.c
 FREE_STEPS_MAX = 3  # of a piece
 FLIPPED_WORLDS = ("aged-plain", "aged-fast")
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -40,7 +40,7 @@ def pieces_of(kind, worlds, steps, length_max):
     for world in worlds:
         yield [f"--{kind}", str(min(length_max, 1)), world]
     for length in range(2, length_max + 1):
-        usable = [step for step in steps if step != "noroom" or length <= ROOM_LENGTH_MAX]
+        usable = [step for step in steps if step != "noroom" or length <= EVERY_LENGTH_MAX]
         fixed = max(1, length - FREE_STEPS_MAX)
         for world in worlds:
             for beginning in itertools.product(usable, repeat=fixed):

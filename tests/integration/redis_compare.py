@@ -99,7 +99,7 @@ class Connection:
 
 
 def spoil(draw, words):
-    """An argument too many, too few, or another one: now and then what a client must not say."""
+    """An argument too many, too few, or all in small letters: now and then what clients seldom say."""
     at = draw.randrange(1, len(words) + 1)
     kind = draw.randrange(3)
     if kind == 0:
