@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of the campaign. Those that end by themselves come first, so that what they leave of their time goes to those
-that can use any amount."""
+that can use any amount. A share is about the minutes that the part takes, or makes good use of, on two processors."""
 import os
 import re
 import sys
@@ -94,23 +94,23 @@ PARTS = [
     Part("model", 1, lambda seconds: ["tests/model/run"],
          lambda text: last(r"^(\S+ states, \d+ variants, \d+ caught)$", text),
          r"not caught|model .*(breaks|not complete)"),
-    Part("proof", 1, lambda seconds: ["tests/proof/run"],
+    Part("proof", 8, lambda seconds: ["tests/proof/run"],
          lambda text: last(r"^(\d+ goals, \d+ proved; \d+ variants, \d+ caught)$", text),
          r"Goal \S+ : (?!Valid)|^NOT CAUGHT|exit status"),
     Part("flips", 2, lambda seconds: ["tests/crash/run", "--flip", "--every-bit"], read_flips, r"^BROKEN"),
-    Part("valgrind", 3, lambda seconds: ["tests/valgrind"],
+    Part("valgrind", 20, lambda seconds: ["tests/valgrind"],
          lambda text: last(r"^(\d+) passed, \d+ failed$", text, "{0} programs of unit tests"), r"^failed:"),
-    Part("coverage", 3, lambda seconds: ["tests/coverage"], read_coverage, r"tests failed"),
-    Part("mutants", 8, lambda seconds: ["tests/mutants"], read_mutants, r"SURVIVED|\] ERROR|notices something"),
-    Part("system-calls", 6,
+    Part("coverage", 12, lambda seconds: ["tests/coverage"], read_coverage, r"tests failed"),
+    Part("mutants", 40, lambda seconds: ["tests/mutants"], read_mutants, r"SURVIVED|\] ERROR|notices something"),
+    Part("system-calls", 15,
          lambda seconds: python("tests/faults/run", "--sample", "1000000", "--seconds", str(max(1, seconds - 60)),
                                 "--jobs", JOBS),
          lambda text: last(r"^(\d+) runs, seed (\d+): (\d+) faults injected.*?; (\d+) commits", text,
                            "{0} runs (seed {1}), {2} calls failed, {3} commits acknowledged"), r"^FAILED"),
-    Part("fuzz", 6, lambda seconds: ["tests/fuzz/run", "--seconds", str(max(1, (seconds - 60) // 17))],
+    Part("fuzz", 15, lambda seconds: ["tests/fuzz/run", "--seconds", str(max(1, (seconds - 60) // 17))],
          read_fuzz, r"exit status [^0]|^BROKEN"),
-    Part("crash", 8, lambda seconds: ["tests/crash/run", "--full", "5"], read_crash, r"^BROKEN"),
-    Part("simulation", 10,
+    Part("crash", 20, lambda seconds: ["tests/crash/run", "--full", "5"], read_crash, r"^BROKEN"),
+    Part("simulation", 25,
          lambda seconds: python("tests/long/simulation", "--seconds", str(max(1, seconds - 60)), "--jobs", JOBS),
          read_simulation, r"^seed \d+: |ended with"),
 ]
