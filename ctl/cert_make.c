@@ -15,7 +15,6 @@
 #include "ctl/cert_priv.h"
 
 #define SERIAL_BYTES 16
-#define BACKDATE_SECONDS 300 /* for machines whose clock is a little behind */
 
 void aero_cert_wipe(struct aero_buffer *key)
 {
@@ -74,7 +73,7 @@ static void set_validity(struct draft *draft, aero_wall_ms now, uint32_t days)
     time_t seconds = (time_t)(now.value / 1000);
     ASN1_TIME *begin = X509_getm_notBefore(draft->certificate);
     ASN1_TIME *end = X509_getm_notAfter(draft->certificate);
-    note(draft, X509_time_adj_ex(begin, 0, -BACKDATE_SECONDS, &seconds) != NULL);
+    note(draft, X509_time_adj_ex(begin, 0, -AERO_CERT_BACKDATE_SECONDS, &seconds) != NULL);
     note(draft, X509_time_adj_ex(end, (int)days, 0, &seconds) != NULL);
 }
 
@@ -125,14 +124,6 @@ static void limit_validity(struct draft *draft)
     }
 }
 
-static void take_pem(BIO *take_bio, struct aero_buffer *out)
-{
-    char *data = NULL;
-    long length = BIO_get_mem_data(take_bio, &data);
-    aero_buffer_append(out, data, (size_t)length);
-    BIO_free(take_bio);
-}
-
 /* An issuer of NULL: the certificate is an authority's, and signs itself. */
 static aero_status make(const char *name, aero_wall_ms now, uint32_t days, X509 *issuer,
                         EVP_PKEY *issuer_key, struct aero_cert_pair *out_pair)
@@ -167,8 +158,8 @@ static aero_status make(const char *name, aero_wall_ms now, uint32_t days, X509 
     note(&draft, PEM_write_bio_X509(public_text, draft.certificate) == 1);
     note(&draft, PEM_write_bio_PrivateKey(private_text, draft.key, NULL, NULL, 0, NULL, NULL) == 1);
 
-    take_pem(public_text, &pair.certificate);
-    take_pem(private_text, &pair.key);
+    aero_cert_take_pem(public_text, &pair.certificate);
+    aero_cert_take_pem(private_text, &pair.key);
     X509_free(draft.certificate);
     EVP_PKEY_free(draft.key);
     if (!draft.sound) {
@@ -192,20 +183,49 @@ static bool is_good_authority(X509 *authority, aero_wall_ms now)
            ASN1_TIME_cmp_time_t(X509_get0_notAfter(authority), seconds) > 0;
 }
 
+aero_status aero_cert_signer_open(const struct aero_cert_pair *authority, aero_wall_ms now,
+                                  struct aero_cert_signer *out_signer)
+{
+    struct aero_cert_signer signer = {
+        .certificate = aero_cert_parse(aero_buffer_slice(&authority->certificate)),
+        .key = aero_cert_parse_key(aero_buffer_slice(&authority->key)),
+    };
+    aero_status status = aero_ok();
+    if (signer.certificate == NULL || signer.key == NULL ||
+        X509_check_private_key(signer.certificate, signer.key) != 1) {
+        status = aero_error(AERO_CORRUPT);
+    } else if (!is_good_authority(signer.certificate, now)) {
+        status = aero_error(AERO_MISMATCH);
+    }
+    if (!aero_is_ok(status)) {
+        aero_cert_signer_close(&signer);
+        return status;
+    }
+    *out_signer = signer;
+    return aero_ok();
+}
+
+void aero_cert_signer_close(struct aero_cert_signer *signer)
+{
+    X509_free(signer->certificate);
+    EVP_PKEY_free(signer->key);
+}
+
+aero_status aero_cert_check_authority(const struct aero_cert_pair *authority, aero_wall_ms now)
+{
+    struct aero_cert_signer signer;
+    AERO_TRY(aero_cert_signer_open(authority, now, &signer));
+    aero_cert_signer_close(&signer);
+    return aero_ok();
+}
+
 aero_status aero_cert_issue(const struct aero_cert_pair *authority, const char *name,
                             aero_wall_ms now, uint32_t days, struct aero_cert_pair *out_node)
 {
-    X509 *issuer = aero_cert_parse(aero_buffer_slice(&authority->certificate));
-    EVP_PKEY *issuer_key = aero_cert_parse_key(aero_buffer_slice(&authority->key));
-    aero_status status = aero_error(AERO_CORRUPT);
+    struct aero_cert_signer signer;
     AERO_ASSERT(aero_cert_name_valid(name));
-    if (issuer == NULL || issuer_key == NULL || X509_check_private_key(issuer, issuer_key) != 1) {
-        goto out;
-    }
-    status = is_good_authority(issuer, now) ? make(name, now, days, issuer, issuer_key, out_node)
-                                            : aero_error(AERO_MISMATCH);
-out:
-    X509_free(issuer);
-    EVP_PKEY_free(issuer_key);
+    AERO_TRY(aero_cert_signer_open(authority, now, &signer));
+    aero_status status = make(name, now, days, signer.certificate, signer.key, out_node);
+    aero_cert_signer_close(&signer);
     return status;
 }

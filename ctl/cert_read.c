@@ -11,6 +11,14 @@
 #include "ctl/cert.h"
 #include "ctl/cert_priv.h"
 
+void aero_cert_take_pem(BIO *take_bio, struct aero_buffer *out)
+{
+    char *data = NULL;
+    long length = BIO_get_mem_data(take_bio, &data);
+    aero_buffer_append(out, data, (size_t)length);
+    BIO_free(take_bio);
+}
+
 X509 *aero_cert_parse(struct aero_slice pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.length);
@@ -28,8 +36,7 @@ EVP_PKEY *aero_cert_parse_key(struct aero_slice pem)
     return key;
 }
 
-/* As text of one line, escaped as RFC 2253 has it. */
-static void format_name(const X509_NAME *name, char out_text[AERO_CERT_TEXT_MAX])
+void aero_cert_format_name(const X509_NAME *name, char out_text[AERO_CERT_TEXT_MAX])
 {
     BIO *bio = BIO_new(BIO_s_mem());
     char *data = NULL;
@@ -40,12 +47,26 @@ static void format_name(const X509_NAME *name, char out_text[AERO_CERT_TEXT_MAX]
     BIO_free(bio);
 }
 
-static void format_time(const ASN1_TIME *time, char out_text[32])
+void aero_cert_format_time(const ASN1_TIME *time, char out_text[32])
 {
     struct tm parts = {0};
     out_text[0] = '\0';
     if (ASN1_TIME_to_tm(time, &parts) == 1) {
         strftime(out_text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    }
+}
+
+void aero_cert_format_serial(const ASN1_INTEGER *serial, char out_text[AERO_CERT_SERIAL_MAX])
+{
+    const unsigned char *bytes = ASN1_STRING_get0_data(serial);
+    int length = ASN1_STRING_length(serial);
+    size_t at = 0;
+    out_text[0] = '\0';
+    if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER) {
+        at += (size_t)snprintf(out_text, AERO_CERT_SERIAL_MAX, "-");
+    }
+    for (int i = 0; i < length && at + 2 < AERO_CERT_SERIAL_MAX; i++) {
+        at += (size_t)snprintf(out_text + at, 3, "%02X", bytes[i]);
     }
 }
 
@@ -88,8 +109,7 @@ static void fingerprint(const X509 *certificate, char out_text[65])
     }
 }
 
-/* Seconds from now until `time`; negative when it has passed. */
-static int64_t seconds_until(const ASN1_TIME *time, aero_wall_ms now)
+int64_t aero_cert_seconds_until(const ASN1_TIME *time, aero_wall_ms now)
 {
     ASN1_TIME *now_time = ASN1_TIME_set(NULL, (time_t)(now.value / 1000));
     int days = 0;
@@ -112,13 +132,14 @@ aero_status aero_cert_read(struct aero_slice pem, aero_wall_ms now,
     }
     struct aero_cert_facts facts = {.is_authority = X509_check_ca(certificate) != 0};
     node_name(certificate, facts.name);
-    format_name(X509_get_subject_name(certificate), facts.subject);
-    format_name(X509_get_issuer_name(certificate), facts.issuer);
-    format_time(X509_get0_notBefore(certificate), facts.not_before);
-    format_time(X509_get0_notAfter(certificate), facts.not_after);
+    aero_cert_format_name(X509_get_subject_name(certificate), facts.subject);
+    aero_cert_format_name(X509_get_issuer_name(certificate), facts.issuer);
+    aero_cert_format_serial(X509_get0_serialNumber(certificate), facts.serial);
+    aero_cert_format_time(X509_get0_notBefore(certificate), facts.not_before);
+    aero_cert_format_time(X509_get0_notAfter(certificate), facts.not_after);
     fingerprint(certificate, facts.fingerprint);
-    facts.seconds_until_valid = seconds_until(X509_get0_notBefore(certificate), now);
-    facts.seconds_left = seconds_until(X509_get0_notAfter(certificate), now);
+    facts.seconds_until_valid = aero_cert_seconds_until(X509_get0_notBefore(certificate), now);
+    facts.seconds_left = aero_cert_seconds_until(X509_get0_notAfter(certificate), now);
     X509_free(certificate);
     *out_facts = facts;
     return aero_ok();

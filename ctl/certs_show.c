@@ -1,51 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* aeroctl certs show: a certificate, a node's folder, or a folder of nodes' folders; what is wrong with them. */
+/* aeroctl certs show: a certificate or revocation list, a node's folder, or a folder of nodes' folders; what is wrong with
+ * them. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "ctl/cert.h"
-#include "ctl/files.h"
-#include "ctl/json.h"
+#include "ctl/certs_show_priv.h"
 
 #define WORDS "certs show"
-#define SECONDS_A_DAY 86400
-#define WARN_DAYS 30
 
-struct show {
-    const struct aero_ctl *ctl;
-    aero_wall_ms now;
-    struct json_object *list; /* NULL: print lines */
-    size_t shown;
-    size_t warnings;
-    bool failed;
-};
-
-struct warning_list {
-    char text[4][AERO_CERT_TEXT_MAX + 64];
-    size_t count;
-};
-
-static void warn(struct warning_list *list, const char *text, const char *detail)
+void aero_certs_warn(struct aero_certs_warnings *list, const char *text, const char *detail)
 {
     AERO_ASSERT(list->count < sizeof list->text / sizeof list->text[0]);
     snprintf(list->text[list->count++], sizeof list->text[0], "%s%s", text, detail);
 }
 
-static void warn_of_dates(const struct aero_cert_facts *facts, struct warning_list *warnings)
+void aero_certs_put_warnings(struct aero_certs_show *show,
+                             const struct aero_certs_warnings *warnings)
+{
+    for (size_t i = 0; i < warnings->count; i++) {
+        fprintf(show->ctl->out, "  %-12s %s\n", "WARNING", warnings->text[i]);
+    }
+    show->shown++;
+    show->warnings += warnings->count;
+}
+
+void aero_certs_put_object(struct aero_certs_show *show, struct json_object *take_object,
+                           const struct aero_certs_warnings *warnings)
+{
+    struct json_object *texts = json_object_new_array();
+    for (size_t i = 0; i < warnings->count; i++) {
+        json_object_array_add(texts, json_object_new_string(warnings->text[i]));
+    }
+    json_object_object_add(take_object, "warnings", texts);
+    json_object_array_add(show->list, take_object);
+    show->shown++;
+    show->warnings += warnings->count;
+}
+
+/* ---- Certificates ---------------------------------------------------------------------------------------------- */
+
+static void warn_of_dates(const struct aero_cert_facts *facts, struct aero_certs_warnings *warnings)
 {
     if (facts->seconds_left < 0) {
-        warn(warnings, "it has expired: nodes refuse it; make a new one", "");
-    } else if (facts->seconds_left < (int64_t)WARN_DAYS * SECONDS_A_DAY) {
-        warn(warnings, "it expires within 30 days: make a new one; nodes take it over running", "");
+        aero_certs_warn(warnings, "it has expired: nodes refuse it; make a new one", "");
+    } else if (facts->seconds_left < (int64_t)AERO_CERTS_WARN_DAYS * AERO_CERTS_SECONDS_A_DAY) {
+        aero_certs_warn(
+            warnings, "it expires within 30 days: make a new one; nodes take it over running", "");
     }
     if (facts->seconds_until_valid > 0) {
-        warn(warnings, "it is not valid yet: is this machine's clock right?", "");
+        aero_certs_warn(warnings, "it is not valid yet: is this machine's clock right?", "");
     }
 }
 
 static void warn_of_key(const char *folder, struct aero_slice certificate,
-                        struct warning_list *warnings)
+                        struct aero_certs_warnings *warnings)
 {
     char path[AERO_CTL_PATH_MAX];
     struct aero_buffer key = {0};
@@ -57,17 +66,17 @@ static void warn_of_key(const char *folder, struct aero_slice certificate,
         status = aero_ctl_file_read(path, &key);
     }
     if (!aero_is_ok(status)) {
-        warn(warnings, "node.key cannot be read: ", aero_ctl_file_error(status));
+        aero_certs_warn(warnings, "node.key cannot be read: ", aero_ctl_file_error(status));
     } else if (!aero_is_ok(aero_cert_check_key(certificate, aero_buffer_slice(&key)))) {
-        warn(warnings, "node.key is not the key of node.crt", "");
+        aero_certs_warn(warnings, "node.key is not the key of node.crt", "");
     } else if ((mode & 077) != 0) {
-        warn(warnings, "node.key can be read by others: chmod 600 node.key", "");
+        aero_certs_warn(warnings, "node.key can be read by others: chmod 600 node.key", "");
     }
     aero_cert_wipe(&key);
 }
 
 static void warn_of_issuer(const char *folder, struct aero_slice certificate, aero_wall_ms now,
-                           struct warning_list *warnings)
+                           struct aero_certs_warnings *warnings)
 {
     char path[AERO_CTL_PATH_MAX];
     char why[AERO_CERT_TEXT_MAX];
@@ -75,89 +84,119 @@ static void warn_of_issuer(const char *folder, struct aero_slice certificate, ae
     AERO_ASSERT(aero_ctl_path(folder, "ca.crt", path)); /* shorter than that of node.crt */
     aero_status status = aero_ctl_file_read(path, &authority);
     if (!aero_is_ok(status)) {
-        warn(warnings, "ca.crt cannot be read: ", aero_ctl_file_error(status));
+        aero_certs_warn(warnings, "ca.crt cannot be read: ", aero_ctl_file_error(status));
     } else if (!aero_is_ok(
                    aero_cert_check_issuer(certificate, aero_buffer_slice(&authority), now, why))) {
-        warn(warnings, "ca.crt does not vouch for it: ", why);
+        aero_certs_warn(warnings, "ca.crt does not vouch for it: ", why);
     }
     aero_buffer_deinit(&authority);
 }
 
-static void put_lines(const struct show *show, const char *path,
-                      const struct aero_cert_facts *facts, const struct warning_list *warnings)
+/* By the list of its own folder, or that of the directory whose folders are shown. */
+static void warn_of_revocation(const struct aero_certs_show *show, const char *folder,
+                               struct aero_slice certificate, struct aero_certs_warnings *warnings)
+{
+    if (aero_certs_folder_revokes(folder, certificate) ||
+        aero_certs_folder_revokes(show->directory, certificate)) {
+        aero_certs_warn(
+            warnings, "it is revoked: nodes refuse it; make a new one, or remove this folder", "");
+    }
+}
+
+static void put_lines(struct aero_certs_show *show, const char *path,
+                      const struct aero_cert_facts *facts)
 {
     FILE *out = show->ctl->out;
-    int64_t days = facts->seconds_left / SECONDS_A_DAY;
+    int64_t days = facts->seconds_left / AERO_CERTS_SECONDS_A_DAY;
     fprintf(out, "%s\n", path);
     fprintf(out, "  %-12s %s%s\n", facts->is_authority ? "authority" : "node", facts->name,
             facts->is_authority ? " (signs others)" : "");
     fprintf(out, "  %-12s %s\n", "issuer", facts->issuer);
     fprintf(out, "  %-12s %s to %s, %" PRId64 " day%s left\n", "valid", facts->not_before,
             facts->not_after, days, aero_plural((uint64_t)days));
+    fprintf(out, "  %-12s %s\n", "serial", facts->serial);
     fprintf(out, "  %-12s %s\n", "sha256", facts->fingerprint);
-    for (size_t i = 0; i < warnings->count; i++) {
-        fprintf(out, "  %-12s %s\n", "WARNING", warnings->text[i]);
-    }
 }
 
-static void put_json(const struct show *show, const char *path, const struct aero_cert_facts *facts,
-                     const struct warning_list *warnings)
+static struct json_object *make_object(const char *path, const struct aero_cert_facts *facts)
 {
     struct json_object *object = json_object_new_object();
-    struct json_object *texts = json_object_new_array();
     aero_ctl_json_text(object, "file", path);
     aero_ctl_json_text(object, "name", facts->name);
     aero_ctl_json_bool(object, "authority", facts->is_authority);
     aero_ctl_json_text(object, "subject", facts->subject);
     aero_ctl_json_text(object, "issuer", facts->issuer);
+    aero_ctl_json_text(object, "serial", facts->serial);
     aero_ctl_json_text(object, "not_before", facts->not_before);
     aero_ctl_json_text(object, "not_after", facts->not_after);
     json_object_object_add(object, "days_left",
-                           json_object_new_int64(facts->seconds_left / SECONDS_A_DAY));
+                           json_object_new_int64(facts->seconds_left / AERO_CERTS_SECONDS_A_DAY));
     aero_ctl_json_text(object, "sha256", facts->fingerprint);
-    for (size_t i = 0; i < warnings->count; i++) {
-        json_object_array_add(texts, json_object_new_string(warnings->text[i]));
-    }
-    json_object_object_add(object, "warnings", texts);
-    json_object_array_add(show->list, object);
+    return object;
 }
 
-/* One certificate; `folder`, when not NULL, holds its key and its CA. */
-static void show_file(struct show *show, const char *path, const char *folder)
+/* `folder`, when not NULL, holds its key and its CA. False: the PEM text holds no certificate. */
+static bool show_certificate(struct aero_certs_show *show, const char *path, const char *folder,
+                             struct aero_slice pem)
 {
-    struct aero_buffer pem = {0};
     struct aero_cert_facts facts;
-    struct warning_list warnings = {.count = 0};
-    aero_status status = aero_ctl_file_read(path, &pem);
-    if (!aero_is_ok(status)) {
-        aero_ctl_complain(show->ctl, WORDS, "%s: %s", path, aero_ctl_file_error(status));
-        show->failed = true;
-        goto out;
-    }
-    if (!aero_is_ok(aero_cert_read(aero_buffer_slice(&pem), show->now, &facts))) {
-        aero_ctl_complain(show->ctl, WORDS, "%s: there is no certificate in it (PEM is expected)",
-                          path);
-        show->failed = true;
-        goto out;
+    struct aero_certs_warnings warnings = {.count = 0};
+    if (!aero_is_ok(aero_cert_read(pem, show->now, &facts))) {
+        return false;
     }
     warn_of_dates(&facts, &warnings);
     if (folder != NULL) {
-        warn_of_key(folder, aero_buffer_slice(&pem), &warnings);
-        warn_of_issuer(folder, aero_buffer_slice(&pem), show->now, &warnings);
+        warn_of_key(folder, pem, &warnings);
+        warn_of_issuer(folder, pem, show->now, &warnings);
+        warn_of_revocation(show, folder, pem, &warnings);
     }
     if (show->list != NULL) {
-        put_json(show, path, &facts, &warnings);
+        aero_certs_put_object(show, make_object(path, &facts), &warnings);
     } else {
-        put_lines(show, path, &facts, &warnings);
+        put_lines(show, path, &facts);
+        aero_certs_put_warnings(show, &warnings);
     }
-    show->shown++;
-    show->warnings += warnings.count;
-out:
+    return true;
+}
+
+/* ---- Files and folders ----------------------------------------------------------------------------------------- */
+
+/* What a file should hold. */
+enum content { AUTHORITY, CERTIFICATE, LISTS, ANY };
+
+static const char *const lacks[] = {
+    [AUTHORITY] = "there is no certificate in it (PEM is expected)",
+    [CERTIFICATE] = "there is no certificate in it (PEM is expected)",
+    [LISTS] = "there is no revocation list in it, or a damaged one (PEM is expected)",
+    [ANY] = "there is neither a certificate nor a whole revocation list in it (PEM is expected)",
+};
+
+/* `folder`, when not NULL, holds what belongs to it. */
+static void show_file(struct aero_certs_show *show, const char *path, const char *folder,
+                      enum content content)
+{
+    struct aero_buffer pem = {0};
+    const char *trouble = NULL;
+    aero_status status = aero_ctl_file_read(path, &pem);
+    struct aero_slice text = aero_buffer_slice(&pem);
+    if (!aero_is_ok(status)) {
+        trouble = aero_ctl_file_error(status);
+    } else if (!(content != LISTS && show_certificate(show, path, folder, text)) &&
+               !((content == LISTS || content == ANY) &&
+                 aero_certs_show_lists(show, path, folder, text))) {
+        trouble = lacks[content];
+    }
+    if (trouble != NULL) {
+        aero_ctl_complain(show->ctl, WORDS, "%s: %s", path, trouble);
+        show->failed = true;
+    }
     aero_buffer_deinit(&pem);
 }
 
-/* The file of that name in the folder, if there is one: it is not for us to say that there is none when we may not look. */
-static void show_if_there(struct show *show, const char *folder, const char *name, bool with_key)
+/* The file of that name in the folder, if there is one: it is not for us to say that there is none when we may not look.
+ * An authority stands alone: nothing of the folder belongs to it. */
+static void show_if_there(struct aero_certs_show *show, const char *folder, const char *name,
+                          enum content content)
 {
     char path[AERO_CTL_PATH_MAX];
     enum aero_ctl_path_kind kind = AERO_CTL_PATH_NOTHING;
@@ -168,15 +207,23 @@ static void show_if_there(struct show *show, const char *folder, const char *nam
     }
     aero_status status = aero_ctl_path_kind(path, &kind, NULL);
     if (!aero_is_ok(status) || kind != AERO_CTL_PATH_NOTHING) {
-        show_file(show, path, with_key ? folder : NULL);
+        show_file(show, path, content == AUTHORITY ? NULL : folder, content);
     }
 }
 
-static void show_directory(struct show *show, const char *directory)
+/* A node's own files, one below the other. */
+static void show_node(struct aero_certs_show *show, const char *folder)
+{
+    show_if_there(show, folder, "node.crt", CERTIFICATE);
+    show_if_there(show, folder, "crl.pem", LISTS);
+}
+
+static void show_directory(struct aero_certs_show *show, const char *directory)
 {
     struct aero_buffer names = {0};
-    show_if_there(show, directory, "ca.crt", false);
-    show_if_there(show, directory, "node.crt", true);
+    show->directory = directory;
+    show_if_there(show, directory, "ca.crt", AUTHORITY);
+    show_node(show, directory);
     aero_status status = aero_ctl_directory_list(directory, &names);
     if (!aero_is_ok(status)) {
         aero_ctl_complain(show->ctl, WORDS, "%s: %s", directory, aero_ctl_status_text(status));
@@ -185,23 +232,24 @@ static void show_directory(struct show *show, const char *directory)
     for (size_t at = 0; at < names.length; at += strlen((char *)names.data + at) + 1) {
         char folder[AERO_CTL_PATH_MAX];
         AERO_ASSERT(aero_ctl_path(directory, (char *)names.data + at, folder)); /* as listed */
-        show_if_there(show, folder, "node.crt", true);
+        show_node(show, folder);
     }
     aero_buffer_deinit(&names);
     if (show->shown == 0 && !show->failed) {
-        aero_ctl_complain(show->ctl, WORDS, "%s: neither ca.crt nor node.crt is there", directory);
+        aero_ctl_complain(show->ctl, WORDS, "%s: none of ca.crt, node.crt and crl.pem is there",
+                          directory);
         show->failed = true;
     }
 }
 
-static void show_path(struct show *show, const char *path)
+static void show_path(struct aero_certs_show *show, const char *path)
 {
     enum aero_ctl_path_kind kind;
     aero_status status = aero_ctl_path_kind(path, &kind, NULL);
     if (aero_is_ok(status) && kind == AERO_CTL_PATH_DIRECTORY) {
         show_directory(show, path);
     } else {
-        show_file(show, path, NULL);
+        show_file(show, path, NULL, ANY);
     }
 }
 
@@ -210,8 +258,8 @@ int aero_ctl_certs_show(const struct aero_ctl *ctl, int argc, char **argv)
     static const struct aero_option options[] = {{"json", NULL, NULL, "Print JSON."}};
     static const struct aero_program program = {
         .name = "aeroctl " WORDS,
-        .summary = "Shows a certificate, those of a node's folder, or those of every node below "
-                   "a directory: name, issuer, validity, and what is wrong.",
+        .summary = "Shows a certificate or a revocation list, those of a node's folder, or those "
+                   "of every node below a directory: name, issuer, validity, and what is wrong.",
         .operands = "FILE|DIR",
         .more_help = "Exit status: 0 all is well, 4 there are warnings, 1 something could not be\n"
                      "read.\n",
@@ -223,7 +271,7 @@ int aero_ctl_certs_show(const struct aero_ctl *ctl, int argc, char **argv)
     if (!aero_ctl_parse(ctl, &program, argc, argv, 1, 1, &given, &exit_code)) {
         return exit_code;
     }
-    struct show show = {.ctl = ctl, .now = ctl->clock.wall(ctl->clock.self)};
+    struct aero_certs_show show = {.ctl = ctl, .now = ctl->clock.wall(ctl->clock.self)};
     if (aero_options_has(&given, "json")) {
         show.list = json_object_new_array();
     }

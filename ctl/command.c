@@ -23,7 +23,10 @@ static const struct aero_ctl_command commands[] = {
     {"salvage", "Bring records that a primary lost back from a replica.", aero_ctl_salvage},
     {"wal dump", "Print the records of a log.", aero_ctl_wal_dump},
     {"certs init", "Make a development CA and certificates for nodes.", aero_ctl_certs_init},
-    {"certs show", "Show certificates and how long they are good for.", aero_ctl_certs_show},
+    {"certs revoke", "Have nodes refuse a certificate: make a list, or extend it.",
+     aero_ctl_certs_revoke},
+    {"certs show", "Show certificates and lists, and how long they are good for.",
+     aero_ctl_certs_show},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

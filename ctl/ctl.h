@@ -50,6 +50,7 @@ int aero_ctl_compare(const struct aero_ctl *ctl, int argc, char **argv);
 int aero_ctl_salvage(const struct aero_ctl *ctl, int argc, char **argv);
 int aero_ctl_wal_dump(const struct aero_ctl *ctl, int argc, char **argv);
 int aero_ctl_certs_init(const struct aero_ctl *ctl, int argc, char **argv);
+int aero_ctl_certs_revoke(const struct aero_ctl *ctl, int argc, char **argv);
 int aero_ctl_certs_show(const struct aero_ctl *ctl, int argc, char **argv);
 
 /* "aeroctl verify: TEXT", the text in the manner of printf, and a newline. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "ctl/ctl.h"
 
 #define DIRECTORY_MODE 0700
@@ -123,6 +124,26 @@ aero_status aero_ctl_directory_sync(const char *path)
     aero_status status = fsync(fd) == 0 ? aero_ok() : aero_error_errno(errno);
     close(fd);
     return status;
+}
+
+aero_status aero_ctl_file_replace(const char *directory, const char *name, unsigned mode,
+                                  struct aero_slice bytes)
+{
+    char path[AERO_CTL_PATH_MAX];
+    char next[AERO_CTL_PATH_MAX];
+    int length = snprintf(next, sizeof next, "%s/%s.new", directory, name);
+    if ((size_t)length >= sizeof next) {
+        return aero_error_errno(ENAMETOOLONG);
+    }
+    AERO_ASSERT(aero_ctl_path(directory, name, path)); /* shorter */
+    unlink(next);
+    AERO_TRY(aero_ctl_file_create(next, mode, bytes));
+    if (rename(next, path) != 0) {
+        aero_status status = aero_error_errno(errno);
+        unlink(next);
+        return status;
+    }
+    return aero_ctl_directory_sync(directory);
 }
 
 void aero_ctl_file_remove(const char *path)

@@ -28,6 +28,10 @@ aero_status aero_ctl_file_read(const char *path, struct aero_buffer *out_bytes);
 const char *aero_ctl_file_error(aero_status status);
 /* Creates and syncs; AERO_EXISTS when the name is taken. What it began and could not finish is removed. */
 aero_status aero_ctl_file_create(const char *path, unsigned mode, struct aero_slice bytes);
+/* Whoever reads DIRECTORY/NAME meanwhile sees the old bytes or the new ones, whole, also after a crash.
+ * DIRECTORY/NAME.new is where the bytes are until they are durable; one that a crash left is removed. */
+aero_status aero_ctl_file_replace(const char *directory, const char *name, unsigned mode,
+                                  struct aero_slice bytes);
 /* AERO_EXISTS when the name is taken. */
 aero_status aero_ctl_directory_create(const char *path);
 aero_status aero_ctl_directory_sync(const char *path);

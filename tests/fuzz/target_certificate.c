@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A certificate as a peer shows it: the node's name in it, for the link and for aeroctl. The input is DER; whether a chain
- * of trust leads to it is OpenSSL's work, whose name it carries is ours. */
+ * of trust leads to it is OpenSSL's work, whose name it carries is ours. And a revocation list as an operator has it shown. */
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -31,9 +31,53 @@ static void look_at_facts(struct aero_slice pem, const char *link_name)
     AERO_ASSERT(link_name == NULL || strcmp(facts.name, link_name) == 0);
 }
 
+static void look_at_list(const struct aero_cert_crls *lists, size_t index)
+{
+    struct aero_cert_crl_facts facts;
+    aero_cert_crls_facts(lists, index, (aero_wall_ms){.value = NOW_MS}, &facts);
+    AERO_ASSERT(strnlen(facts.issuer, sizeof facts.issuer) < sizeof facts.issuer);
+    for (size_t i = 0; i < facts.revoked_count; i++) {
+        char serial[AERO_CERT_SERIAL_MAX];
+        aero_cert_crls_serial(lists, index, i, serial);
+        AERO_ASSERT(strspn(serial, "-0123456789ABCDEF") == strlen(serial));
+    }
+}
+
+static void look_at_lists(struct aero_slice pem, size_t expected)
+{
+    struct aero_cert_crls *lists = NULL;
+    bool read = aero_is_ok(aero_cert_crls_read(pem, &lists));
+    AERO_ASSERT(read == (aero_cert_crls_count(lists) != 0));
+    AERO_ASSERT(expected == 0 || aero_cert_crls_count(lists) == expected);
+    for (size_t i = 0; i < aero_cert_crls_count(lists); i++) {
+        look_at_list(lists, i);
+    }
+    aero_cert_crls_free(lists);
+}
+
+/* What OpenSSL takes as one list is one for us, too, and twice the text is two. */
+static void look_at_der_list(struct aero_slice input)
+{
+    const unsigned char *at = input.data;
+    X509_CRL *list = d2i_X509_CRL(NULL, &at, (long)input.length);
+    if (list == NULL) {
+        return;
+    }
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *pem = NULL;
+    for (size_t count = 1; count <= 2 && PEM_write_bio_X509_CRL(bio, list) == 1; count++) {
+        long length = BIO_get_mem_data(bio, &pem);
+        look_at_lists(aero_slice_of(pem, (size_t)length), count);
+    }
+    BIO_free(bio);
+    X509_CRL_free(list);
+}
+
 void fuzz_one(struct aero_slice input)
 {
     look_at_facts(input, NULL);
+    look_at_lists(input, 0);
+    look_at_der_list(input);
     const unsigned char *at = input.data;
     X509 *certificate = d2i_X509(NULL, &at, (long)input.length);
     if (certificate == NULL) {
@@ -74,9 +118,10 @@ static X509 *make(const char *common_name, const char *alternative)
     return certificate;
 }
 
+static const unsigned char secret[32] = "one key, so that seeds are alike";
+
 static void add(struct fuzz_seeds *seeds, const char *common_name, const char *alternative)
 {
-    static const unsigned char secret[32] = "one key, so that seeds are alike";
     X509 *certificate = make(common_name, alternative);
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof secret);
     AERO_ASSERT(key != NULL && X509_set_pubkey(certificate, key) == 1);
@@ -90,8 +135,47 @@ static void add(struct fuzz_seeds *seeds, const char *common_name, const char *a
     X509_free(certificate);
 }
 
+/* Two certificates, one of a number that is longer than what is shown. */
+static void add_list(struct fuzz_seeds *seeds, bool ends)
+{
+    static const unsigned char serials[2][40] = {{0x12, 0x34}, {0x7f, 1, 2, 3, 4, 5, 6, 7, 8, 9}};
+    static const int lengths[2] = {2, 40};
+    X509_CRL *list = X509_CRL_new();
+    X509_NAME *name = X509_NAME_new();
+    ASN1_TIME *date = ASN1_TIME_new();
+    AERO_ASSERT(ASN1_TIME_set_string(date, "20250101000000Z") == 1);
+    AERO_ASSERT(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"ca",
+                                           -1, -1, 0) == 1);
+    AERO_ASSERT(X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1);
+    AERO_ASSERT(X509_CRL_set_issuer_name(list, name) == 1);
+    AERO_ASSERT(X509_CRL_set1_lastUpdate(list, date) == 1);
+    AERO_ASSERT(!ends || X509_CRL_set1_nextUpdate(list, date) == 1);
+    for (size_t i = 0; i < 2; i++) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+        ASN1_INTEGER *serial = ASN1_INTEGER_new();
+        AERO_ASSERT(ASN1_STRING_set(serial, serials[i], lengths[i]) == 1);
+        AERO_ASSERT(X509_REVOKED_set_serialNumber(entry, serial) == 1);
+        AERO_ASSERT(X509_REVOKED_set_revocationDate(entry, date) == 1);
+        AERO_ASSERT(X509_CRL_add0_revoked(list, entry) == 1);
+        ASN1_INTEGER_free(serial);
+    }
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof secret);
+    AERO_ASSERT(key != NULL && X509_CRL_sign(list, key, NULL) > 0);
+    unsigned char *der = NULL;
+    int length = i2d_X509_CRL(list, &der);
+    AERO_ASSERT(length > 0);
+    fuzz_seed(seeds, aero_slice_of(der, (size_t)length));
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    ASN1_TIME_free(date);
+    X509_NAME_free(name);
+    X509_CRL_free(list);
+}
+
 void fuzz_seeds(struct fuzz_seeds *seeds)
 {
+    add_list(seeds, true);
+    add_list(seeds, false);
     add(seeds, "replica1", NULL);
     add(seeds, "replica1", "DNS:replica1,DNS:other");
     add(seeds, NULL, "IP:192.0.2.1,DNS:node");

@@ -126,6 +126,14 @@ MUTANTS = [
         after="data[i] < 0x20 ||",
         judges=("fuzz certificate",)),
     Mutant(
+        "parsers/serial",
+        "a serial number may be longer than its room",
+        ("FR-1",),
+        "ctl/cert_read.c",
+        before="i < length && at + 2 < AERO_CERT_SERIAL_MAX;",
+        after="i < length;",
+        judges=("fuzz certificate",)),
+    Mutant(
         "parsers/keyspace",
         "a deadline of zero is a second way to say never",
         ("KS-1",),

@@ -1,66 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates that aeroctl did not make: foreign, damaged, expired, for another use. */
-#include <time.h>
-
-#include "ctl/cert.h"
-#include "tests/unit/shipping/certs.h"
+#include "tests/unit/ctl/cert_bench.h"
 
 #define DAYS 825
 #define SECONDS_A_DAY 86400
 
-static aero_wall_ms now_and(int64_t seconds)
-{
-    return (aero_wall_ms){.value = (uint64_t)((int64_t)time(NULL) + seconds) * 1000};
-}
-
 /* 10000-01-01: one second more than a certificate can name. */
 static const aero_wall_ms no_year_for_this = {.value = 253402300800000};
-
-static struct aero_buffer text_of(BIO *take_bio)
-{
-    struct aero_buffer pem = {0};
-    char *data = NULL;
-    long length = BIO_get_mem_data(take_bio, &data);
-    aero_buffer_append(&pem, data, (size_t)length);
-    BIO_free(take_bio);
-    return pem;
-}
-
-static struct aero_buffer pem_of(X509 *certificate)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    assert_int_equal(PEM_write_bio_X509(bio, certificate), 1);
-    return text_of(bio);
-}
-
-static struct aero_buffer pem_of_key(EVP_PKEY *key, const char *passphrase)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    const EVP_CIPHER *cipher = passphrase == NULL ? NULL : EVP_aes_128_cbc();
-    assert_int_equal(
-        PEM_write_bio_PrivateKey(bio, key, cipher, NULL, 0, NULL, (void *)(uintptr_t)passphrase),
-        1);
-    return text_of(bio);
-}
-
-static struct aero_buffer words(const char *text)
-{
-    struct aero_buffer buffer = {0};
-    aero_buffer_append(&buffer, text, strlen(text));
-    return buffer;
-}
-
-/* Good for an hour, with the key identifier that certificates of it refer to. */
-static struct authority authority_with(EVP_PKEY *take_key, const EVP_MD *digest)
-{
-    struct authority authority = {.key = take_key, .certificate = X509_new()};
-    certs_sign(authority.certificate, authority.key, "foreign", -60, 3600);
-    X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
-    certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
-    certs_extend(authority.certificate, NID_subject_key_identifier, "01:02:03:04");
-    assert_true(X509_sign(authority.certificate, authority.key, digest) > 0);
-    return authority;
-}
 
 static struct aero_cert_facts facts_of(X509 *certificate, aero_wall_ms now)
 {

@@ -259,10 +259,10 @@ static void test_show_fails_where_nothing_is_to_be_seen(void **state)
     char deep[AERO_CTL_PATH_MAX];
     make_directory(bench, "empty");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@empty"), AERO_EXIT_FAILURE);
-    EXPECT_ERR(bench, "/empty: neither ca.crt nor node.crt is there");
+    EXPECT_ERR(bench, "/empty: none of ca.crt, node.crt and crl.pem is there");
     make_file(bench, "file", "");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@file"), AERO_EXIT_FAILURE);
-    EXPECT_ERR(bench, "there is no certificate in it");
+    EXPECT_ERR(bench, "there is neither a certificate nor a whole revocation list in it");
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@file/x"), AERO_EXIT_FAILURE);
     EXPECT_ERR(bench, "/file/x: Not a directory");
     struct limit limit = limit_files_to_those_open();

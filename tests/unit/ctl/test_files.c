@@ -160,6 +160,61 @@ static void test_create_leaves_a_whole_file_or_none(void **state)
     aero_buffer_deinit(&bytes);
 }
 
+static void expect_text(struct ctl_bench *bench, const char *name, const char *text)
+{
+    struct aero_buffer bytes = {0};
+    assert_true(aero_is_ok(aero_ctl_file_read(path_of(bench, name), &bytes)));
+    assert_true(aero_slice_equal(aero_buffer_slice(&bytes), aero_slice_text(text)));
+    aero_buffer_deinit(&bytes);
+}
+
+static aero_status replace(struct ctl_bench *bench, const char *text)
+{
+    return aero_ctl_file_replace(bench->directory, "a", 0640, aero_slice_text(text));
+}
+
+/* A daemon may read it in the middle: what it finds is the old file, until the new one is whole and durable. */
+static void test_replace_changes_a_file_as_a_whole_or_not_at_all(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct stat facts;
+    assert_true(aero_is_ok(replace(bench, "first")));
+    assert_int_equal(stat(path_of(bench, "a"), &facts), 0);
+    assert_int_equal(facts.st_mode & 0777, 0640);
+    make_file(bench, "a.new", 100); /* of a run that crashed */
+    assert_true(aero_is_ok(replace(bench, "second")));
+    expect_text(bench, "a", "second");
+
+    struct limit limit = limit_file_bytes(4);
+    aero_status status = replace(bench, "0123456789");
+    limit_lift(&limit);
+    assert_int_equal(status.code, AERO_NO_SPACE);
+    expect_text(bench, "a", "second");
+    broken_fsync = (struct broken_call){.times = 1, .sys_errno = EIO};
+    assert_int_equal(replace(bench, "third").sys_errno, EIO);
+    expect_text(bench, "a", "second");
+    assert_int_equal(kind_of(bench, "a.new"), AERO_CTL_PATH_NOTHING);
+
+    /* The directory's: it is there, and may be gone after a crash. */
+    broken_fsync = (struct broken_call){.passes = 1, .times = 1, .sys_errno = EIO};
+    assert_int_equal(replace(bench, "third").sys_errno, EIO);
+    expect_text(bench, "a", "third");
+    assert_int_equal(unlink(path_of(bench, "a")), 0);
+    assert_int_equal(mkdir(path_of(bench, "a"), 0700), 0);
+    assert_int_equal(replace(bench, "fourth").sys_errno, EISDIR);
+    assert_int_equal(kind_of(bench, "a.new"), AERO_CTL_PATH_NOTHING);
+}
+
+static void test_replace_has_room_for_the_name_of_what_is_not_ready(void **state)
+{
+    struct ctl_bench *bench = *state;
+    char deep[AERO_CTL_PATH_MAX];
+    struct aero_slice text = aero_slice_text("text");
+    ctl_bench_deep(bench, AERO_CTL_PATH_MAX - 8, deep);
+    assert_int_equal(aero_ctl_file_replace(deep, "abc", 0600, text).sys_errno, ENAMETOOLONG);
+    assert_true(aero_is_ok(aero_ctl_file_replace(deep, "ab", 0600, text)));
+}
+
 static void test_a_directory_is_synced_or_it_is_said_why_not(void **state)
 {
     struct ctl_bench *bench = *state;
@@ -254,6 +309,8 @@ int main(void)
         CTL_TEST(test_a_directory_that_cannot_be_opened_is_told_with_advice),
         CTL_TEST(test_read_does_not_wait_for_the_other_end_of_a_fifo),
         CTL_TEST(test_create_leaves_a_whole_file_or_none),
+        CTL_TEST(test_replace_changes_a_file_as_a_whole_or_not_at_all),
+        CTL_TEST(test_replace_has_room_for_the_name_of_what_is_not_ready),
         CTL_TEST(test_a_directory_is_synced_or_it_is_said_why_not),
         CTL_TEST(test_list_has_the_directories_in_order),
         CTL_TEST(test_list_leaves_out_what_has_no_path),

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `certs show` is made of: certificates in certs_show.c, revocation lists in certs_show_list.c. */
+#ifndef AERO_CTL_CERTS_SHOW_PRIV_H
+#define AERO_CTL_CERTS_SHOW_PRIV_H
+
+#include "ctl/cert.h"
+#include "ctl/files.h"
+#include "ctl/json.h"
+
+#define AERO_CERTS_SECONDS_A_DAY 86400
+#define AERO_CERTS_WARN_DAYS 30
+
+struct aero_certs_show {
+    const struct aero_ctl *ctl;
+    aero_wall_ms now;
+    const char *directory;    /* whose folders are shown; NULL: a file is */
+    struct json_object *list; /* NULL: print lines */
+    size_t shown;
+    size_t warnings;
+    bool failed;
+};
+
+struct aero_certs_warnings {
+    char text[5][AERO_CERT_TEXT_MAX + 64];
+    size_t count;
+};
+void aero_certs_warn(struct aero_certs_warnings *list, const char *text, const char *detail);
+
+/* The last lines of one thing that is shown, and the same in JSON; counted. */
+void aero_certs_put_warnings(struct aero_certs_show *show,
+                             const struct aero_certs_warnings *warnings);
+void aero_certs_put_object(struct aero_certs_show *show, struct json_object *take_object,
+                           const struct aero_certs_warnings *warnings);
+
+/* Shows each list of the PEM text. `folder`, when not NULL, holds the CA. False: there is none, or one is damaged. */
+bool aero_certs_show_lists(struct aero_certs_show *show, const char *path, const char *folder,
+                           struct aero_slice pem);
+/* Whether crl.pem of that folder revokes the certificate; one that cannot be read is told where it is shown. */
+bool aero_certs_folder_revokes(const char *folder, struct aero_slice certificate);
+
+#endif
