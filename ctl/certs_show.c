@@ -171,6 +171,14 @@ static const char *const lacks[] = {
     [ANY] = "there is neither a certificate nor a whole revocation list in it (PEM is expected)",
 };
 
+static bool show_content(struct aero_certs_show *show, const char *path, const char *folder,
+                         enum content content, struct aero_slice pem)
+{
+    bool may_be_lists = content == LISTS || content == ANY;
+    bool shown = content != LISTS && show_certificate(show, path, folder, pem);
+    return shown || (may_be_lists && aero_certs_show_lists(show, path, folder, pem));
+}
+
 /* `folder`, when not NULL, holds what belongs to it. */
 static void show_file(struct aero_certs_show *show, const char *path, const char *folder,
                       enum content content)
@@ -178,12 +186,9 @@ static void show_file(struct aero_certs_show *show, const char *path, const char
     struct aero_buffer pem = {0};
     const char *trouble = NULL;
     aero_status status = aero_ctl_file_read(path, &pem);
-    struct aero_slice text = aero_buffer_slice(&pem);
     if (!aero_is_ok(status)) {
         trouble = aero_ctl_file_error(status);
-    } else if (!(content != LISTS && show_certificate(show, path, folder, text)) &&
-               !((content == LISTS || content == ANY) &&
-                 aero_certs_show_lists(show, path, folder, text))) {
+    } else if (!show_content(show, path, folder, content, aero_buffer_slice(&pem))) {
         trouble = lacks[content];
     }
     if (trouble != NULL) {
