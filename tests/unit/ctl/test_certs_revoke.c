@@ -57,6 +57,7 @@ static void test_revoke_makes_a_list_and_gives_it_to_all_others(void **state)
     assert_true(are_same(bench, "c/crl.pem", "c/d/crl.pem"));
     assert_false(is_there(bench, "c/a/crl.pem"));
     assert_false(is_there(bench, "c/notes/crl.pem"));
+    assert_null(strstr(bench->out, "notes")); /* no node's, and not spoken of */
     assert_false(is_there(bench, "c/crl.pem.new"));
     struct stat facts;
     assert_int_equal(stat(path_of(bench, "c/b/crl.pem"), &facts), 0);
