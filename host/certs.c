@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const file_names[AERO_HOST_CERTS_FILES] = {"ca.crt", "node.crt", "node.key"};
+static const char *const file_names[AERO_HOST_CERTS_FILES] = {"ca.crt", "node.crt", "node.key",
+                                                              "crl.pem"};
 
 /* A file that is missing is all zero. */
 static void look_at_files(const struct aero_host_certs *certs,
@@ -48,7 +49,7 @@ static const char *find_no_file(const struct aero_host_certs *certs)
     return NULL;
 }
 
-/* Expired ones never take the place of good ones; at a start they are better than no start: clients
+/* Expired or revoked ones never take the place of good ones; at a start they are better than no start: clients
  * need no certificate, and peers refuse them by themselves. */
 static aero_status load(struct aero_host_certs *certs)
 {
@@ -77,10 +78,12 @@ static aero_status load(struct aero_host_certs *certs)
                        AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
                        AERO_LOG_STR("consequence", "clients are served, links are refused"));
     }
-    aero_log_event(certs->logger, AERO_LOG_INFO, "certificates_loaded",
-                   AERO_LOG_STR("directory", certs->directory),
-                   AERO_LOG_STR("node", aero_tls_context_name(context)),
-                   AERO_LOG_I64("expires_unix_s", aero_tls_context_expires(context)));
+    aero_log_event(
+        certs->logger, AERO_LOG_INFO, "certificates_loaded",
+        AERO_LOG_STR("directory", certs->directory),
+        AERO_LOG_STR("node", aero_tls_context_name(context)),
+        AERO_LOG_I64("expires_unix_s", aero_tls_context_expires(context)),
+        AERO_LOG_I64("crl_expires_unix_s", aero_tls_context_revocations_expire(context)));
     return status;
 }
 

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "shipping/tls.h"
 
-#define AERO_HOST_CERTS_FILES 3
+#define AERO_HOST_CERTS_FILES 4 /* crl.pem may be missing */
 #define AERO_HOST_CERTS_PATH_MAX 1024
 
 /* What tells one version of a file from another; no padding, so that it can be compared as bytes. */

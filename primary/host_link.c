@@ -46,11 +46,28 @@ static void retry_events(struct aero_primary_link *link)
     }
 }
 
-static void use_certs(struct aero_primary_link *link)
+/* A node whose certificate is revoked, or its authority not trusted any longer, goes now, too. */
+static void close_untrusted(struct aero_primary_link *link)
 {
+    char text[AERO_TLS_TEXT_MAX];
+    for (unsigned i = 0; i < link->replicas_max; i++) {
+        struct aero_link_replica *replica = &link->replicas[i];
+        if (replica->connection != NULL &&
+            !aero_connection_is_trusted_by(replica->connection, link->certs.context, text)) {
+            aero_link_say_bye(replica, AERO_BYE_SHUTDOWN, text);
+        }
+    }
+}
+
+static void refresh_certs(struct aero_primary_link *link, bool always)
+{
+    if (!aero_host_certs_refresh(&link->certs, always)) {
+        return;
+    }
     for (size_t i = 0; i < link->listener_count; i++) {
         aero_listener_set_context(link->listeners[i], link->certs.context);
     }
+    close_untrusted(link);
 }
 
 /* A node that is no longer allowed is told so now, not when it comes back. */
@@ -80,9 +97,7 @@ static void take_news(struct aero_primary_link *link)
     if (news.reload) {
         link->allowed = news.allowed;
         close_disallowed(link);
-        if (aero_host_certs_refresh(&link->certs, true)) {
-            use_certs(link);
-        }
+        refresh_certs(link, true);
     }
     link->stopping = news.stop;
 }
@@ -105,8 +120,8 @@ static void on_tick(evutil_socket_t fd, short what, void *self)
             aero_link_drive(&link->replicas[i]);
         }
     }
-    if (++link->ticks % CERTS_LOOK_TICKS == 0 && aero_host_certs_refresh(&link->certs, false)) {
-        use_certs(link);
+    if (++link->ticks % CERTS_LOOK_TICKS == 0) {
+        refresh_certs(link, false);
     }
 }
 

@@ -3,7 +3,8 @@
  *      ^                              |                      |                 |
  *      +-----no address---------------+-----on_close---------+----on_close-----+
  *
- * The core decides when to dial again; certificates that changed are used from the next dial on. */
+ * The core decides when to dial again; certificates that changed are used from the next dial on, and
+ * end a link whose primary they do not let in. */
 #include "replica/host_link.h"
 
 #include <event2/event.h>
@@ -136,6 +137,22 @@ static void follow_resolver(struct aero_replica_link *link)
     }
 }
 
+/* ---- Certificates ---- */
+
+/* A dial that began with the old ones begins again. */
+static void refresh_certs(struct aero_replica_link *link, bool always)
+{
+    char text[AERO_TLS_TEXT_MAX];
+    if (!aero_host_certs_refresh(&link->certs, always) || link->connection == NULL) {
+        return;
+    }
+    if (!link->is_open) {
+        aero_connection_close(link->connection);
+    } else if (!aero_connection_is_trusted_by(link->connection, link->certs.context, text)) {
+        aero_replica_close_link(link->options.replica, text);
+    }
+}
+
 /* ---- The loop's turns ---- */
 
 static void deliver(void *self)
@@ -157,7 +174,7 @@ static void deliver(void *self)
     aero_mono_ns now = now_of(link);
     if (now.value - link->certs_looked_at.value >= CERTS_LOOK_NS) {
         link->certs_looked_at = now;
-        (void)aero_host_certs_refresh(&link->certs, false);
+        refresh_certs(link, false);
     }
 }
 
@@ -208,7 +225,7 @@ static void close_disallowed(struct aero_replica_link *link)
 static bool reload(void *self, const struct aero_config *config, const char **out_text)
 {
     struct aero_replica_link *link = self;
-    (void)aero_host_certs_refresh(&link->certs, true);
+    refresh_certs(link, true);
     if (!read_allowed(link, config)) {
         snprintf(link->reload_error, sizeof link->reload_error,
                  "allowed_nodes has more than %u names", AERO_ALLOWED_MAX);

@@ -219,9 +219,22 @@ uint16_t aero_listener_port(const struct aero_listener *listener)
     return listener->port;
 }
 
+/* Whoever would be let in by what counted until now. */
+static void drop_unproven(struct aero_listener *listener)
+{
+    struct aero_connection *next;
+    for (struct aero_connection *at = listener->connections; at != NULL; at = next) {
+        next = at->next;
+        if (at->state == AERO_CONNECTION_SHAKING) {
+            aero_connection_drop(at, "closed before its handshake ended: certificates changed");
+        }
+    }
+}
+
 void aero_listener_set_context(struct aero_listener *listener, struct aero_tls_context *context)
 {
     struct aero_tls_context *old = listener->context;
     listener->context = aero_tls_context_retain(context);
     aero_tls_context_release(old);
+    drop_unproven(listener);
 }

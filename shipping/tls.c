@@ -126,10 +126,13 @@ static const char *alert_text(int reason)
 {
     switch (reason) {
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-        return "the peer does not know the authority that signed our certificate: both nodes need "
-               "the same ca.crt";
+        return "the peer does not know the authority that signed our certificate (its log says "
+               "more): both nodes need the same ca.crt";
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-        return "the peer says that our certificate has expired: renew node.crt";
+        return "the peer says that our certificate has expired: renew node.crt; or its own list of "
+               "revoked certificates has: see its log";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+        return "the peer says that our certificate is revoked: this node needs a new one";
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
     case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
     case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
@@ -149,36 +152,6 @@ static const char *alert_text(int reason)
     }
 }
 
-static void explain_verification(struct aero_tls *tls, long result)
-{
-    switch (result) {
-    case X509_V_ERR_APPLICATION_VERIFICATION:
-        return; /* aero_tls_verify said it */
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-        snprintf(tls->text, sizeof tls->text,
-                 "the peer's certificate has expired: renew it on that node");
-        return;
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-        snprintf(tls->text, sizeof tls->text,
-                 "the peer's certificate is not valid yet: compare the clocks of both nodes");
-        return;
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-        snprintf(tls->text, sizeof tls->text,
-                 "the peer's certificate is not signed by our ca.crt (%s): both nodes need the "
-                 "same authority",
-                 X509_verify_cert_error_string(result));
-        return;
-    default:
-        snprintf(tls->text, sizeof tls->text, "the peer's certificate is refused: %s",
-                 X509_verify_cert_error_string(result));
-        return;
-    }
-}
-
 const char *aero_tls_reason(unsigned long error)
 {
     const char *reason = ERR_reason_error_string(error);
@@ -191,8 +164,11 @@ static void explain(struct aero_tls *tls)
     unsigned long error = ERR_peek_error();
     const char *alert =
         ERR_GET_LIB(error) == ERR_LIB_SSL ? alert_text(ERR_GET_REASON(error)) : NULL;
+    if (verification == X509_V_ERR_APPLICATION_VERIFICATION) {
+        return; /* aero_tls_verify said it */
+    }
     if (verification != X509_V_OK) {
-        explain_verification(tls, verification);
+        aero_tls_explain_verification((int)verification, tls->text);
     } else if (alert != NULL) {
         snprintf(tls->text, sizeof tls->text, "%s", alert);
     } else {
@@ -294,6 +270,19 @@ const char *aero_tls_peer_name(const struct aero_tls *tls)
 const char *aero_tls_text(const struct aero_tls *tls)
 {
     return tls->text;
+}
+
+bool aero_tls_is_trusted_by(const struct aero_tls *tls, const struct aero_tls_context *context,
+                            char out_text[AERO_TLS_TEXT_MAX])
+{
+    X509 *certificate = SSL_get0_peer_certificate(tls->ssl);
+    AERO_ASSERT(certificate != NULL);
+    int result = aero_tls_verify_chain(context, certificate, SSL_get_peer_cert_chain(tls->ssl),
+                                       X509_V_FLAG_NO_CHECK_TIME);
+    if (result != X509_V_OK) {
+        aero_tls_explain_verification(result, out_text);
+    }
+    return result == X509_V_OK;
 }
 
 enum aero_tls_state aero_tls_receive(struct aero_tls *tls, struct aero_slice ciphertext,

@@ -18,10 +18,11 @@
  * connections keep the one that they began with, so a reload touches none of them. */
 struct aero_tls_context;
 
-/* Reads DIRECTORY/ca.crt (one authority or several), node.crt and node.key (may wait). On failure
- * nothing changes and out_text says which file, what is wrong and what to do: the caller keeps its
- * old context. Certificates that are not valid now, and else sound, load: a clock is no reason to
- * refuse work that needs no peer. Peers refuse them, so out_text says so, and is "" otherwise. */
+/* Reads DIRECTORY/ca.crt (one authority or several), node.crt, node.key and, where there is one,
+ * crl.pem (lists of revoked certificates; may wait). On failure nothing changes and out_text says
+ * which file, what is wrong and what to do: the caller keeps its old context. A certificate that is
+ * revoked or not valid now, and else sound, loads: that is no reason to refuse work that needs no
+ * peer. Peers refuse it, so out_text says so, and is "" otherwise. */
 aero_status aero_tls_context_load(const char *directory, struct aero_tls_context **out_context,
                                   char out_text[AERO_TLS_TEXT_MAX]);
 struct aero_tls_context *aero_tls_context_retain(struct aero_tls_context *context);
@@ -31,6 +32,9 @@ const char *aero_tls_context_name(const struct aero_tls_context *context);
 /* When it was loaded. */
 bool aero_tls_context_was_valid(const struct aero_tls_context *context);
 int64_t aero_tls_context_expires(const struct aero_tls_context *context);
+/* Of the list in crl.pem that ends first: from then on peers of its authority are refused. 0: nothing
+ * is revoked. */
+int64_t aero_tls_context_revocations_expire(const struct aero_tls_context *context);
 
 /* Names that may connect; count 0: any that our CA signed. Borrowed during aero_tls_new. */
 struct aero_tls_allow {
@@ -60,6 +64,10 @@ enum aero_tls_state aero_tls_state(const struct aero_tls *tls);
 /* The peer's node name; "" before OPEN. */
 const char *aero_tls_peer_name(const struct aero_tls *tls);
 const char *aero_tls_text(const struct aero_tls *tls);
+/* Would the peer be let in by `context`, if dates did not count? Else out_text says why not. For a link
+ * that is open while authorities and lists of revoked certificates change. Not during the handshake. */
+bool aero_tls_is_trusted_by(const struct aero_tls *tls, const struct aero_tls_context *context,
+                            char out_text[AERO_TLS_TEXT_MAX]);
 
 /* Takes ciphertext from the socket, appends plaintext (none during the handshake) to out_plaintext. */
 enum aero_tls_state aero_tls_receive(struct aero_tls *tls, struct aero_slice ciphertext,

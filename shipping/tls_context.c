@@ -16,18 +16,12 @@
 
 #define PATH_BYTES 1024U
 #define SHOWN_BYTES 200U
-#define AUTHORITIES_MAX 16U
 /* Fast with and without AES instructions, and nothing older than TLS 1.3. */
 #define CIPHERS "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
-struct load {
-    const char *directory;
-    char *text; /* AERO_TLS_TEXT_MAX */
-};
-
 /* Of a long directory's name the end, so that there is room to say what is wrong. */
-static aero_status complain(struct load *load, const char *file, const char *what,
-                            const char *advice)
+aero_status aero_tls_complain(struct aero_tls_load *load, const char *file, const char *what,
+                              const char *advice)
 {
     size_t length = strlen(load->directory);
     size_t left_out = length > SHOWN_BYTES ? length - SHOWN_BYTES : 0;
@@ -37,50 +31,53 @@ static aero_status complain(struct load *load, const char *file, const char *wha
 }
 
 /* Says why not. */
-static aero_status open_file(struct load *load, const char *file, FILE **out_file)
+aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, FILE **out_file)
 {
     char path[PATH_BYTES];
     int length = snprintf(path, sizeof path, "%s/%s", load->directory, file);
     if ((size_t)length >= sizeof path) {
-        return complain(load, file, "the path is too long", "use a shorter directory name");
+        return aero_tls_complain(load, file, "the path is too long",
+                                 "use a shorter directory name");
     }
     FILE *opened = fopen(path, "re");
     if (opened == NULL) {
-        (void)complain(
-            load, file, strerrordesc_np(errno),
+        aero_status status = aero_error_errno(errno);
+        (void)aero_tls_complain(
+            load, file, strerrordesc_np(status.sys_errno),
             "'aeroctl certs init DIR --node NAME' makes DIR/NAME for development; this user must "
             "be able to read it");
-        return aero_error(AERO_NOT_FOUND);
+        return status;
     }
     *out_file = opened;
     return aero_ok();
 }
 
-static aero_status read_certificate(struct load *load, const char *file, X509 **out_certificate)
+static aero_status read_certificate(struct aero_tls_load *load, const char *file,
+                                    X509 **out_certificate)
 {
     FILE *opened = NULL;
-    AERO_TRY(open_file(load, file, &opened));
+    AERO_TRY(aero_tls_open_file(load, file, &opened));
     X509 *certificate = PEM_read_X509(opened, NULL, NULL, NULL);
     fclose(opened);
     if (certificate == NULL) {
-        return complain(load, file, "this is no certificate in PEM",
-                        "it begins with -----BEGIN CERTIFICATE-----");
+        return aero_tls_complain(load, file, "this is no certificate in PEM",
+                                 "it begins with -----BEGIN CERTIFICATE-----");
     }
     *out_certificate = certificate;
     return aero_ok();
 }
 
-static aero_status read_key(struct load *load, const char *file, EVP_PKEY **out_key)
+static aero_status read_key(struct aero_tls_load *load, const char *file, EVP_PKEY **out_key)
 {
     FILE *opened = NULL;
-    AERO_TRY(open_file(load, file, &opened));
+    AERO_TRY(aero_tls_open_file(load, file, &opened));
     /* An empty passphrase: without one OpenSSL would ask on the terminal. */
     char none[] = "";
     EVP_PKEY *key = PEM_read_PrivateKey(opened, NULL, NULL, none);
     fclose(opened);
     if (key == NULL) {
-        return complain(load, file, "this is no private key in PEM without a passphrase",
-                        "it begins with -----BEGIN PRIVATE KEY-----");
+        return aero_tls_complain(load, file, "this is no private key in PEM without a passphrase",
+                                 "it begins with -----BEGIN PRIVATE KEY-----");
     }
     *out_key = key;
     return aero_ok();
@@ -132,98 +129,79 @@ bool aero_tls_certificate_name(X509 *certificate, char out_name[AERO_TLS_NAME_MA
            take_name(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, index)), out_name);
 }
 
-static int64_t seconds_of(const ASN1_TIME *when)
+int64_t aero_tls_seconds_of(const ASN1_TIME *when)
 {
     struct tm parts;
     return ASN1_TIME_to_tm(when, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
-/* Would a peer with the same CA accept this certificate, at this time or, with NO_CHECK_TIME, at any?
- * X509_V_OK, or why not. */
-static int verify_chain(const struct aero_tls_context *context, X509 *certificate,
-                        unsigned long flags)
+struct verdict {
+    const char *file;
+    const char *advice;
+};
+
+/* Of our own certificate: who is to do what. */
+static struct verdict judge(int result, bool is_sound)
 {
-    X509_STORE_CTX *check = X509_STORE_CTX_new();
-    AERO_ASSERT(check != NULL); /* here and below: no memory */
-    X509_STORE *store = SSL_CTX_get_cert_store(context->settings);
-    AERO_ASSERT(X509_STORE_CTX_init(check, store, certificate, NULL) == 1);
-    X509_STORE_CTX_set_flags(check, flags);
-    int result = X509_verify_cert(check) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(check);
-    X509_STORE_CTX_free(check);
-    return result;
+    switch (result) {
+    case X509_V_ERR_CERT_REVOKED:
+        return (struct verdict){"node.crt",
+                                "crl.pem lists it, and peers that have that list refuse "
+                                "it: put a new one in its place"};
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+        return (struct verdict){"crl.pem", "every peer is refused: put a newer one in its place, "
+                                           "or set the clock right"};
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+        return (struct verdict){"crl.pem", "it has to hold a list of each authority whose "
+                                           "certificates are to count, signed by it"};
+    default:
+        return (struct verdict){
+            "node.crt", is_sound ? "no peer accepts it: put a new one in its place, or set the "
+                                   "clock right"
+                                 : "it has to be signed by ca.crt of the same directory"};
+    }
 }
 
-static aero_status check_chain(struct load *load, struct aero_tls_context *context,
+/* Dates, and being revoked, are no reason to refuse work that needs no peer. */
+static aero_status check_chain(struct aero_tls_load *load, struct aero_tls_context *context,
                                X509 *certificate)
 {
-    int now = verify_chain(context, certificate, 0);
+    int now = aero_tls_verify_chain(context, certificate, NULL, 0);
     context->was_valid = now == X509_V_OK;
     if (now == X509_V_OK) {
         return aero_ok();
     }
-    bool is_sound = verify_chain(context, certificate, X509_V_FLAG_NO_CHECK_TIME) == X509_V_OK;
+    int ever = aero_tls_verify_chain(context, certificate, NULL, X509_V_FLAG_NO_CHECK_TIME);
+    bool is_sound = ever == X509_V_OK || ever == X509_V_ERR_CERT_REVOKED;
+    struct verdict verdict = judge(now, is_sound);
     aero_status refusal =
-        complain(load, "node.crt", X509_verify_cert_error_string(now),
-                 is_sound ? "no peer accepts it: put a new one in its place, or set the clock right"
-                          : "it has to be signed by ca.crt of the same directory");
+        aero_tls_complain(load, verdict.file, X509_verify_cert_error_string(now), verdict.advice);
     return is_sound ? aero_ok() : refusal;
 }
 
-static bool add_authority(struct aero_tls_context *context, X509 *authority)
-{
-    if (X509_check_ca(authority) == 0) {
-        return false;
-    }
-    X509_STORE *store = SSL_CTX_get_cert_store(context->settings);
-    AERO_ASSERT(X509_STORE_add_cert(store, authority) == 1); /* here and below: no memory */
-    AERO_ASSERT(SSL_CTX_add_client_CA(context->settings, authority) == 1);
-    return true;
-}
-
-/* One after the other, so that an authority can be replaced while both count. */
-static aero_status use_authorities(struct load *load, struct aero_tls_context *context)
-{
-    FILE *opened = NULL;
-    AERO_TRY(open_file(load, "ca.crt", &opened));
-    size_t count = 0;
-    bool sound = true;
-    X509 *authority = PEM_read_X509(opened, NULL, NULL, NULL);
-    while (authority != NULL) {
-        sound = count < AUTHORITIES_MAX && add_authority(context, authority);
-        count++;
-        X509_free(authority);
-        authority = sound ? PEM_read_X509(opened, NULL, NULL, NULL) : NULL;
-    }
-    fclose(opened);
-    if (count == 0) {
-        return complain(load, "ca.crt", "this is no certificate in PEM",
-                        "it begins with -----BEGIN CERTIFICATE-----");
-    }
-    return sound ? aero_ok()
-                 : complain(load, "ca.crt", "a certificate in it may not sign others",
-                            "it has to hold authorities only, at most 16");
-}
-
-static aero_status use_certificate(struct load *load, struct aero_tls_context *context)
+static aero_status use_certificate(struct aero_tls_load *load, struct aero_tls_context *context)
 {
     X509 *certificate = NULL;
     AERO_TRY(read_certificate(load, "node.crt", &certificate));
     aero_status status = aero_ok();
     if (!aero_tls_certificate_name(certificate, context->name)) {
-        status = complain(load, "node.crt", "it names no node",
-                          "give it a DNS name of 1 to 63 printable characters");
+        status = aero_tls_complain(load, "node.crt", "it names no node",
+                                   "give it a DNS name of 1 to 63 printable characters");
     } else if (SSL_CTX_use_certificate(context->settings, certificate) != 1) {
-        status =
-            complain(load, "node.crt", aero_tls_reason(ERR_peek_last_error()), "make a new one");
+        status = aero_tls_complain(load, "node.crt", aero_tls_reason(ERR_peek_last_error()),
+                                   "make a new one");
     } else {
-        context->expires = seconds_of(X509_get0_notAfter(certificate));
+        context->expires = aero_tls_seconds_of(X509_get0_notAfter(certificate));
         status = check_chain(load, context, certificate);
     }
     X509_free(certificate);
     return status;
 }
 
-static aero_status use_key(struct load *load, struct aero_tls_context *context)
+static aero_status use_key(struct aero_tls_load *load, struct aero_tls_context *context)
 {
     EVP_PKEY *key = NULL;
     AERO_TRY(read_key(load, "node.key", &key));
@@ -231,13 +209,14 @@ static aero_status use_key(struct load *load, struct aero_tls_context *context)
                 SSL_CTX_check_private_key(context->settings) == 1;
     EVP_PKEY_free(key);
     return fits ? aero_ok()
-                : complain(load, "node.key", "it does not belong to node.crt",
-                           "put the two files that were made together");
+                : aero_tls_complain(load, "node.key", "it does not belong to node.crt",
+                                    "put the two files that were made together");
 }
 
-static aero_status load_all(struct load *load, struct aero_tls_context *context)
+static aero_status load_all(struct aero_tls_load *load, struct aero_tls_context *context)
 {
-    AERO_TRY(use_authorities(load, context));
+    AERO_TRY(aero_tls_use_authorities(load, context));
+    AERO_TRY(aero_tls_use_revocations(load, context));
     AERO_TRY(use_certificate(load, context));
     return use_key(load, context);
 }
@@ -267,7 +246,7 @@ static struct aero_tls_context *context_new(void)
 aero_status aero_tls_context_load(const char *directory, struct aero_tls_context **out_context,
                                   char out_text[AERO_TLS_TEXT_MAX])
 {
-    struct load load = {.directory = directory, .text = out_text};
+    struct aero_tls_load load = {.directory = directory, .text = out_text};
     struct aero_tls_context *context = context_new();
     out_text[0] = '\0';
     aero_status status = load_all(&load, context);
@@ -311,4 +290,9 @@ bool aero_tls_context_was_valid(const struct aero_tls_context *context)
 int64_t aero_tls_context_expires(const struct aero_tls_context *context)
 {
     return context->expires;
+}
+
+int64_t aero_tls_context_revocations_expire(const struct aero_tls_context *context)
+{
+    return context->revocations_expire;
 }

@@ -63,7 +63,7 @@ aero_status aero_listener_new(struct event_base *base, const char *address, uint
  * sockets take it at once: nobody waits here for a peer that does not read. */
 void aero_listener_free(struct aero_listener *listener);
 uint16_t aero_listener_port(const struct aero_listener *listener); /* useful when 0 was asked for */
-/* For connections that are accepted from now on. */
+/* For connections that are accepted from now on; those in their handshake are closed, and may come again. */
 void aero_listener_set_context(struct aero_listener *listener, struct aero_tls_context *context);
 
 /* Begins to connect to a name or an address. A failure is told by on_close, later. Resolving a name
@@ -84,6 +84,10 @@ void aero_connection_set_reading(struct aero_connection *connection, bool readin
 /* Sends what was taken, says goodbye, closes; on_close comes later, from the event loop. */
 void aero_connection_close(struct aero_connection *connection);
 const char *aero_connection_peer_name(const struct aero_connection *connection);
+/* As aero_tls_is_trusted_by, once it was told open. */
+bool aero_connection_is_trusted_by(const struct aero_connection *connection,
+                                   const struct aero_tls_context *context,
+                                   char out_text[AERO_TLS_TEXT_MAX]);
 /* "127.0.0.1:7000" */
 const char *aero_connection_address(const struct aero_connection *connection);
 /* The owner's word on a connection. */

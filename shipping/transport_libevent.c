@@ -545,6 +545,13 @@ void aero_connection_drop(struct aero_connection *connection, const char *text)
     on_ended(-1, 0, connection);
 }
 
+bool aero_connection_is_trusted_by(const struct aero_connection *connection,
+                                   const struct aero_tls_context *context,
+                                   char out_text[AERO_TLS_TEXT_MAX])
+{
+    return aero_tls_is_trusted_by(connection->tls, context, out_text);
+}
+
 const char *aero_connection_peer_name(const struct aero_connection *connection)
 {
     return aero_tls_peer_name(connection->tls);

@@ -26,6 +26,16 @@ struct node_wish {
     const char *common_name;
     long begins_s; /* from now */
     long ends_s;
+    long serial; /* 0: 1 */
+};
+
+/* A list of revoked certificates. */
+struct list_wish {
+    const struct authority *signer;
+    long begins_s; /* from now */
+    long ends_s;   /* 0: without an end */
+    long serial;   /* that is revoked; 0: none */
+    bool names_no_key;
 };
 
 static inline void certs_sign(X509 *certificate, EVP_PKEY *key, const char *name, long begins_s,
@@ -48,12 +58,28 @@ static inline void certs_extend(X509 *certificate, int kind, const char *value)
     X509_EXTENSION_free(extension);
 }
 
+/* An extension that speaks of a key: the issuer's, or the certificate's own. */
+static inline X509_EXTENSION *certs_of_key(X509 *issuer, X509 *certificate, X509_CRL *list,
+                                           int kind, const char *value)
+{
+    X509V3_CTX context;
+    X509V3_set_ctx_nodb(&context);
+    X509V3_set_ctx(&context, issuer, certificate, NULL, list, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, kind, value);
+    assert_non_null(extension);
+    return extension;
+}
+
 static inline struct authority certs_authority(const char *name)
 {
     struct authority authority = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
     certs_sign(authority.certificate, authority.key, name, -60, 3600);
     X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
     certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
+    X509_EXTENSION *key = certs_of_key(authority.certificate, authority.certificate, NULL,
+                                       NID_subject_key_identifier, "hash");
+    X509_add_ext(authority.certificate, key, -1);
+    X509_EXTENSION_free(key);
     assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
     return authority;
 }
@@ -96,6 +122,7 @@ static inline X509 *certs_node(const struct authority *signer, const struct node
     X509 *certificate = X509_new();
     certs_sign(certificate, key, wish->common_name, wish->begins_s, wish->ends_s);
     X509_set_issuer_name(certificate, X509_get_subject_name(signer->certificate));
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), wish->serial == 0 ? 1 : wish->serial);
     if (wish->dns != NULL) {
         snprintf(names, sizeof names, "DNS:%s", wish->dns);
         certs_extend(certificate, NID_subject_alt_name, names);
@@ -151,6 +178,68 @@ static inline void certs_append_authority(const char *directory, const struct au
     fclose(out);
 }
 
+static inline void certs_revoke(X509_CRL *list, long serial)
+{
+    X509_REVOKED *revoked = X509_REVOKED_new();
+    ASN1_INTEGER *number = ASN1_INTEGER_new();
+    ASN1_INTEGER_set(number, serial);
+    X509_REVOKED_set_serialNumber(revoked, number);
+    X509_REVOKED_set_revocationDate(revoked,
+                                    (ASN1_TIME *)(uintptr_t)X509_CRL_get0_lastUpdate(list));
+    X509_CRL_add0_revoked(list, revoked);
+    ASN1_INTEGER_free(number);
+}
+
+/* Behind what is there already. */
+static inline void certs_append_list(const char *directory, struct list_wish wish)
+{
+    char path[512];
+    X509_CRL *list = X509_CRL_new();
+    ASN1_TIME *begin = X509_gmtime_adj(NULL, wish.begins_s);
+    ASN1_TIME *end = X509_gmtime_adj(NULL, wish.ends_s);
+    X509_CRL_set_version(list, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(list, X509_get_subject_name(wish.signer->certificate));
+    X509_CRL_set1_lastUpdate(list, begin);
+    if (wish.ends_s != 0) {
+        X509_CRL_set1_nextUpdate(list, end);
+    }
+    if (wish.serial != 0) {
+        certs_revoke(list, wish.serial);
+    }
+    if (!wish.names_no_key) {
+        X509_EXTENSION *key = certs_of_key(wish.signer->certificate, NULL, list,
+                                           NID_authority_key_identifier, "keyid");
+        X509_CRL_add_ext(list, key, -1);
+        X509_EXTENSION_free(key);
+    }
+    assert_true(X509_CRL_sign(list, wish.signer->key, EVP_sha256()) > 0);
+    snprintf(path, sizeof path, "%s/crl.pem", directory);
+    FILE *out = fopen(path, "a");
+    assert_non_null(out);
+    assert_int_equal(PEM_write_X509_CRL(out, list), 1);
+    fclose(out);
+    ASN1_TIME_free(begin);
+    ASN1_TIME_free(end);
+    X509_CRL_free(list);
+}
+
+/* Valid for the next 50 minutes, alone in its file. */
+static inline void certs_write_list(const char *directory, const struct authority *signer,
+                                    long serial)
+{
+    certs_write_text(directory, "crl.pem", "");
+    certs_append_list(
+        directory,
+        (struct list_wish){.signer = signer, .begins_s = -60, .ends_s = 3000, .serial = serial});
+}
+
+static inline void certs_remove_list(const char *directory)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/crl.pem", directory);
+    assert_int_equal(unlink(path), 0);
+}
+
 #define CERTS_DIRECTORY_BYTES 64
 
 static inline void certs_make_directory(char out_directory[CERTS_DIRECTORY_BYTES])
@@ -161,7 +250,7 @@ static inline void certs_make_directory(char out_directory[CERTS_DIRECTORY_BYTES
 
 static inline void certs_remove_directory(const char *directory)
 {
-    static const char *const files[] = {"ca.crt", "node.crt", "node.key"};
+    static const char *const files[] = {"ca.crt", "node.crt", "node.key", "crl.pem"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char path[512];
         snprintf(path, sizeof path, "%s/%s", directory, files[i]);

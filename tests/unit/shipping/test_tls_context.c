@@ -2,8 +2,6 @@
 /* The three files of a node, one of them missing, too much, too weak or of another kind; and names. */
 #include "tests/unit/shipping/tls_bench.h"
 
-#define AUTHORITIES_MAX 16
-
 static char directory[CERTS_DIRECTORY_BYTES];
 static struct authority ours;
 
@@ -63,24 +61,6 @@ static void test_a_long_name_leaves_room_for_what_is_wrong(void **state)
         snprintf(shown, sizeof shown, "%s%.200s", i == 0 ? "" : "...", name);
         assert_load_fails(name, shown, cases[i].said);
     }
-}
-
-static void test_16_authorities_count_and_no_more(void **state)
-{
-    (void)state;
-    struct authority other = certs_authority("other");
-    for (unsigned i = 1; i < AUTHORITIES_MAX; i++) {
-        certs_append_authority(directory, i == AUTHORITIES_MAX - 1 ? &other : &ours);
-    }
-    struct aero_tls_context *context = load(directory);
-    assert_int_equal(sk_X509_NAME_num(SSL_CTX_get_client_CA_list(context->settings)),
-                     AUTHORITIES_MAX);
-    aero_tls_context_release(context);
-    certs_append_authority(directory, &ours);
-    assert_load_fails(directory, "ca.crt", "it has to hold authorities only, at most 16");
-    certs_write_text(directory, "ca.crt", "");
-    assert_load_fails(directory, "ca.crt", "this is no certificate in PEM");
-    certs_authority_free(&other);
 }
 
 /* RSA of a length that anybody could break: OpenSSL's security level says no. */
@@ -198,7 +178,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_each_missing_file_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_long_name_leaves_room_for_what_is_wrong, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_16_authorities_count_and_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_weak_certificate_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_key_that_cannot_be_used_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_end_that_is_no_date_counts_as_long_ago, setup,
