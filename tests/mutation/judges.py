@@ -21,7 +21,8 @@ import subprocess
 from mutation.mutant import ROOT
 
 CHUNK_SEEDS = 25
-PROCESSOR_SECONDS_MAX = {"sim": 15, "wal": 15}  # a chunk, or a seed: half a second, usually
+# A chunk of seeds, a seed, a program: a second of it, usually.
+PROCESSOR_SECONDS_MAX = {"sim": 15, "wal": 15, "unit": 60}
 PROCESSOR_SECONDS_MAX_OTHERS = 600
 WALL_SECONDS_MAX = 3600  # one that sleeps for ever
 MEMORY_BYTES_MAX = 8 << 30

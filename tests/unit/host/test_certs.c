@@ -8,6 +8,8 @@
 #include "host/certs.h"
 #include "tests/unit/kept_log.h"
 
+#define REVOKED 7 /* another's serial number */
+
 struct fixture {
     char directory[CERTS_DIRECTORY_BYTES];
     struct authority authority;
@@ -83,14 +85,15 @@ static void test_open_of_an_empty_directory_fails_and_nothing_is_in_use(void **s
 /* History: a FIFO held up the start, or the link and the stop behind it, until somebody wrote into it. */
 static void test_what_is_no_file_is_not_waited_for(void **state)
 {
-    static const char *const files[] = {"ca.crt", "node.crt", "node.key"};
+    static const char *const files[] = {"ca.crt", "node.crt", "node.key", "crl.pem"};
     struct fixture *fixture = *state;
-    for (unsigned file = 0; file < 3; file++) {
+    for (unsigned file = 0; file < 4; file++) {
         char path[128];
         char said[64];
         snprintf(path, sizeof path, "%s/%s", fixture->directory, files[file]);
         snprintf(said, sizeof said, "\"%s is not a regular file;", files[file]);
         write_node(fixture, "node", 3000);
+        certs_write_list(fixture->directory, &fixture->authority, REVOKED);
         assert_true(aero_is_ok(open_certs(fixture)));
         assert_int_equal(unlink(path), 0);
         assert_int_equal(mkfifo(path, 0600), 0);
@@ -190,13 +193,15 @@ static void replaced(const struct fixture *fixture, const char *file)
 
 static void test_refresh_notices_each_kind_of_change_of_each_file(void **state)
 {
-    static const char *const files[] = {"ca.crt", "node.crt", "node.key"};
+    static const char *const files[] = {"ca.crt", "node.crt", "node.key", "crl.pem"};
     static void (*const changes[])(const struct fixture *fixture, const char *file) = {
         later_by_a_second, later_by_a_moment, longer, replaced};
     struct fixture *fixture = *state;
     write_node(fixture, "node", 3000);
     assert_true(aero_is_ok(open_certs(fixture)));
-    for (unsigned file = 0; file < 3; file++) {
+    certs_write_list(fixture->directory, &fixture->authority, REVOKED);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    for (unsigned file = 0; file < 4; file++) {
         for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
             changes[i](fixture, files[file]);
             assert_true(aero_host_certs_refresh(&fixture->certs, false));
@@ -205,7 +210,41 @@ static void test_refresh_notices_each_kind_of_change_of_each_file(void **state)
     }
 }
 
+/* The list comes and goes with its file; the log says until when it counts. */
+static void test_a_list_of_revoked_certificates_may_come_and_go(void **state)
+{
+    struct fixture *fixture = *state;
+    write_node(fixture, "node", 3000);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    assert_true(kept_log_take(&fixture->log, "crl_expires_unix_s=0"));
+    certs_write_list(fixture->directory, &fixture->authority, REVOKED);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(aero_tls_context_revocations_expire(fixture->certs.context) > 0);
+    assert_false(kept_log_take(&fixture->log, "crl_expires_unix_s=0"));
+    certs_remove_list(fixture->directory);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_int_equal(aero_tls_context_revocations_expire(fixture->certs.context), 0);
+}
+
 /* ---- Bad ones ---- */
+
+/* Who is out stays out: the old list counts on. */
+static void test_a_list_that_does_not_load_leaves_the_old_one_in_use(void **state)
+{
+    struct fixture *fixture = *state;
+    write_node(fixture, "node", 3000);
+    certs_write_list(fixture->directory, &fixture->authority, REVOKED);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    certs_write_text(fixture->directory, "crl.pem", "");
+    assert_false(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(kept_log_take(&fixture->log, "in_use=\"the old ones\""));
+    certs_append_list(
+        fixture->directory,
+        (struct list_wish){.signer = &fixture->authority, .begins_s = -7200, .ends_s = -3600});
+    assert_false(aero_host_certs_refresh(&fixture->certs, false)); /* expired: as good as none */
+    assert_true(kept_log_take(&fixture->log, "in_use=\"the old ones\""));
+    assert_true(aero_tls_context_revocations_expire(fixture->certs.context) > 0);
+}
 
 static void test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once(void **state)
 {
@@ -262,6 +301,8 @@ int main(void)
         TEST(test_what_is_no_file_is_not_waited_for),
         TEST(test_refresh_loads_only_what_changed),
         TEST(test_refresh_notices_each_kind_of_change_of_each_file),
+        TEST(test_a_list_of_revoked_certificates_may_come_and_go),
+        TEST(test_a_list_that_does_not_load_leaves_the_old_one_in_use),
         TEST(test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once),
         TEST(test_expired_ones_never_replace_good_ones),
         TEST(test_expired_ones_are_used_where_nothing_better_was),

@@ -355,6 +355,30 @@ static void test_new_certificates_are_used_for_connections_from_then_on(void **s
     assert_string_equal(aero_tls_context_name(bench->link->certs.context), "primary-three");
 }
 
+/* The one that follows hears why; so does the one that was not answered yet, at its next attempt. */
+static void test_replica_whose_certificate_is_revoked_goes_at_the_reload(void **state)
+{
+    (void)state;
+    const char *text = NULL;
+    struct peer *out = follow(bench, 0);
+    struct peer *in = follow(bench, 1);
+    certs_write_list(bench->certs, &bench->authority, serial_of(0));
+    assert_true(reload(&text));
+    AWAIT(bench, out->closed == 1);
+    assert_int_equal(out->bye.code, AERO_BYE_SHUTDOWN);
+    assert_non_null(strstr(out->bye.text, "certificate is revoked (crl.pem)"));
+    assert_non_null(in->connection);
+    struct peer *asked = dial(bench, 2);
+    certs_write_list(bench->certs, &bench->authority, serial_of(2));
+    bench->link->ticks = 99; /* found without a reload, too */
+    while (asked->closed == 0) {
+        link_turn(bench);
+    }
+    assert_int_equal(asked->got_bytes, 0);
+    assert_non_null(in->connection);
+    AWAIT(bench, slots_taken(bench) == 1);
+}
+
 /* ---- The end ---- */
 
 static void test_link_that_gets_no_thread_says_so_and_can_be_freed(void **state)
@@ -484,6 +508,7 @@ int main(void)
         TEST(test_reload_tells_a_replica_that_is_not_allowed_any_more),
         TEST(test_reload_of_too_many_names_changes_nothing_and_says_why),
         TEST(test_new_certificates_are_used_for_connections_from_then_on),
+        TEST(test_replica_whose_certificate_is_revoked_goes_at_the_reload),
         TEST(test_link_that_gets_no_thread_says_so_and_can_be_freed),
         TEST(test_stop_says_goodbye_to_all_answered_or_not),
         TEST(test_replica_that_comes_while_the_link_stops_is_turned_away),

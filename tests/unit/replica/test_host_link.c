@@ -538,6 +538,47 @@ static void test_reload_of_too_many_names_changes_nothing_and_says_why(void **st
     assert_int_equal(ends->closed, 0);
 }
 
+/* Of which kind the trouble is does not matter: an authority that counts no more is as good as a list. */
+static void test_primary_whose_certificate_is_revoked_loses_the_link(void **state)
+{
+    const char *text = NULL;
+    (void)state;
+    start_link();
+    open_link();
+    certs_write_list(ends->replica_certs, &ends->authority, 2);
+    assert_true(reload(&text));
+    for (unsigned i = 0; i < 10; i++) {
+        host_turn(true);
+    }
+    assert_int_equal(ends->closed, 0);
+    struct node_wish wish = {
+        .dns = "beta", .common_name = "beta", .begins_s = -60, .ends_s = 3000, .serial = 2};
+    certs_write_node(ends->replica_certs, &ends->authority, &ends->authority, wish);
+    certs_write_list(ends->replica_certs, &ends->authority, 1);
+    ends->clock_ns += 10 * NS_PER_S;
+    deliver();
+    AWAIT(ends->closed == 1);
+    assert_int_equal(ends->reason, AERO_CLOSE_PEER);
+    AWAIT(is_waiting_to_dial());
+    expect_no_link("the peer's certificate is revoked (crl.pem): that node needs a new one");
+}
+
+/* A dial whose handshake has not ended began with the old ones. */
+static void test_new_certificates_begin_a_dial_anew(void **state)
+{
+    const char *text = NULL;
+    (void)state;
+    start_link();
+    while (!is_waiting_to_dial()) {
+        deliver(); /* dials, once there is an address */
+        assert_true(reload(&text));
+        event_base_loop(ends->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    }
+    expect_no_link("closed before it was open");
+    pass_backoff();
+    AWAIT(ends->opened == 1);
+}
+
 /* Files are looked at every ten seconds, and what changed is used from the next dial on. */
 static void test_new_certificates_are_used_from_the_next_dial_on(void **state)
 {
@@ -603,6 +644,8 @@ int main(void)
         TEST(test_bytes_without_room_wait_for_the_disk),
         TEST(test_bytes_that_wait_go_with_their_link),
         TEST(test_reload_drops_a_primary_that_is_not_allowed_any_more),
+        TEST(test_primary_whose_certificate_is_revoked_loses_the_link),
+        TEST(test_new_certificates_begin_a_dial_anew),
         TEST(test_reload_of_too_many_names_changes_nothing_and_says_why),
         TEST(test_new_certificates_are_used_from_the_next_dial_on),
         TEST(test_free_says_goodbye_and_tells_the_core_nothing),

@@ -209,17 +209,24 @@ static void test_nobody_listening_is_told_with_the_address(void **state)
 }
 
 /* Somebody connects and says nothing, or something else than TLS. */
+/* Connected, and silent. */
+static int idle_socket(const struct world *world)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(aero_listener_port(world->listener)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
 static void test_silent_and_foreign_peers_are_dropped(void **state)
 {
     (void)state;
     struct aero_transport_options options = {.handshake_timeout_ms = 100};
     struct world *world = world_new(&options, NULL);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(aero_listener_port(world->listener)),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     for (unsigned i = 0; i < 2; i++) {
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+        int fd = idle_socket(world);
         if (i == 1) {
             assert_int_equal(write(fd, "PING\r\nPING\r\n", 12), 12);
         }
@@ -256,13 +263,9 @@ static void test_idle_sockets_make_room_for_a_peer_with_a_certificate(void **sta
     (void)state;
     struct aero_transport_options options = {.connections_max = 3, .handshake_timeout_ms = 600000};
     struct world *world = world_new(&options, NULL);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(aero_listener_port(world->listener)),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int idle[4];
     for (size_t i = 0; i < 4; i++) {
-        idle[i] = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(idle[i], (struct sockaddr *)&address, sizeof address), 0);
+        idle[i] = idle_socket(world);
     }
     run_until(world, &world->server.closed, 1);
     char byte;
@@ -309,6 +312,26 @@ static void test_new_certificates_count_for_the_next_connection(void **state)
     world_free(world);
 }
 
+/* It might be let in by what does not count any more. */
+static void test_new_certificates_end_handshakes_that_began_with_the_old(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&defaults, NULL);
+    dial(world, &defaults);
+    run_until(world, &world->client.opened, 1);
+    run_until(world, &world->server.opened, 1);
+    int fd = idle_socket(world);
+    event_base_loop(world->base, EVLOOP_ONCE); /* accepts it */
+    aero_listener_set_context(world->listener, world->context[0]);
+    assert_int_equal(world->server.closed, 1);
+    assert_int_equal(world->server.reason, AERO_CLOSE_REQUESTED);
+    assert_string_equal(world->server.text,
+                        "closed before its handshake ended: certificates changed");
+    assert_int_equal(world->client.closed, 0);
+    close(fd);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_idle_sockets_make_room_for_a_peer_with_a_certificate),
         cmocka_unit_test(test_port_in_use_is_said),
         cmocka_unit_test(test_new_certificates_count_for_the_next_connection),
+        cmocka_unit_test(test_new_certificates_end_handshakes_that_began_with_the_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
