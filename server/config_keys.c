@@ -127,9 +127,10 @@ static const struct aero_config_key keys[] = {
     {.name = "certs_dir",
      .type = AERO_CONFIG_STRING,
      .default_text = "",
-     .help = "Directory of ca.crt, node.crt and node.key. Required for replication. The files are "
-             "read again at a reload and when they change; bad new ones are reported and the old "
-             "ones stay in use. For development: aeroctl certs init DIR --node NAME..."},
+     .help = "Directory of ca.crt, node.crt and node.key, and of crl.pem where certificates are "
+             "revoked. Required for replication. The files are read again at a reload and when "
+             "they change; bad new ones are reported and the old ones stay in use. For "
+             "development: aeroctl certs init DIR --node NAME..."},
     {.name = "allowed_nodes",
      .type = AERO_CONFIG_STRING,
      .flags = AERO_CONFIG_RELOADABLE,

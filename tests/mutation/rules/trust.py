@@ -92,8 +92,8 @@ MUTANTS = [
         "a list that changes is seen at the next start",
         ("FR-2",),
         "host/certs.c",
-        before="\"node.key\",\n                                                             \"crl.pem\"}",
-        after="\"node.key\",\n                                                             \"node.key\"}",
+        before="\"crl.pem\"};",
+        after="\"node.key\"};",
         judges=("unit host.certs",)),
     Mutant(
         "trust/expired-list-replaces-a-good-one",
