@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates that must not open a link, or not any longer (the product has no revocation list: a name that is taken
-off `allowed_nodes` is revoked at the next reload, and its link ends then)."""
+"""Certificates that must not open a link, or not any longer."""
 import os
 import re
 import shutil
@@ -81,6 +80,34 @@ class Certificates(PairCase):
                     os.path.join(self.certs, "ca.crt"), "-CAkey",
                     os.path.join(self.certs, "ca.key"), "-CAcreateserial", "-days", str(days),
                     "-copy_extensions", "copy", "-out", self.node(name, "node.crt"))
+
+    def revoke(self, name):
+        run_command(binary("aeroctl"), "certs", "revoke", self.certs, "--node", name)
+
+    def renew(self, name):
+        """A new certificate for a node, which keeps its name."""
+        kept = os.path.join(self.certs, name)
+        os.rename(kept, kept + ".old")
+        run_command(binary("aeroctl"), "certs", "init", self.certs, "--node", name)
+
+    def make_list(self, name, end):
+        """An empty list of our own authority, that ends at that second of ours, for one node."""
+        conf, index, number = (self.path(file) for file in ("ca.conf", "index", "number"))
+        with open(conf, "w") as out:
+            out.write(f"[ca]\ndefault_ca = ours\n[ours]\ndatabase = {index}\ncrlnumber = {number}\n"
+                      "default_md = sha256\ncrl_extensions = list\n"
+                      "[list]\nauthorityKeyIdentifier = keyid\n")
+        with open(index, "w"):
+            pass
+        with open(number, "w") as out:
+            out.write("01\n")
+        text = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(when)) for when in (end - 86400, end)]
+        made = self.path("made.pem")
+        run_command("openssl", "ca", "-config", conf, "-gencrl", "-keyfile",
+                    os.path.join(self.certs, "ca.key"), "-cert",
+                    os.path.join(self.certs, "ca.crt"), "-crl_lastupdate", text[0],
+                    "-crl_nextupdate", text[1], "-out", made)
+        os.replace(made, self.node(name, "crl.pem"))
 
     def bytes_of(self, *parts):
         with open(os.path.join(*parts), "rb") as found:
@@ -181,6 +208,58 @@ class Certificates(PairCase):
         self.replica.configure(allowed_nodes="primary")
         self.reload(self.replica)
         self.judge(self.primary, self.replica)
+
+    def test_a_revoked_replica_loses_its_link_until_it_has_a_new_certificate(self):
+        self.pair()
+        self.workload.write(self.primary.port, 12)
+        self.wait_equal(self.primary, self.replica)
+        self.revoke("replica1")  # the primary finds the list by itself
+        self.expect_refused("certificate is revoked")
+        self.assertIn("peer's certificate is revoked", self.log_of(self.primary))
+        lsn = self.status(self.replica)["durable_lsn"]
+        self.workload.write(self.primary.port, 30)
+        self.assertEqual(self.status(self.replica)["durable_lsn"], lsn)
+        self.replica.stop(signal.SIGKILL)
+        self.replica.launch()
+        self.replica.wait_ready()
+        self.expect_refused("certificate is revoked")
+        self.renew("replica1")
+        self.reload(self.replica)
+        self.judge(self.primary, self.replica)
+        self.expect_no_snapshot(self.replica)
+
+    def test_a_revoked_primary_loses_its_link_until_it_has_a_new_certificate(self):
+        self.pair()
+        self.workload.write(self.primary.port, 12)
+        self.wait_equal(self.primary, self.replica)
+        self.revoke("primary")
+        self.reload(self.replica)
+        self.expect_refused("certificate is revoked")
+        self.renew("primary")
+        self.reload(self.primary)
+        self.judge(self.primary, self.replica)
+        self.expect_no_snapshot(self.replica)
+
+    def test_an_expired_list_lets_nobody_in_and_never_replaces_a_good_one(self):
+        now = int(time.time())
+        self.make_list("primary", now + LIFE_SECONDS)
+        self.pair()
+        self.workload.write(self.primary.port, 12)
+        self.wait_equal(self.primary, self.replica)
+        self.make_list("primary", now - LIFE_SECONDS)
+        self.reload(self.primary)
+        self.wait_logged(self.primary, "CRL has expired")
+        self.assertIn('in_use="the old ones"', self.log_of(self.primary))
+        self.workload.write(self.primary.port, 12)
+        self.wait_equal(self.primary, self.replica)
+        self.primary.stop()
+        self.start(self.primary)  # there is nothing better now: its clients are served
+        self.assertIn("event=certificates_not_valid", self.log_of(self.primary))
+        self.expect_refused("expired")
+        self.make_list("primary", now + LIFE_SECONDS)
+        self.reload(self.primary)
+        self.judge(self.primary, self.replica)
+        self.expect_no_snapshot(self.replica)
 
     def test_bad_files_at_a_reload_are_reported_and_the_old_ones_stay_in_use(self):
         self.pair()
