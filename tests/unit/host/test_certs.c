@@ -238,9 +238,9 @@ static void test_a_list_that_does_not_load_leaves_the_old_one_in_use(void **stat
     certs_write_text(fixture->directory, "crl.pem", "");
     assert_false(aero_host_certs_refresh(&fixture->certs, false));
     assert_true(kept_log_take(&fixture->log, "in_use=\"the old ones\""));
-    certs_append_list(
-        fixture->directory,
-        (struct list_wish){.signer = &fixture->authority, .begins_s = -7200, .ends_s = -3600});
+    certs_append_list(fixture->directory, (struct certs_list_wish){.signer = &fixture->authority,
+                                                                   .begins_s = -7200,
+                                                                   .ends_s = -3600});
     assert_false(aero_host_certs_refresh(&fixture->certs, false)); /* expired: as good as none */
     assert_true(kept_log_take(&fixture->log, "in_use=\"the old ones\""));
     assert_true(aero_tls_context_revocations_expire(fixture->certs.context) > 0);

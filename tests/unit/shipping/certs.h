@@ -31,7 +31,7 @@ struct node_wish {
 };
 
 /* A list of revoked certificates. */
-struct list_wish {
+struct certs_list_wish {
     const struct authority *signer;
     long begins_s; /* from now */
     long ends_s;   /* 0: without an end */
@@ -192,7 +192,7 @@ static inline void certs_revoke(X509_CRL *list, long serial)
 }
 
 /* Behind what is there already. */
-static inline void certs_append_list(const char *directory, struct list_wish wish)
+static inline void certs_append_list(const char *directory, struct certs_list_wish wish)
 {
     char path[512];
     X509_CRL *list = X509_CRL_new();
@@ -229,9 +229,9 @@ static inline void certs_write_list(const char *directory, const struct authorit
                                     long serial)
 {
     certs_write_text(directory, "crl.pem", "");
-    certs_append_list(
-        directory,
-        (struct list_wish){.signer = signer, .begins_s = -60, .ends_s = 3000, .serial = serial});
+    certs_append_list(directory,
+                      (struct certs_list_wish){
+                          .signer = signer, .begins_s = -60, .ends_s = 3000, .serial = serial});
 }
 
 static inline void certs_remove_list(const char *directory)

@@ -141,10 +141,11 @@ static void test_a_revoked_primary_is_refused_and_told(void **state)
 static void test_each_list_has_an_end_and_the_first_is_told(void **state)
 {
     (void)state;
-    const struct list_wish without = {.signer = &nodes->authority, .begins_s = -60};
-    const struct list_wish later = {
+    const struct certs_list_wish without = {.signer = &nodes->authority, .begins_s = -60};
+    const struct certs_list_wish later = {
         .signer = &nodes->stranger, .begins_s = -60, .ends_s = 3000, .serial = REVOKED};
-    const struct list_wish sooner = {.signer = &nodes->stranger, .begins_s = -60, .ends_s = 1000};
+    const struct certs_list_wish sooner = {
+        .signer = &nodes->stranger, .begins_s = -60, .ends_s = 1000};
     int64_t now = (int64_t)time(NULL);
     certs_append_authority(primary, &nodes->stranger);
     certs_append_list(primary, without);
@@ -165,7 +166,7 @@ static void test_a_list_that_is_not_valid_now_lets_nobody_in(void **state)
 {
     (void)state;
     static const struct {
-        struct list_wish wish;
+        struct certs_list_wish wish;
         const char *what;
         const char *peer_hears;
     } cases[] = {
@@ -173,7 +174,7 @@ static void test_a_list_that_is_not_valid_now_lets_nobody_in(void **state)
         {{.begins_s = 3600, .ends_s = 7200}, "CRL is not yet valid", "see its log"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct list_wish wish = cases[i].wish;
+        struct certs_list_wish wish = cases[i].wish;
         char text[AERO_TLS_TEXT_MAX];
         wish.signer = &nodes->authority;
         assert_meet();
@@ -249,7 +250,7 @@ static void test_lists_of_authorities_of_one_name_are_told_apart(void **state)
     } cases[] = {{false, true}, {true, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct authority newer = certs_authority("authority");
-        struct list_wish wish = {.begins_s = -60, .names_no_key = cases[i].names_no_key};
+        struct certs_list_wish wish = {.begins_s = -60, .names_no_key = cases[i].names_no_key};
         certs_append_authority(primary, &newer);
         certs_write_text(primary, "crl.pem", "");
         wish.signer = &newer;
@@ -279,12 +280,13 @@ static void test_16_lists_count_and_no_more(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < AUTHORITIES_MAX; i++) {
-        certs_append_list(primary, (struct list_wish){.signer = &nodes->authority,
-                                                      .begins_s = -60,
-                                                      .ends_s = 3000 + (long)i});
+        certs_append_list(primary, (struct certs_list_wish){.signer = &nodes->authority,
+                                                            .begins_s = -60,
+                                                            .ends_s = 3000 + (long)i});
     }
     aero_tls_context_release(load(primary));
-    certs_append_list(primary, (struct list_wish){.signer = &nodes->authority, .begins_s = -60});
+    certs_append_list(primary,
+                      (struct certs_list_wish){.signer = &nodes->authority, .begins_s = -60});
     assert_load_fails(primary, "crl.pem", "lists of those authorities only, at most 16");
 }
 
