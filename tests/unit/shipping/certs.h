@@ -33,10 +33,10 @@ struct node_wish {
 /* A list of revoked certificates. */
 struct certs_list_wish {
     const struct authority *signer;
-    long begins_s; /* from now */
-    long ends_s;   /* 0: without an end */
-    long serial;   /* that is revoked; 0: none */
-    bool names_no_key;
+    long begins_s;  /* from now */
+    long ends_s;    /* 0: without an end */
+    long serial;    /* that is revoked; 0: none */
+    bool names_key; /* certs_number_key */
 };
 
 static inline void certs_sign(X509 *certificate, EVP_PKEY *key, const char *name, long begins_s,
@@ -59,6 +59,16 @@ static inline void certs_extend(X509 *certificate, int kind, const char *value)
     X509_EXTENSION_free(extension);
 }
 
+static inline struct authority certs_authority(const char *name)
+{
+    struct authority authority = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
+    certs_sign(authority.certificate, authority.key, name, -60, 3600);
+    X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
+    certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
+    assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
+    return authority;
+}
+
 /* An extension that speaks of a key: the issuer's, or the certificate's own. */
 static inline X509_EXTENSION *certs_of_key(X509 *issuer, X509 *certificate, X509_CRL *list,
                                            int kind, const char *value)
@@ -71,18 +81,14 @@ static inline X509_EXTENSION *certs_of_key(X509 *issuer, X509 *certificate, X509
     return extension;
 }
 
-static inline struct authority certs_authority(const char *name)
+/* So that lists can say which of several authorities of one name signed them. */
+static inline void certs_number_key(struct authority *authority)
 {
-    struct authority authority = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
-    certs_sign(authority.certificate, authority.key, name, -60, 3600);
-    X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
-    certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
-    X509_EXTENSION *key = certs_of_key(authority.certificate, authority.certificate, NULL,
+    X509_EXTENSION *key = certs_of_key(authority->certificate, authority->certificate, NULL,
                                        NID_subject_key_identifier, "hash");
-    X509_add_ext(authority.certificate, key, -1);
+    X509_add_ext(authority->certificate, key, -1);
     X509_EXTENSION_free(key);
-    assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
-    return authority;
+    assert_true(X509_sign(authority->certificate, authority->key, EVP_sha256()) > 0);
 }
 
 static inline void certs_authority_free(struct authority *authority)
@@ -207,7 +213,7 @@ static inline void certs_append_list(const char *directory, struct certs_list_wi
     if (wish.serial != 0) {
         certs_revoke(list, wish.serial);
     }
-    if (!wish.names_no_key) {
+    if (wish.names_key) {
         X509_EXTENSION *key = certs_of_key(wish.signer->certificate, NULL, list,
                                            NID_authority_key_identifier, "keyid");
         X509_CRL_add_ext(list, key, -1);
