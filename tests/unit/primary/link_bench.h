@@ -387,10 +387,16 @@ static inline void say_hello(struct bench *bench, struct peer *peer)
     say(peer, &message);
 }
 
-#define AWAIT(bench, condition) \
-    while (!(condition)) {      \
-        link_turn(bench);       \
-        loop_turn(bench);       \
+/* What has not come about after so many turns never will: they are some ten seconds. */
+#define TURNS_MAX 5000000
+
+#define AWAIT(bench, condition)                                    \
+    for (unsigned turns = 0; !(condition); turns++) {              \
+        if (turns == TURNS_MAX) {                                  \
+            fail_msg("%s: not after %u turns", #condition, turns); \
+        }                                                          \
+        link_turn(bench);                                          \
+        loop_turn(bench);                                          \
     }
 
 /* A replica that follows. */

@@ -371,9 +371,10 @@ static void test_replica_whose_certificate_is_revoked_goes_at_the_reload(void **
     struct peer *asked = dial(bench, 2);
     certs_write_list(bench->certs, &bench->authority, serial_of(2));
     bench->link->ticks = 99; /* found without a reload, too */
-    while (asked->closed == 0) {
+    for (unsigned turns = 0; turns < TURNS_MAX && asked->closed == 0; turns++) {
         link_turn(bench);
     }
+    assert_int_equal(asked->closed, 1);
     assert_int_equal(asked->got_bytes, 0);
     assert_non_null(in->connection);
     AWAIT(bench, slots_taken(bench) == 1);

@@ -256,9 +256,15 @@ static void host_turn(bool disk_works)
     look();
 }
 
-#define AWAIT(condition)   \
-    while (!(condition)) { \
-        host_turn(true);   \
+/* What has not come about after so many turns never will: they are some ten seconds. */
+#define TURNS_MAX 5000000
+
+#define AWAIT(condition)                                           \
+    for (unsigned turns = 0; !(condition); turns++) {              \
+        if (turns == TURNS_MAX) {                                  \
+            fail_msg("%s: not after %u turns", #condition, turns); \
+        }                                                          \
+        host_turn(true);                                           \
     }
 
 /* The backoff is over. */
