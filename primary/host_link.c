@@ -46,6 +46,19 @@ static void retry_events(struct aero_primary_link *link)
     }
 }
 
+/* A node that is no longer allowed is told so now, not when it comes back. */
+static void close_disallowed(struct aero_primary_link *link)
+{
+    for (unsigned i = 0; i < link->replicas_max; i++) {
+        struct aero_link_replica *replica = &link->replicas[i];
+        if (aero_link_is_shipping(replica) &&
+            !aero_allowed_nodes_has(&link->allowed, replica->name)) {
+            aero_link_say_bye(replica, AERO_BYE_SHUTDOWN,
+                              "this node is not allowed any more (allowed_nodes)");
+        }
+    }
+}
+
 /* A node whose certificate is revoked, or its authority not trusted any longer, goes now, too. */
 static void close_untrusted(struct aero_primary_link *link)
 {
@@ -68,19 +81,6 @@ static void refresh_certs(struct aero_primary_link *link, bool always)
         aero_listener_set_context(link->listeners[i], link->certs.context);
     }
     close_untrusted(link);
-}
-
-/* A node that is no longer allowed is told so now, not when it comes back. */
-static void close_disallowed(struct aero_primary_link *link)
-{
-    for (unsigned i = 0; i < link->replicas_max; i++) {
-        struct aero_link_replica *replica = &link->replicas[i];
-        if (aero_link_is_shipping(replica) &&
-            !aero_allowed_nodes_has(&link->allowed, replica->name)) {
-            aero_link_say_bye(replica, AERO_BYE_SHUTDOWN,
-                              "this node is not allowed any more (allowed_nodes)");
-        }
-    }
 }
 
 static void take_news(struct aero_primary_link *link)
