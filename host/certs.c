@@ -49,8 +49,8 @@ static const char *find_no_file(const struct aero_host_certs *certs)
     return NULL;
 }
 
-/* Expired or revoked ones never take the place of good ones; at a start they are better than no start: clients
- * need no certificate, and peers refuse them by themselves. */
+/* Expired or revoked ones never take the place of good ones; at a start they are better than no
+ * start: clients need no certificate, and peers refuse them by themselves. */
 static aero_status load(struct aero_host_certs *certs)
 {
     struct aero_tls_context *context = NULL;
@@ -78,12 +78,11 @@ static aero_status load(struct aero_host_certs *certs)
                        AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
                        AERO_LOG_STR("consequence", "clients are served, links are refused"));
     }
-    aero_log_event(
-        certs->logger, AERO_LOG_INFO, "certificates_loaded",
-        AERO_LOG_STR("directory", certs->directory),
-        AERO_LOG_STR("node", aero_tls_context_name(context)),
-        AERO_LOG_I64("expires_unix_s", aero_tls_context_expires(context)),
-        AERO_LOG_I64("crl_expires_unix_s", aero_tls_context_revocations_expire(context)));
+    aero_log_event(certs->logger, AERO_LOG_INFO, "certificates_loaded",
+                   AERO_LOG_STR("directory", certs->directory),
+                   AERO_LOG_STR("node", aero_tls_context_name(context)),
+                   AERO_LOG_I64("expires_unix_s", aero_tls_context_expires(context)),
+                   AERO_LOG_I64("crl_expires_unix_s", aero_tls_context_crl_expires(context)));
     return status;
 }
 

@@ -219,7 +219,7 @@ uint16_t aero_listener_port(const struct aero_listener *listener)
     return listener->port;
 }
 
-/* Whoever would be let in by what counted until now. */
+/* Those in their handshake would be let in by what counted until now. */
 static void drop_unproven(struct aero_listener *listener)
 {
     struct aero_connection *next;

@@ -129,8 +129,8 @@ static const char *alert_text(int reason)
         return "the peer does not know the authority that signed our certificate (its log says "
                "more): both nodes need the same ca.crt";
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-        return "the peer says that our certificate has expired: renew node.crt; or its own list of "
-               "revoked certificates has: see its log";
+        return "the peer says that our certificate has expired: renew node.crt; or its own crl.pem "
+               "has: see its log";
     case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
         return "the peer says that our certificate is revoked: this node needs a new one";
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:

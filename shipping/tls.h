@@ -15,26 +15,27 @@
 #define AERO_TLS_NAME_MAX 64
 
 /* Keys and certificates as they were when loaded. Immutable, reference counted atomically;
- * connections keep the one that they began with, so a reload touches none of them. */
+ * connections keep the one that they began with, whatever is loaded later. */
 struct aero_tls_context;
 
 /* Reads DIRECTORY/ca.crt (one authority or several), node.crt, node.key and, where there is one,
- * crl.pem (lists of revoked certificates; may wait). On failure nothing changes and out_text says
- * which file, what is wrong and what to do: the caller keeps its old context. A certificate that is
- * revoked or not valid now, and else sound, loads: that is no reason to refuse work that needs no
- * peer. Peers refuse it, so out_text says so, and is "" otherwise. */
+ * crl.pem (revocation lists of those authorities). On failure nothing changes and out_text says
+ * which file, what is wrong and what to do: the caller keeps its old context. A certificate or list
+ * that is sound and not valid now, or a certificate that is revoked, loads: that is no reason to
+ * refuse work that needs no peer. No link works with it, so out_text says so; it is "" otherwise.
+ * INVALID: what a file holds is no good, or its path is too long. Else what open(2) says. */
 aero_status aero_tls_context_load(const char *directory, struct aero_tls_context **out_context,
                                   char out_text[AERO_TLS_TEXT_MAX]);
 struct aero_tls_context *aero_tls_context_retain(struct aero_tls_context *context);
 void aero_tls_context_release(struct aero_tls_context *context); /* NULL is fine */
 /* Of node.crt: its name, and its end of validity in seconds since 1970, for warnings and metrics. */
 const char *aero_tls_context_name(const struct aero_tls_context *context);
-/* When it was loaded. */
-bool aero_tls_context_was_valid(const struct aero_tls_context *context);
 int64_t aero_tls_context_expires(const struct aero_tls_context *context);
-/* Of the list in crl.pem that ends first: from then on peers of its authority are refused. 0: nothing
- * is revoked. */
-int64_t aero_tls_context_revocations_expire(const struct aero_tls_context *context);
+/* The same of the list in crl.pem that ends first: from then on peers of its authority are refused.
+ * 0: there is no crl.pem. INT64_MAX: no list has an end. */
+int64_t aero_tls_context_crl_expires(const struct aero_tls_context *context);
+/* Whether a peer with the same files would have let us in when they were loaded. */
+bool aero_tls_context_was_valid(const struct aero_tls_context *context);
 
 /* Names that may connect; count 0: any that our CA signed. Borrowed during aero_tls_new. */
 struct aero_tls_allow {
@@ -64,8 +65,8 @@ enum aero_tls_state aero_tls_state(const struct aero_tls *tls);
 /* The peer's node name; "" before OPEN. */
 const char *aero_tls_peer_name(const struct aero_tls *tls);
 const char *aero_tls_text(const struct aero_tls *tls);
-/* Would the peer be let in by `context`, if dates did not count? Else out_text says why not. For a link
- * that is open while authorities and lists of revoked certificates change. Not during the handshake. */
+/* Would `context` let the peer in, if dates did not count? Where not, out_text says why. For a link that
+ * is open while authorities and revocation lists change. Not during the handshake. */
 bool aero_tls_is_trusted_by(const struct aero_tls *tls, const struct aero_tls_context *context,
                             char out_text[AERO_TLS_TEXT_MAX]);
 

@@ -30,7 +30,6 @@ aero_status aero_tls_complain(struct aero_tls_load *load, const char *file, cons
     return aero_error(AERO_INVALID);
 }
 
-/* Says why not. */
 aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, FILE **out_file)
 {
     char path[PATH_BYTES];
@@ -135,53 +134,6 @@ int64_t aero_tls_seconds_of(const ASN1_TIME *when)
     return ASN1_TIME_to_tm(when, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
-struct verdict {
-    const char *file;
-    const char *advice;
-};
-
-/* Of our own certificate: who is to do what. */
-static struct verdict judge(int result, bool is_sound)
-{
-    switch (result) {
-    case X509_V_ERR_CERT_REVOKED:
-        return (struct verdict){"node.crt",
-                                "crl.pem lists it, and peers that have that list refuse "
-                                "it: put a new one in its place"};
-    case X509_V_ERR_CRL_HAS_EXPIRED:
-    case X509_V_ERR_CRL_NOT_YET_VALID:
-        return (struct verdict){"crl.pem", "every peer is refused: put a newer one in its place, "
-                                           "or set the clock right"};
-    case X509_V_ERR_UNABLE_TO_GET_CRL:
-    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
-    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
-        return (struct verdict){"crl.pem", "it has to hold a list of each authority whose "
-                                           "certificates are to count, signed by it"};
-    default:
-        return (struct verdict){
-            "node.crt", is_sound ? "no peer accepts it: put a new one in its place, or set the "
-                                   "clock right"
-                                 : "it has to be signed by ca.crt of the same directory"};
-    }
-}
-
-/* Dates, and being revoked, are no reason to refuse work that needs no peer. */
-static aero_status check_chain(struct aero_tls_load *load, struct aero_tls_context *context,
-                               X509 *certificate)
-{
-    int now = aero_tls_verify_chain(context, certificate, NULL, 0);
-    context->was_valid = now == X509_V_OK;
-    if (now == X509_V_OK) {
-        return aero_ok();
-    }
-    int ever = aero_tls_verify_chain(context, certificate, NULL, X509_V_FLAG_NO_CHECK_TIME);
-    bool is_sound = ever == X509_V_OK || ever == X509_V_ERR_CERT_REVOKED;
-    struct verdict verdict = judge(now, is_sound);
-    aero_status refusal =
-        aero_tls_complain(load, verdict.file, X509_verify_cert_error_string(now), verdict.advice);
-    return is_sound ? aero_ok() : refusal;
-}
-
 static aero_status use_certificate(struct aero_tls_load *load, struct aero_tls_context *context)
 {
     X509 *certificate = NULL;
@@ -195,7 +147,7 @@ static aero_status use_certificate(struct aero_tls_load *load, struct aero_tls_c
                                    "make a new one");
     } else {
         context->expires = aero_tls_seconds_of(X509_get0_notAfter(certificate));
-        status = check_chain(load, context, certificate);
+        status = aero_tls_judge_own(load, context, certificate);
     }
     X509_free(certificate);
     return status;
@@ -282,17 +234,17 @@ const char *aero_tls_context_name(const struct aero_tls_context *context)
     return context->name;
 }
 
-bool aero_tls_context_was_valid(const struct aero_tls_context *context)
-{
-    return context->was_valid;
-}
-
 int64_t aero_tls_context_expires(const struct aero_tls_context *context)
 {
     return context->expires;
 }
 
-int64_t aero_tls_context_revocations_expire(const struct aero_tls_context *context)
+int64_t aero_tls_context_crl_expires(const struct aero_tls_context *context)
 {
-    return context->revocations_expire;
+    return context->crl_expires;
+}
+
+bool aero_tls_context_was_valid(const struct aero_tls_context *context)
+{
+    return context->was_valid;
 }

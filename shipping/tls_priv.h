@@ -17,7 +17,7 @@ struct aero_tls_context {
     BIO_METHOD *filter; /* bytes in and out of a struct aero_tls */
     char name[AERO_TLS_NAME_MAX];
     int64_t expires;
-    int64_t revocations_expire;
+    int64_t crl_expires;
     bool was_valid;
     uint64_t rekey_bytes; /* AERO_TLS_REKEY_BYTES, or less in a test */
     atomic_uint references;
@@ -29,22 +29,26 @@ struct aero_tls_load {
     char *text; /* AERO_TLS_TEXT_MAX: why not */
 };
 
-/* Says so in the text. INVALID. */
+/* INVALID, once the text says so. */
 aero_status aero_tls_complain(struct aero_tls_load *load, const char *file, const char *what,
                               const char *advice);
-/* The caller closes it. NOT_FOUND or what open(2) says, with a complaint. */
+/* The caller closes it. NOT_FOUND, or what else open(2) says: with a complaint. */
 aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, FILE **out_file);
 /* Since 1970; 0: it is no time. */
 int64_t aero_tls_seconds_of(const ASN1_TIME *when);
 
-/* tls_trust.c: ca.crt, and crl.pem where there is one. */
+/* tls_trust.c: ca.crt, and crl.pem where there is one. INVALID, or what open(2) says: with a complaint. */
 aero_status aero_tls_use_authorities(struct aero_tls_load *load, struct aero_tls_context *context);
 aero_status aero_tls_use_revocations(struct aero_tls_load *load, struct aero_tls_context *context);
-/* Does a node with this context accept the certificate, at this time or, with NO_CHECK_TIME, at any? Those that were shown with
- * it are `between` it and an authority; NULL: none. X509_V_OK, or why not. */
+/* Does a node with this context accept the certificate, at this time or, with X509_V_FLAG_NO_CHECK_TIME, at any? `between`:
+ * those that were shown with it, on the way to an authority; NULL: none. X509_V_OK, or why not. */
 int aero_tls_verify_chain(const struct aero_tls_context *context, X509 *certificate,
                           STACK_OF(X509) * between, unsigned long flags);
-/* Of a peer's certificate, in words. */
+/* Sets was_valid by our own certificate. INVALID, with a complaint: no peer would ever accept it. Where one does not now, or
+ * it is revoked, there is a complaint, too. */
+aero_status aero_tls_judge_own(struct aero_tls_load *load, struct aero_tls_context *context,
+                               X509 *certificate);
+/* Why a peer's certificate is refused, and what to do, for a result other than X509_V_OK. */
 void aero_tls_explain_verification(int result, char out_text[AERO_TLS_TEXT_MAX]);
 
 /* The first DNS name, else the common name; false when there is none that a node could have. */

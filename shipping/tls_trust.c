@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whom a node believes: the authorities of ca.crt, but for the certificates that crl.pem revokes. */
+/* Whom a node believes: whoever an authority of ca.crt vouches for, unless crl.pem revokes the certificate. Our own is
+ * judged as a peer with the same files would. */
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -63,11 +64,12 @@ aero_status aero_tls_use_authorities(struct aero_tls_load *load, struct aero_tls
                                  "it begins with -----BEGIN CERTIFICATE-----");
     }
     return sound ? aero_ok()
-                 : aero_tls_complain(load, "ca.crt", "a certificate in it may not sign others",
+                 : aero_tls_complain(load, "ca.crt",
+                                     "a certificate in it may not sign others, or is one too many",
                                      "it has to hold authorities only, at most 16");
 }
 
-/* ---- Revoked certificates ---- */
+/* ---- Revocation lists ---- */
 
 static bool is_signed_by_ours(const X509_STORE *store, X509_CRL *list)
 {
@@ -86,8 +88,8 @@ static void note_end(struct aero_tls_context *context, const X509_CRL *list)
 {
     const ASN1_TIME *when = X509_CRL_get0_nextUpdate(list);
     int64_t end = when == NULL ? INT64_MAX : aero_tls_seconds_of(when);
-    if (context->revocations_expire == 0 || end < context->revocations_expire) {
-        context->revocations_expire = end;
+    if (context->crl_expires == 0 || end < context->crl_expires) {
+        context->crl_expires = end;
     }
 }
 
@@ -102,17 +104,18 @@ static aero_status add_lists(struct aero_tls_load *load, struct aero_tls_context
             continue;
         }
         if (++count > AUTHORITIES_MAX || !is_signed_by_ours(store, list)) {
-            return aero_tls_complain(load, "crl.pem",
-                                     "a list in it is signed by no authority of ca.crt",
-                                     "it has to hold lists of those authorities only, at most 16");
+            return aero_tls_complain(
+                load, "crl.pem",
+                "a list in it is signed by no authority of ca.crt, or is one too many",
+                "it has to hold lists of those authorities only, at most 16");
         }
         AERO_ASSERT(X509_STORE_add_crl(store, list) == 1); /* no memory */
         note_end(context, list);
     }
     return count > 0 ? aero_ok()
-                     : aero_tls_complain(load, "crl.pem", "this is no list of revoked certificates",
+                     : aero_tls_complain(load, "crl.pem", "this is no revocation list",
                                          "it begins with -----BEGIN X509 CRL-----; where nothing "
-                                         "is revoked there needs to be no such file");
+                                         "is revoked, remove the file");
 }
 
 /* Authorities are not looked for in lists: one that counts no more is taken off ca.crt. */
@@ -132,7 +135,7 @@ aero_status aero_tls_use_revocations(struct aero_tls_load *load, struct aero_tls
     return status;
 }
 
-/* ---- Verifying ---- */
+/* ---- Verdicts ---- */
 
 int aero_tls_verify_chain(const struct aero_tls_context *context, X509 *certificate,
                           STACK_OF(X509) * between, unsigned long flags)
@@ -147,9 +150,66 @@ int aero_tls_verify_chain(const struct aero_tls_context *context, X509 *certific
     return result;
 }
 
+/* It is our crl.pem that is in the way, whatever the certificate. */
+static bool is_about_lists(int result)
+{
+    switch (result) {
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Of our own certificate: which file it is, and what is to be done. `is_sound`: only dates are wrong, or it is revoked. */
+static aero_status complain_of_own(struct aero_tls_load *load, int result, bool is_sound)
+{
+    const char *file = "node.crt";
+    const char *advice = "it has to be signed by ca.crt of the same directory";
+    if (result == X509_V_ERR_CERT_REVOKED) {
+        advice = "crl.pem lists it, and peers that have that list refuse it: put a new one in its "
+                 "place";
+    } else if (is_about_lists(result)) {
+        file = "crl.pem";
+        advice = is_sound ? "every peer is refused: put a newer one in its place, or set the clock "
+                            "right"
+                          : "it has to hold a list of each authority whose certificates are to "
+                            "count, signed by it";
+    } else if (is_sound) {
+        advice = "no peer accepts it: put a new one in its place, or set the clock right";
+    }
+    return aero_tls_complain(load, file, X509_verify_cert_error_string(result), advice);
+}
+
+/* Dates, and being revoked, are no reason to refuse work that needs no peer. */
+aero_status aero_tls_judge_own(struct aero_tls_load *load, struct aero_tls_context *context,
+                               X509 *certificate)
+{
+    int now = aero_tls_verify_chain(context, certificate, NULL, 0);
+    context->was_valid = now == X509_V_OK;
+    if (context->was_valid) {
+        return aero_ok();
+    }
+    int ever = aero_tls_verify_chain(context, certificate, NULL, X509_V_FLAG_NO_CHECK_TIME);
+    bool is_sound = ever == X509_V_OK || ever == X509_V_ERR_CERT_REVOKED;
+    aero_status refusal = complain_of_own(load, is_sound ? now : ever, is_sound);
+    return is_sound ? aero_ok() : refusal;
+}
+
 void aero_tls_explain_verification(int result, char out_text[AERO_TLS_TEXT_MAX])
 {
     const char *what = X509_verify_cert_error_string(result);
+    if (is_about_lists(result)) {
+        snprintf(out_text, AERO_TLS_TEXT_MAX,
+                 "our crl.pem has no valid list of the authority that signed the peer's "
+                 "certificate (%s): put a newer one there",
+                 what);
+        return;
+    }
     switch (result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
         snprintf(out_text, AERO_TLS_TEXT_MAX,
@@ -162,16 +222,6 @@ void aero_tls_explain_verification(int result, char out_text[AERO_TLS_TEXT_MAX])
     case X509_V_ERR_CERT_REVOKED:
         snprintf(out_text, AERO_TLS_TEXT_MAX,
                  "the peer's certificate is revoked (crl.pem): that node needs a new one");
-        return;
-    case X509_V_ERR_CRL_HAS_EXPIRED:
-    case X509_V_ERR_CRL_NOT_YET_VALID:
-    case X509_V_ERR_UNABLE_TO_GET_CRL:
-    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
-    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
-        snprintf(out_text, AERO_TLS_TEXT_MAX,
-                 "our crl.pem has no valid list of the authority that signed the peer's "
-                 "certificate (%s): put a newer one there",
-                 what);
         return;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:

@@ -219,11 +219,11 @@ static void test_a_list_of_revoked_certificates_may_come_and_go(void **state)
     assert_true(kept_log_take(&fixture->log, "crl_expires_unix_s=0"));
     certs_write_list(fixture->directory, &fixture->authority, REVOKED);
     assert_true(aero_host_certs_refresh(&fixture->certs, false));
-    assert_true(aero_tls_context_revocations_expire(fixture->certs.context) > 0);
+    assert_true(aero_tls_context_crl_expires(fixture->certs.context) > 0);
     assert_false(kept_log_take(&fixture->log, "crl_expires_unix_s=0"));
     certs_remove_list(fixture->directory);
     assert_true(aero_host_certs_refresh(&fixture->certs, false));
-    assert_int_equal(aero_tls_context_revocations_expire(fixture->certs.context), 0);
+    assert_int_equal(aero_tls_context_crl_expires(fixture->certs.context), 0);
 }
 
 /* ---- Bad ones ---- */
@@ -243,7 +243,7 @@ static void test_a_list_that_does_not_load_leaves_the_old_one_in_use(void **stat
                                                                    .ends_s = -3600});
     assert_false(aero_host_certs_refresh(&fixture->certs, false)); /* expired: as good as none */
     assert_true(kept_log_take(&fixture->log, "in_use=\"the old ones\""));
-    assert_true(aero_tls_context_revocations_expire(fixture->certs.context) > 0);
+    assert_true(aero_tls_context_crl_expires(fixture->certs.context) > 0);
 }
 
 static void test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once(void **state)

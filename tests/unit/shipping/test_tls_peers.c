@@ -157,7 +157,7 @@ static void test_each_alert_about_our_certificate_points_to_it(void **state)
         {X509_V_ERR_CERT_CHAIN_TOO_LONG, "does not know the authority"},
         {X509_V_ERR_APPLICATION_VERIFICATION, "allow list may lack our name"},
         {X509_V_ERR_CERT_REVOKED, "our certificate is revoked: this node needs a new one"},
-        {X509_V_ERR_CRL_HAS_EXPIRED, "or its own list of revoked certificates has: see its log"},
+        {X509_V_ERR_CRL_HAS_EXPIRED, "or its own crl.pem has: see its log"},
         {X509_V_ERR_OUT_OF_MEM, "TLS: "}, /* no word of ours: OpenSSL's */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -107,7 +107,7 @@ static void test_whom_a_list_does_not_name_is_let_in(void **state)
     certs_write_list(replica, &nodes->authority, REVOKED);
     assert_meet();
     int64_t now = (int64_t)time(NULL);
-    int64_t end = aero_tls_context_revocations_expire(nodes->primary);
+    int64_t end = aero_tls_context_crl_expires(nodes->primary);
     assert_true(end > now + 2000 && end < now + 4000);
 }
 
@@ -115,7 +115,7 @@ static void test_without_a_list_nothing_is_revoked(void **state)
 {
     (void)state;
     assert_meet();
-    assert_int_equal(aero_tls_context_revocations_expire(nodes->primary), 0);
+    assert_int_equal(aero_tls_context_crl_expires(nodes->primary), 0);
 }
 
 static void test_a_revoked_replica_is_refused_and_told(void **state)
@@ -151,12 +151,12 @@ static void test_each_list_has_an_end_and_the_first_is_told(void **state)
     certs_append_list(primary, without);
     struct aero_tls_context *context = load(primary);
     assert_true(aero_tls_context_was_valid(context));
-    assert_true(aero_tls_context_revocations_expire(context) == INT64_MAX);
+    assert_true(aero_tls_context_crl_expires(context) == INT64_MAX);
     aero_tls_context_release(context);
     certs_append_list(primary, sooner);
     certs_append_list(primary, later);
     context = load(primary);
-    int64_t end = aero_tls_context_revocations_expire(context);
+    int64_t end = aero_tls_context_crl_expires(context);
     assert_true(end >= now + 1000 && end < now + 2000);
     aero_tls_context_release(context);
 }
@@ -234,9 +234,9 @@ static void test_a_list_of_nobody_we_know_is_refused(void **state)
     (void)state;
     struct authority impostor = certs_authority("authority"); /* by that name, with another key */
     certs_write_list(primary, &nodes->stranger, REVOKED);
-    assert_load_fails(primary, "crl.pem", "signed by no authority of ca.crt; it has to hold");
+    assert_load_fails(primary, "crl.pem", "signed by no authority of ca.crt, or is one");
     certs_write_list(primary, &impostor, REVOKED);
-    assert_load_fails(primary, "crl.pem", "signed by no authority of ca.crt; it has to hold");
+    assert_load_fails(primary, "crl.pem", "signed by no authority of ca.crt, or is one");
     certs_authority_free(&impostor);
 }
 
@@ -300,10 +300,10 @@ static void test_what_is_no_list_is_refused(void **state)
     char path[512];
     certs_write_text(primary, "crl.pem", "");
     assert_load_fails(primary, "crl.pem",
-                      "this is no list of revoked certificates; it begins with "
+                      "this is no revocation list; it begins with "
                       "-----BEGIN X509 CRL-----");
     certs_write_certificate(primary, "crl.pem", nodes->authority.certificate);
-    assert_load_fails(primary, "crl.pem", "this is no list of revoked certificates");
+    assert_load_fails(primary, "crl.pem", "this is no revocation list");
     certs_remove_list(primary);
     snprintf(path, sizeof path, "%s/crl.pem", primary);
     assert_int_equal(symlink("crl.pem", path), 0);
