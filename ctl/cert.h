@@ -90,7 +90,7 @@ void aero_cert_crls_serial(const struct aero_cert_crls *lists, size_t index, siz
 bool aero_cert_crls_signed_by(const struct aero_cert_crls *lists, size_t index,
                               struct aero_slice authorities);
 /* Whether one of the lists revokes the certificate. */
-bool aero_cert_crls_revoke(const struct aero_cert_crls *lists, struct aero_slice certificate);
+bool aero_cert_crls_has(const struct aero_cert_crls *lists, struct aero_slice certificate);
 
 /* Whether the authority can revoke it. AERO_CORRUPT: it is no certificate. AERO_MISMATCH: another authority's. */
 aero_status aero_cert_check_revocable(struct aero_slice certificate, struct aero_slice authority);

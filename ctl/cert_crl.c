@@ -127,7 +127,7 @@ bool aero_cert_crls_signed_by(const struct aero_cert_crls *lists, size_t index,
     return found;
 }
 
-bool aero_cert_crls_revoke(const struct aero_cert_crls *lists, struct aero_slice certificate)
+bool aero_cert_crls_has(const struct aero_cert_crls *lists, struct aero_slice certificate)
 {
     X509 *parsed = aero_cert_parse(certificate);
     bool revoked = false;
@@ -185,8 +185,8 @@ static void note(struct draft *draft, bool done)
     draft->sound = draft->sound & done;
 }
 
-/* What it revokes is revoked since it began: no entry is younger than its list. */
-static ASN1_TIME *begin_at(struct draft *draft, aero_wall_ms now)
+/* Gives the first one, to be freed: what the list revokes is revoked since then, so no entry is younger than its list. */
+static ASN1_TIME *set_dates(struct draft *draft, aero_wall_ms now)
 {
     time_t seconds = (time_t)(now.value / 1000);
     ASN1_TIME *begin = X509_time_adj_ex(NULL, 0, -AERO_CERT_BACKDATE_SECONDS, &seconds);
@@ -261,7 +261,7 @@ static aero_status make(const struct aero_cert_signer *signer, X509_CRL *before,
     note(&draft, X509_CRL_set_version(draft.list, X509_CRL_VERSION_2) == 1);
     note(&draft,
          X509_CRL_set_issuer_name(draft.list, X509_get_subject_name(signer->certificate)) == 1);
-    ASN1_TIME *begin = begin_at(&draft, now);
+    ASN1_TIME *begin = set_dates(&draft, now);
     if (before != NULL) {
         take_over(&draft, before);
     }

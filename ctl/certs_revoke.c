@@ -5,7 +5,6 @@
  * was ever revoked, and the folders get copies. Each file is replaced as a whole, since a daemon may read it at any time. A
  * run that fails on the way leaves older copies in some folders; another run finds what is revoked on the list already, and
  * writes all of them. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -131,7 +130,7 @@ static void print_name(const struct revocation *revocation, size_t index)
     aero_status status = aero_cert_read(certificate, revocation->now, &facts);
     AERO_ASSERT(aero_is_ok(status)); /* it was read before */
     fprintf(task->ctl->out, "%s/%s/node.crt: %s, serial %s\n", task->directory, task->names[index],
-            aero_cert_crls_revoke(task->lists, certificate) ? "was revoked already" : "revoked",
+            aero_cert_crls_has(task->lists, certificate) ? "was revoked already" : "revoked",
             facts.serial);
 }
 
@@ -169,7 +168,7 @@ static bool wants_list(struct revocation *revocation, const char *folder)
         !aero_certs_read_file(task, folder, "node.crt", &certificate, &has_certificate)) {
         revocation->failed = true;
     } else if (is_node &&
-               !aero_cert_crls_revoke(revocation->made_lists, aero_buffer_slice(&certificate))) {
+               !aero_cert_crls_has(revocation->made_lists, aero_buffer_slice(&certificate))) {
         /* A node refuses a list that its ca.crt does not vouch for, and with it its whole directory. */
         wants =
             aero_cert_crls_signed_by(revocation->made_lists, 0, aero_buffer_slice(&authorities));

@@ -9,10 +9,10 @@
 
 #define WORDS "certs show"
 
-void aero_certs_warn(struct aero_certs_warnings *list, const char *text, const char *detail)
+void aero_certs_warn(struct aero_certs_warnings *warnings, const char *text, const char *detail)
 {
-    AERO_ASSERT(list->count < sizeof list->text / sizeof list->text[0]);
-    snprintf(list->text[list->count++], sizeof list->text[0], "%s%s", text, detail);
+    AERO_ASSERT(warnings->count < sizeof warnings->text / sizeof warnings->text[0]);
+    snprintf(warnings->text[warnings->count++], sizeof warnings->text[0], "%s%s", text, detail);
 }
 
 void aero_certs_put_warnings(struct aero_certs_show *show,
@@ -33,7 +33,7 @@ void aero_certs_put_object(struct aero_certs_show *show, struct json_object *tak
         json_object_array_add(texts, json_object_new_string(warnings->text[i]));
     }
     json_object_object_add(take_object, "warnings", texts);
-    json_object_array_add(show->list, take_object);
+    json_object_array_add(show->objects, take_object);
     show->shown++;
     show->warnings += warnings->count;
 }
@@ -150,7 +150,7 @@ static bool show_certificate(struct aero_certs_show *show, const char *path, con
         warn_of_issuer(folder, pem, show->now, &warnings);
         warn_of_revocation(show, folder, pem, &warnings);
     }
-    if (show->list != NULL) {
+    if (show->objects != NULL) {
         aero_certs_put_object(show, make_object(path, &facts), &warnings);
     } else {
         put_lines(show, path, &facts);
@@ -278,11 +278,11 @@ int aero_ctl_certs_show(const struct aero_ctl *ctl, int argc, char **argv)
     }
     struct aero_certs_show show = {.ctl = ctl, .now = ctl->clock.wall(ctl->clock.self)};
     if (aero_options_has(&given, "json")) {
-        show.list = json_object_new_array();
+        show.objects = json_object_new_array();
     }
     show_path(&show, given.operands[0]);
-    if (show.list != NULL) {
-        aero_ctl_json_finish(ctl, show.list);
+    if (show.objects != NULL) {
+        aero_ctl_json_finish(ctl, show.objects);
     }
     if (show.failed) {
         return AERO_EXIT_FAILURE;

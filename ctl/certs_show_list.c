@@ -92,7 +92,7 @@ static void show_one(struct aero_certs_show *show, const char *path, const char 
     if (folder != NULL) {
         warn_of_signer(folder, lists, index, &warnings);
     }
-    if (show->list != NULL) {
+    if (show->objects != NULL) {
         aero_certs_put_object(show, make_object(path, lists, index, &facts), &warnings);
     } else {
         put_lines(show, path, lists, index, &facts);
@@ -122,7 +122,7 @@ bool aero_certs_folder_revokes(const char *folder, struct aero_slice certificate
     AERO_ASSERT(aero_ctl_path(folder, "crl.pem", path)); /* shorter than that of node.crt */
     bool read = aero_is_ok(aero_ctl_file_read(path, &pem)) &&
                 aero_is_ok(aero_cert_crls_read(aero_buffer_slice(&pem), &lists));
-    bool revoked = read && aero_cert_crls_revoke(lists, certificate);
+    bool revoked = read && aero_cert_crls_has(lists, certificate);
     aero_cert_crls_free(lists);
     aero_buffer_deinit(&pem);
     return revoked;

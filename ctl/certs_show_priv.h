@@ -13,18 +13,19 @@
 struct aero_certs_show {
     const struct aero_ctl *ctl;
     aero_wall_ms now;
-    const char *directory;    /* whose folders are shown; NULL: a file is */
-    struct json_object *list; /* NULL: print lines */
+    const char *directory;       /* whose folders are shown; NULL: a file is */
+    struct json_object *objects; /* NULL: print lines */
     size_t shown;
     size_t warnings;
     bool failed;
 };
 
 struct aero_certs_warnings {
-    char text[5][AERO_CERT_TEXT_MAX + 64];
+    char text[5][AERO_CERT_TEXT_MAX + 64]; /* as many as one certificate can earn */
     size_t count;
 };
-void aero_certs_warn(struct aero_certs_warnings *list, const char *text, const char *detail);
+/* `detail` goes on where the text ends. */
+void aero_certs_warn(struct aero_certs_warnings *warnings, const char *text, const char *detail);
 
 /* The last lines of one thing that is shown, and the same in JSON; counted. */
 void aero_certs_put_warnings(struct aero_certs_show *show,

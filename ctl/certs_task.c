@@ -134,12 +134,23 @@ bool aero_certs_read_list(struct aero_certs_task *task)
     return aero_is_ok(status);
 }
 
+static const char *trouble_of_authority(aero_status status)
+{
+    switch (status.code) {
+    case AERO_CORRUPT:
+        return "not a certificate and its key: bring back the two that belong together";
+    case AERO_MISMATCH:
+        return "not a CA, or it has expired: begin a new one in another directory";
+    case AERO_UNSUPPORTED:
+        return "the certificate does not allow to sign revocation lists (key usage): have one made "
+               "for the same key that does";
+    default:
+        return "OpenSSL could not sign with them: one that certs init makes can";
+    }
+}
+
 void aero_certs_complain_of_authority(const struct aero_certs_task *task, aero_status status)
 {
     aero_ctl_complain(task->ctl, task->words, "%s/ca.crt and ca.key: %s", task->directory,
-                      status.code == AERO_CORRUPT       ? "not a certificate and its key"
-                      : status.code == AERO_MISMATCH    ? "not a CA, or it has expired"
-                      : status.code == AERO_UNSUPPORTED ? "the certificate does not allow to sign "
-                                                          "revocation lists (key usage)"
-                                                        : "OpenSSL could not sign with them");
+                      trouble_of_authority(status));
 }
