@@ -64,60 +64,15 @@ static inline struct aero_buffer node_with_serial(const struct authority *issuer
                                                   const char *serial)
 {
     X509 *node = X509_new();
-    BIGNUM *number = NULL;
+    ASN1_INTEGER *number = certs_integer(serial);
     certs_sign(node, issuer->key, "node", -60, 3000);
-    assert_true(BN_hex2bn(&number, serial) > 0);
-    assert_non_null(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(node)));
+    X509_set_serialNumber(node, number);
     X509_set_issuer_name(node, X509_get_subject_name(issuer->certificate));
     assert_true(X509_sign(node, issuer->key, EVP_sha256()) > 0);
     struct aero_buffer pem = pem_of(node);
-    BN_free(number);
+    ASN1_INTEGER_free(number);
     X509_free(node);
     return pem;
-}
-
-/* A list that another tool might have made. */
-struct list_wish {
-    const struct authority *signer;
-    time_t begins;
-    time_t ends;        /* 0: it has no end */
-    const char *serial; /* hexadecimal; NULL: it revokes nothing */
-    const char *number; /* the same; NULL: it has none */
-    bool is_partial;    /* says so, and that whoever does not know what that is must not use it */
-};
-
-static inline ASN1_INTEGER *integer_of(const char *text)
-{
-    BIGNUM *number = NULL;
-    assert_true(BN_hex2bn(&number, text) > 0);
-    ASN1_INTEGER *integer = BN_to_ASN1_INTEGER(number, NULL);
-    assert_non_null(integer);
-    BN_free(number);
-    return integer;
-}
-
-/* Since the list began, because the key was stolen. */
-static inline void list_revoke(X509_CRL *list, const char *serial)
-{
-    X509_REVOKED *entry = X509_REVOKED_new();
-    ASN1_INTEGER *number = integer_of(serial);
-    ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
-    ASN1_ENUMERATED_set(reason, CRL_REASON_KEY_COMPROMISE);
-    X509_REVOKED_set_serialNumber(entry, number);
-    assert_int_equal(X509_REVOKED_set_revocationDate(
-                         entry, (ASN1_TIME *)(uintptr_t)X509_CRL_get0_lastUpdate(list)),
-                     1);
-    assert_int_equal(X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0), 1);
-    assert_int_equal(X509_CRL_add0_revoked(list, entry), 1);
-    ASN1_ENUMERATED_free(reason);
-    ASN1_INTEGER_free(number);
-}
-
-static inline void list_date(X509_CRL *list, int (*set)(X509_CRL *, const ASN1_TIME *), time_t at)
-{
-    ASN1_TIME *date = ASN1_TIME_set(NULL, at);
-    assert_int_equal(set(list, date), 1);
-    ASN1_TIME_free(date);
 }
 
 static inline struct aero_buffer pem_of_list(X509_CRL *list)
@@ -127,29 +82,9 @@ static inline struct aero_buffer pem_of_list(X509_CRL *list)
     return text_of(bio);
 }
 
-static inline struct aero_buffer list_of(struct list_wish wish)
+static inline struct aero_buffer list_of(struct certs_list_wish wish)
 {
-    X509_CRL *list = X509_CRL_new();
-    X509_CRL_set_version(list, X509_CRL_VERSION_2);
-    X509_CRL_set_issuer_name(list, X509_get_subject_name(wish.signer->certificate));
-    list_date(list, X509_CRL_set1_lastUpdate, wish.begins);
-    if (wish.ends != 0) {
-        list_date(list, X509_CRL_set1_nextUpdate, wish.ends);
-    }
-    if (wish.serial != NULL) {
-        list_revoke(list, wish.serial);
-    }
-    if (wish.number != NULL) {
-        ASN1_INTEGER *number = integer_of(wish.number);
-        X509_CRL_add1_ext_i2d(list, NID_crl_number, number, 0, 0);
-        ASN1_INTEGER_free(number);
-    }
-    if (wish.is_partial) {
-        ASN1_INTEGER *base = integer_of("01");
-        X509_CRL_add1_ext_i2d(list, NID_delta_crl, base, 1, 0);
-        ASN1_INTEGER_free(base);
-    }
-    assert_true(X509_CRL_sign(list, wish.signer->key, EVP_sha256()) > 0);
+    X509_CRL *list = certs_list(wish);
     struct aero_buffer pem = pem_of_list(list);
     X509_CRL_free(list);
     return pem;

@@ -15,15 +15,11 @@ static time_t unix_now(void)
 /* Trusted by the test: its lists read, and its nodes are revoked. */
 static struct authority list_signer(const char *usage)
 {
-    struct authority authority = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
-    certs_sign(authority.certificate, authority.key, "signer", -60, 3600);
-    X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
-    certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
-    certs_extend(authority.certificate, NID_subject_key_identifier, "01:02:03:04");
+    struct authority authority = authority_with(EVP_EC_gen("P-256"), EVP_sha256());
     if (usage != NULL) {
         certs_extend(authority.certificate, NID_key_usage, usage);
+        assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
     }
-    assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
     return authority;
 }
 
@@ -45,8 +41,8 @@ static struct aero_buffer joined(struct aero_buffer take_a, const char *between,
 
 static struct aero_buffer plain_list(const struct authority *signer, const char *serial)
 {
-    return list_of((struct list_wish){
-        .signer = signer, .begins = unix_now() - 60, .ends = unix_now() + DAY, .serial = serial});
+    return list_of((struct certs_list_wish){
+        .signer = signer, .begins_s = -60, .ends_s = DAY, .serial = serial});
 }
 
 static void assert_serial(const struct aero_cert_crls *lists, size_t index, size_t entry,
@@ -160,10 +156,8 @@ static void test_extend_keeps_what_another_tool_wrote(void **state)
         const char *after;
     } numbers[] = {{NULL, "01"}, {"FFFFFFFFFFFFFFFFFF", "01000000000000000000"}};
     for (size_t i = 0; i < 2; i++) {
-        struct aero_buffer old = list_of((struct list_wish){.signer = &signer,
-                                                            .begins = unix_now() - DAY,
-                                                            .serial = "0102",
-                                                            .number = numbers[i].before});
+        struct aero_buffer old = list_of((struct certs_list_wish){
+            .signer = &signer, .begins_s = -DAY, .serial = "0102", .number = numbers[i].before});
         struct aero_buffer made = {0};
         struct aero_cert_crls *before = read_lists(&old);
         assert_true(
@@ -173,7 +167,7 @@ static void test_extend_keeps_what_another_tool_wrote(void **state)
         assert_serial(after, 0, 0, "0102");
         assert_serial(after, 0, 1, "0A0B");
         X509_CRL *list = list_parse(aero_buffer_slice(&made));
-        ASN1_INTEGER *expected = integer_of(numbers[i].after);
+        ASN1_INTEGER *expected = certs_integer(numbers[i].after);
         ASN1_INTEGER *number = X509_CRL_get_ext_d2i(list, NID_crl_number, NULL, NULL);
         assert_int_equal(ASN1_INTEGER_cmp(number, expected), 0);
         const X509_REVOKED *entry = sk_X509_REVOKED_value(X509_CRL_get_REVOKED(list), 0);
@@ -273,9 +267,9 @@ static void test_facts_of_lists_with_an_end_without_one_and_with_a_damaged_one(v
     struct authority signer = list_signer(NULL);
     struct aero_cert_crl_facts facts;
     struct aero_buffer endless =
-        list_of((struct list_wish){.signer = &signer, .begins = unix_now() + 100});
+        list_of((struct certs_list_wish){.signer = &signer, .begins_s = 100});
     X509_CRL *list = list_parse(aero_buffer_slice(&endless));
-    list_date(list, X509_CRL_set1_nextUpdate, unix_now());
+    certs_date_list(list, X509_CRL_set1_nextUpdate, unix_now());
     ASN1_STRING_set((ASN1_STRING *)(uintptr_t)X509_CRL_get0_nextUpdate(list), "2613", 4);
     assert_true(X509_CRL_sign(list, signer.key, EVP_sha256()) > 0);
     struct aero_buffer both = joined(pem_of_list(list), "", endless);
@@ -291,7 +285,7 @@ static void test_facts_of_lists_with_an_end_without_one_and_with_a_damaged_one(v
     assert_true(facts.seconds_left == INT64_MAX);
     assert_in_range(facts.seconds_until_valid, 50, 100);
     assert_int_equal(facts.revoked_count, 0);
-    assert_string_equal(facts.issuer, "CN = signer");
+    assert_string_equal(facts.issuer, "CN = foreign");
     aero_cert_crls_facts(lists, 2, now_and(0), &facts);
     assert_int_equal(strlen(facts.next_update), 20);
     assert_int_equal(strlen(facts.this_update), 20);
@@ -434,8 +428,7 @@ static void test_only_one_list_of_everything_is_extended(void **state)
         {plain_list(&theirs, "0A"), AERO_MISMATCH},
         {joined(plain_list(&ours, "0A"), "", plain_list(&theirs, "0A")), AERO_MISMATCH},
         {joined(plain_list(&ours, "0A"), "", plain_list(&ours, "0B")), AERO_UNSUPPORTED},
-        {list_of((struct list_wish){.signer = &ours, .begins = unix_now(), .is_partial = true}),
-         AERO_UNSUPPORTED},
+        {list_of((struct certs_list_wish){.signer = &ours, .is_partial = true}), AERO_UNSUPPORTED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct aero_cert_crls *lists = read_lists(&cases[i].lists);

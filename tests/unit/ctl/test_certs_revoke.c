@@ -235,9 +235,9 @@ static void test_revoke_never_writes_over_a_list_it_cannot_extend(void **state)
     struct authority ours = authority_in(bench, "c/ca.crt", "c/ca.key");
     struct authority theirs = certs_authority("theirs");
     time_t now = bench_seconds(bench);
-    struct list_wish good = {.signer = &ours, .begins = now, .serial = "0A"};
-    struct list_wish foreign = {.signer = &theirs, .begins = now, .serial = "0A"};
-    struct list_wish partial = {.signer = &ours, .begins = now, .is_partial = true};
+    struct certs_list_wish good = {.signer = &ours, .now = now, .serial = "0A"};
+    struct certs_list_wish foreign = {.signer = &theirs, .now = now, .serial = "0A"};
+    struct certs_list_wish partial = {.signer = &ours, .now = now, .is_partial = true};
     struct aero_buffer torn = list_of(good);
     torn.length -= 30;
     struct {

@@ -6,7 +6,7 @@
 
 #define DAY 86400
 
-static void write_list(struct ctl_bench *bench, const char *name, struct list_wish wish)
+static void write_list(struct ctl_bench *bench, const char *name, struct certs_list_wish wish)
 {
     write_file(bench, name, list_of(wish));
 }
@@ -74,9 +74,9 @@ static void test_show_takes_a_list_alone_and_each_of_several(void **state)
     struct authority signer = certs_authority("signer");
     time_t now = bench_seconds(bench);
     struct aero_buffer lists =
-        list_of((struct list_wish){.signer = &signer, .begins = now, .serial = "0A"});
-    struct aero_buffer other = list_of(
-        (struct list_wish){.signer = &signer, .begins = now, .ends = now + 60 * (time_t)DAY});
+        list_of((struct certs_list_wish){.signer = &signer, .now = now, .serial = "0A"});
+    struct aero_buffer other =
+        list_of((struct certs_list_wish){.signer = &signer, .now = now, .ends_s = 60 * DAY});
     aero_buffer_append_slice(&lists, aero_buffer_slice(&other));
     aero_buffer_deinit(&other);
     write_file(bench, "crl.pem", lists);
@@ -105,8 +105,8 @@ static void test_show_warns_of_a_list_before_and_after_its_end(void **state)
     struct authority signer = certs_authority("signer");
     time_t now = bench_seconds(bench);
     static const struct {
-        int64_t begins_days;
-        int64_t ends_days;
+        long begins_days;
+        long ends_days;
         const char *warning; /* NULL: none */
     } cases[] = {
         {-1, 31, NULL},
@@ -116,9 +116,10 @@ static void test_show_warns_of_a_list_before_and_after_its_end(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_list(bench, "crl.pem",
-                   (struct list_wish){.signer = &signer,
-                                      .begins = now + cases[i].begins_days * DAY,
-                                      .ends = now + cases[i].ends_days * DAY});
+                   (struct certs_list_wish){.signer = &signer,
+                                            .now = now,
+                                            .begins_s = cases[i].begins_days * DAY,
+                                            .ends_s = cases[i].ends_days * DAY});
         assert_int_equal(CTL_RUN(bench, "certs", "show", "@crl.pem"),
                          cases[i].warning == NULL ? AERO_EXIT_OK : AERO_CTL_EXIT_ATTENTION);
         if (cases[i].warning != NULL) {
@@ -134,7 +135,7 @@ static void test_show_warns_of_a_list_that_its_authority_did_not_sign(void **sta
     struct authority foreign = certs_authority("foreign");
     MAKE_NODES(bench, "a");
     write_list(bench, "c/a/crl.pem",
-               (struct list_wish){.signer = &foreign, .begins = bench_seconds(bench)});
+               (struct certs_list_wish){.signer = &foreign, .now = bench_seconds(bench)});
     assert_int_equal(CTL_RUN(bench, "certs", "show", "@c/a"), AERO_CTL_EXIT_ATTENTION);
     EXPECT_OUT(bench, "ca.crt did not sign it: nodes refuse it");
     make_directory(bench, "d");

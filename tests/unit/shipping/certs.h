@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/cmocka_setup.h"
@@ -30,13 +31,16 @@ struct node_wish {
     long serial; /* 0: 1 */
 };
 
-/* A list of revoked certificates. */
+/* A revocation list, which any tool might have made. */
 struct certs_list_wish {
     const struct authority *signer;
-    long begins_s;  /* from now */
-    long ends_s;    /* 0: without an end */
-    long serial;    /* that is revoked; 0: none */
-    bool names_key; /* certs_number_key */
+    time_t now; /* 0: this machine's */
+    long begins_s;
+    long ends_s;        /* 0: without an end */
+    const char *serial; /* that is revoked, hexadecimal; NULL: none */
+    const char *number; /* of the list, the same; NULL: it has none */
+    bool names_key;     /* certs_number_key */
+    bool is_partial;    /* says so, and that whoever does not know what that is must not use it */
 };
 
 static inline void certs_sign(X509 *certificate, EVP_PKEY *key, const char *name, long begins_s,
@@ -185,48 +189,88 @@ static inline void certs_append_authority(const char *directory, const struct au
     fclose(out);
 }
 
-static inline void certs_revoke(X509_CRL *list, long serial)
+static inline ASN1_INTEGER *certs_integer(const char *hexadecimal)
 {
-    X509_REVOKED *revoked = X509_REVOKED_new();
-    ASN1_INTEGER *number = ASN1_INTEGER_new();
-    ASN1_INTEGER_set(number, serial);
-    X509_REVOKED_set_serialNumber(revoked, number);
-    X509_REVOKED_set_revocationDate(revoked,
-                                    (ASN1_TIME *)(uintptr_t)X509_CRL_get0_lastUpdate(list));
-    X509_CRL_add0_revoked(list, revoked);
+    BIGNUM *number = NULL;
+    assert_true(BN_hex2bn(&number, hexadecimal) > 0);
+    ASN1_INTEGER *integer = BN_to_ASN1_INTEGER(number, NULL);
+    assert_non_null(integer);
+    BN_free(number);
+    return integer;
+}
+
+/* Since the list began, because the key was stolen. */
+static inline void certs_revoke(X509_CRL *list, const char *serial)
+{
+    X509_REVOKED *entry = X509_REVOKED_new();
+    ASN1_INTEGER *number = certs_integer(serial);
+    ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
+    ASN1_TIME *since = (ASN1_TIME *)(uintptr_t)X509_CRL_get0_lastUpdate(list);
+    ASN1_ENUMERATED_set(reason, CRL_REASON_KEY_COMPROMISE);
+    X509_REVOKED_set_serialNumber(entry, number);
+    assert_int_equal(X509_REVOKED_set_revocationDate(entry, since), 1);
+    assert_int_equal(X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0), 1);
+    assert_int_equal(X509_CRL_add0_revoked(list, entry), 1);
+    ASN1_ENUMERATED_free(reason);
     ASN1_INTEGER_free(number);
+}
+
+static inline void certs_date_list(X509_CRL *list, int (*setter)(X509_CRL *, const ASN1_TIME *),
+                                   time_t at)
+{
+    ASN1_TIME *date = ASN1_TIME_set(NULL, at);
+    assert_int_equal(setter(list, date), 1);
+    ASN1_TIME_free(date);
+}
+
+static inline void certs_extend_list(X509_CRL *list, const struct certs_list_wish *wish)
+{
+    if (wish->number != NULL) {
+        ASN1_INTEGER *number = certs_integer(wish->number);
+        assert_int_equal(X509_CRL_add1_ext_i2d(list, NID_crl_number, number, 0, 0), 1);
+        ASN1_INTEGER_free(number);
+    }
+    if (wish->names_key) {
+        X509_EXTENSION *key = certs_of_key(wish->signer->certificate, NULL, list,
+                                           NID_authority_key_identifier, "keyid");
+        assert_int_equal(X509_CRL_add_ext(list, key, -1), 1);
+        X509_EXTENSION_free(key);
+    }
+    if (wish->is_partial) {
+        ASN1_INTEGER *base = certs_integer("01");
+        assert_int_equal(X509_CRL_add1_ext_i2d(list, NID_delta_crl, base, 1, 0), 1);
+        ASN1_INTEGER_free(base);
+    }
+}
+
+static inline X509_CRL *certs_list(struct certs_list_wish wish)
+{
+    X509_CRL *list = X509_CRL_new();
+    time_t now = wish.now == 0 ? time(NULL) : wish.now;
+    X509_CRL_set_version(list, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(list, X509_get_subject_name(wish.signer->certificate));
+    certs_date_list(list, X509_CRL_set1_lastUpdate, now + wish.begins_s);
+    if (wish.ends_s != 0) {
+        certs_date_list(list, X509_CRL_set1_nextUpdate, now + wish.ends_s);
+    }
+    if (wish.serial != NULL) {
+        certs_revoke(list, wish.serial);
+    }
+    certs_extend_list(list, &wish);
+    assert_true(X509_CRL_sign(list, wish.signer->key, EVP_sha256()) > 0);
+    return list;
 }
 
 /* Behind what is there already. */
 static inline void certs_append_list(const char *directory, struct certs_list_wish wish)
 {
     char path[512];
-    X509_CRL *list = X509_CRL_new();
-    ASN1_TIME *begin = X509_gmtime_adj(NULL, wish.begins_s);
-    ASN1_TIME *end = X509_gmtime_adj(NULL, wish.ends_s);
-    X509_CRL_set_version(list, X509_CRL_VERSION_2);
-    X509_CRL_set_issuer_name(list, X509_get_subject_name(wish.signer->certificate));
-    X509_CRL_set1_lastUpdate(list, begin);
-    if (wish.ends_s != 0) {
-        X509_CRL_set1_nextUpdate(list, end);
-    }
-    if (wish.serial != 0) {
-        certs_revoke(list, wish.serial);
-    }
-    if (wish.names_key) {
-        X509_EXTENSION *key = certs_of_key(wish.signer->certificate, NULL, list,
-                                           NID_authority_key_identifier, "keyid");
-        X509_CRL_add_ext(list, key, -1);
-        X509_EXTENSION_free(key);
-    }
-    assert_true(X509_CRL_sign(list, wish.signer->key, EVP_sha256()) > 0);
     snprintf(path, sizeof path, "%s/crl.pem", directory);
     FILE *out = fopen(path, "a");
+    X509_CRL *list = certs_list(wish);
     assert_non_null(out);
     assert_int_equal(PEM_write_X509_CRL(out, list), 1);
     fclose(out);
-    ASN1_TIME_free(begin);
-    ASN1_TIME_free(end);
     X509_CRL_free(list);
 }
 
@@ -234,10 +278,12 @@ static inline void certs_append_list(const char *directory, struct certs_list_wi
 static inline void certs_write_list(const char *directory, const struct authority *signer,
                                     long serial)
 {
+    char hexadecimal[24];
+    snprintf(hexadecimal, sizeof hexadecimal, "%lX", serial);
     certs_write_text(directory, "crl.pem", "");
-    certs_append_list(directory,
-                      (struct certs_list_wish){
-                          .signer = signer, .begins_s = -60, .ends_s = 3000, .serial = serial});
+    certs_append_list(
+        directory, (struct certs_list_wish){
+                       .signer = signer, .begins_s = -60, .ends_s = 3000, .serial = hexadecimal});
 }
 
 static inline void certs_remove_list(const char *directory)

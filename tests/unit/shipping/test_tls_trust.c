@@ -143,7 +143,7 @@ static void test_each_list_has_an_end_and_the_first_is_told(void **state)
     (void)state;
     const struct certs_list_wish without = {.signer = &nodes->authority, .begins_s = -60};
     const struct certs_list_wish later = {
-        .signer = &nodes->stranger, .begins_s = -60, .ends_s = 3000, .serial = REVOKED};
+        .signer = &nodes->stranger, .begins_s = -60, .ends_s = 3000, .serial = "07"};
     const struct certs_list_wish sooner = {
         .signer = &nodes->stranger, .begins_s = -60, .ends_s = 1000};
     int64_t now = (int64_t)time(NULL);
