@@ -91,7 +91,7 @@ class Certificates(PairCase):
         run_command(binary("aeroctl"), "certs", "init", self.certs, "--node", name)
 
     def make_list(self, name, end):
-        """An empty list of our own authority, that ends at that second of ours, for one node."""
+        """A list of our own authority for one node: empty, and with an end that aeroctl would not give it."""
         conf, index, number = (self.path(file) for file in ("ca.conf", "index", "number"))
         with open(conf, "w") as out:
             out.write(f"[ca]\ndefault_ca = ours\n[ours]\ndatabase = {index}\ncrlnumber = {number}\n"
@@ -101,12 +101,12 @@ class Certificates(PairCase):
             pass
         with open(number, "w") as out:
             out.write("01\n")
-        text = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(when)) for when in (end - 86400, end)]
+        dates = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(when)) for when in (end - LIFE_SECONDS, end)]
         made = self.path("made.pem")
         run_command("openssl", "ca", "-config", conf, "-gencrl", "-keyfile",
                     os.path.join(self.certs, "ca.key"), "-cert",
-                    os.path.join(self.certs, "ca.crt"), "-crl_lastupdate", text[0],
-                    "-crl_nextupdate", text[1], "-out", made)
+                    os.path.join(self.certs, "ca.crt"), "-crl_lastupdate", dates[0],
+                    "-crl_nextupdate", dates[1], "-out", made)
         os.replace(made, self.node(name, "crl.pem"))
 
     def bytes_of(self, *parts):
