@@ -34,8 +34,11 @@ static bool replica_needs_attention(struct aero_slice lines)
 
 int aero_ctl_health(struct aero_slice status_lines)
 {
-    if (differs(status_lines, "damaged_segments", "0")) {
+    if (differs(status_lines, "damaged_segments", "0") || differs(status_lines, "damage_met", "")) {
         return AERO_CTL_EXIT_DAMAGE;
+    }
+    if (differs(status_lines, "certificates", "ok")) {
+        return AERO_CTL_EXIT_ATTENTION; /* who was to be kept out may still get in */
     }
     bool needs = is(status_lines, "role", "primary") ? primary_needs_attention(status_lines)
                                                      : replica_needs_attention(status_lines);

@@ -21,6 +21,7 @@ void aero_fleet_event_copy(struct aero_fleet_event *out_event, uint64_t connecti
         .snapshot = event->snapshot,
         .mismatch = event->mismatch,
         .offset = event->offset,
+        .status = event->status,
     };
     if (event->kind == AERO_SENDER_VERDICT) {
         out_event->verdict = event->verdict->kind;

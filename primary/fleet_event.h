@@ -24,8 +24,10 @@ struct aero_fleet_event {
     uint64_t lost_count; /* LOSS_PROVEN: records that the replica has and this primary lost */
     struct aero_snapshot_entry snapshot;
     struct aero_message_digest_mismatch mismatch;
+    /* DAMAGED */
     char file[AERO_DISK_NAME_MAX];
     uint64_t offset;
+    aero_status status;
     char text[AERO_MESSAGE_TEXT_MAX];
 };
 

@@ -4,6 +4,7 @@
  * Two kinds of thing come from a replica: progress, which only moves counters and pins, and doubt
  * about authority or about what this primary holds, which closes writes at once and is remembered
  * in the manifest (decisions 7, 15). */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,6 +86,15 @@ static void log_doubt(struct aero_primary *primary, const char *name,
                    AERO_LOG_U64("offset_bytes", event->offset),
                    AERO_LOG_LSN("durable_lsn", event->durable),
                    AERO_LOG_LSN("acknowledged_lsn", event->acknowledged));
+}
+
+/* A call that failed for want of something, descriptors say, is no verdict over the bytes. */
+static void note_damage(struct aero_primary *primary, const struct aero_fleet_event *event)
+{
+    if (event->status.sys_errno == 0 || event->status.sys_errno == EIO) {
+        primary->damage_met.offset = event->offset;
+        snprintf(primary->damage_met.file, sizeof primary->damage_met.file, "%s", event->file);
+    }
 }
 
 static void close_authority(struct aero_primary *primary, enum aero_write_gate gate,
@@ -182,6 +192,7 @@ void aero_primary_on_fleet_event(struct aero_primary *primary, const struct aero
         break;
     case AERO_SENDER_DAMAGED:
         log_doubt(primary, "wal_damaged", event);
+        note_damage(primary, event);
         break;
     case AERO_SENDER_CLOSED:
         on_closed(primary, event);

@@ -26,6 +26,12 @@ struct aero_checkpoint_wish {
     aero_wall_ms expiry_clock;
 };
 
+/* Bytes of our own that did not verify when a replica was to have them. */
+struct aero_damage_met {
+    char file[AERO_DISK_NAME_MAX]; /* "": none */
+    uint64_t offset;
+};
+
 struct aero_primary {
     struct aero_logger *logger;
     aero_mono_ns now;
@@ -75,7 +81,8 @@ struct aero_primary {
     bool view_is_stale;
     bool must_not_seed; /* the last audit failed (decision 20) */
     bool certificates_refused;
-    aero_lsn audited; /* the state that it looked at; 0: none so far */
+    struct aero_damage_met damage_met; /* the last */
+    aero_lsn audited;                  /* the state that it looked at; 0: none so far */
     struct aero_role_peer role_peers[AERO_FLEET_MAX];
     uint64_t failures;
 };

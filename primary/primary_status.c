@@ -24,6 +24,38 @@ static const char *write_state(const struct aero_primary *primary)
     return "unknown";
 }
 
+/* Until the file goes, as one does that two newer snapshots make superfluous, or the next start judges for itself. */
+static bool has_met_damage(const struct aero_primary *primary)
+{
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(primary->checkpointer);
+    const char *name = primary->damage_met.file;
+    char snapshot[AERO_DISK_NAME_MAX];
+    size_t count;
+    const struct aero_wal_file *files = aero_checkpointer_files(primary->checkpointer, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(files[i].name, name) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < manifest->snapshot_count; i++) {
+        aero_snapshot_name(&manifest->snapshots[i], snapshot);
+        if (strcmp(snapshot, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_damage_met(const struct aero_primary *primary, struct aero_buffer *out)
+{
+    char text[AERO_DISK_NAME_MAX + 64] = "";
+    if (has_met_damage(primary)) {
+        snprintf(text, sizeof text, "%s at offset %" PRIu64, primary->damage_met.file,
+                 primary->damage_met.offset);
+    }
+    aero_status_text(out, "damage_met", text);
+}
+
 static const char *next_action(const struct aero_primary *primary)
 {
     if (primary->closed_advice[0] != '\0') {
@@ -37,6 +69,11 @@ static const char *next_action(const struct aero_primary *primary)
         return "nothing is lost, but older WAL is damaged: 'aeroctl verify DIR' says where; stop "
                "both nodes and mend it from a replica with 'aeroctl salvage --primary-dir DIR "
                "--replica-dir DIR'";
+    }
+    if (has_met_damage(primary)) {
+        return "a replica waits for bytes that do not verify here (damage_met): 'aeroctl verify "
+               "--in-use DIR' says what else; stop both nodes and mend it from a replica with "
+               "'aeroctl salvage --primary-dir DIR --replica-dir DIR'";
     }
     return primary->certificates_refused ? AERO_CERTIFICATES_ADVICE : "none";
 }
@@ -94,6 +131,7 @@ static void put_status(struct aero_primary *primary, struct aero_buffer *out)
     aero_status_u64(out, "wal_segments", file_count);
     put_snapshots(manifest, out);
     aero_status_u64(out, "damaged_segments", manifest->damaged_count);
+    put_damage_met(primary, out);
     aero_status_text(out, "audit", primary->must_not_seed ? "failed" : "passed");
     aero_status_u64(out, "replicas", aero_fleet_count(&primary->fleet));
     aero_status_text(out, "expiry", primary->expiry_suspended ? "suspended" : "running");

@@ -37,6 +37,9 @@ static void test_damage_is_said_before_anything_else(void **state)
     (void)state;
     assert_int_equal(health("role:primary\r\nwrites:cut\r\ndamaged_segments:1\r\n"),
                      AERO_CTL_EXIT_DAMAGE);
+    assert_int_equal(health("role:primary\r\nwrites:cut\r\ndamage_met:a.seg at offset 1\r\n"),
+                     AERO_CTL_EXIT_DAMAGE);
+    assert_int_equal(health(PRIMARY "damage_met:\r\n"), AERO_EXIT_OK);
 }
 
 /* Disconnection is not doubt: the replica goes on by itself. */
@@ -57,6 +60,15 @@ static void test_a_replica_in_doubt_needs_an_operator(void **state)
                      AERO_CTL_EXIT_ATTENTION);
 }
 
+/* The node goes on with its old certificates, and with its old list of those that are revoked. */
+static void test_refused_certificates_need_an_operator(void **state)
+{
+    (void)state;
+    assert_int_equal(health(PRIMARY "certificates:refused\r\n"), AERO_CTL_EXIT_ATTENTION);
+    assert_int_equal(health(REPLICA "certificates:refused\r\n"), AERO_CTL_EXIT_ATTENTION);
+    assert_int_equal(health(REPLICA "certificates:ok\r\n"), AERO_EXIT_OK);
+}
+
 /* A primary that does not say that it writes is not taken for a healthy one. */
 static void test_silence_about_writes_is_not_health(void **state)
 {
@@ -72,6 +84,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_said_before_anything_else),
         cmocka_unit_test(test_a_replica_that_is_on_its_way_is_healthy),
         cmocka_unit_test(test_a_replica_in_doubt_needs_an_operator),
+        cmocka_unit_test(test_refused_certificates_need_an_operator),
         cmocka_unit_test(test_silence_about_writes_is_not_health),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 /* What operators ask a primary, and the decisions that only they can take (decisions 7, 15, 21). */
 #include "tests/unit/primary/primary_bench.h"
 
+#include <errno.h>
+
 /* The text of the answer or of the refusal; the bench's until the next one. */
 static const char *ask(struct bench *bench, const char *name, const char *const *arguments,
                        struct aero_buffer *out_reply)
@@ -175,6 +177,59 @@ static void test_status_counts_whole_snapshots_only(void **state)
     }
 }
 
+static bool shows_damage(struct bench *bench, const char *file, uint64_t offset)
+{
+    struct aero_buffer reply = {0};
+    char line[AERO_DISK_NAME_MAX + 96];
+    const char *status = ask(bench, "STATUS", WITH(), &reply);
+    snprintf(line, sizeof line, "\r\ndamage_met:%s at offset %llu\r\n", file,
+             (unsigned long long)offset);
+    bool shown = strstr(status, line) != NULL;
+    assert_true(shown || strstr(status, "\r\ndamage_met:\r\n") != NULL);
+    assert_int_equal(shown, strstr(status, "next_action:a replica waits for bytes that") != NULL);
+    aero_buffer_deinit(&reply);
+    return shown;
+}
+
+/* Bytes that do not verify wait for an operator for as long as they are there; what could not be read for want of something else
+ * does not, and neither does a file that is gone. */
+static void test_status_shows_damage_that_a_replica_met(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    char snapshot[AERO_DISK_NAME_MAX];
+    const struct aero_snapshot_entry entry = {.id = id_of(20), .position = {.lsn = aero_lsn_of(3)}};
+    bench->recovered.manifest.snapshots[0] = entry;
+    bench->recovered.manifest.snapshot_count = 1;
+    aero_snapshot_name(&entry, snapshot);
+    start(bench);
+    run_disk(bench);
+    size_t count;
+    const struct aero_wal_file *files =
+        aero_checkpointer_files(bench->primary->checkpointer, &count);
+    assert_int_equal(count, 1);
+    const struct {
+        const char *file;
+        aero_status status;
+        bool shown;
+    } cases[] = {
+        {"gone", aero_error(AERO_CORRUPT), false},
+        {files[0].name, aero_error_errno(EMFILE), false},
+        {files[0].name, aero_error(AERO_CORRUPT), true},
+        {files[0].name, aero_error_errno(EIO), true},
+        {snapshot, aero_error(AERO_CORRUPT), true},
+        {"gone", aero_error(AERO_CORRUPT), false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct aero_fleet_event event = {
+            .kind = AERO_SENDER_DAMAGED, .offset = 100 + i, .status = cases[i].status};
+        snprintf(event.file, sizeof event.file, "%s", cases[i].file);
+        tell(bench, &event);
+        assert_int_equal(shows_damage(bench, cases[i].file, 100 + i), cases[i].shown);
+    }
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_confirm_clock_lets_expiry_run_again),
         cmocka_unit_test(test_info_has_the_sections_of_the_node_and_no_other),
         cmocka_unit_test(test_status_counts_whole_snapshots_only),
+        cmocka_unit_test(test_status_shows_damage_that_a_replica_met),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
