@@ -180,7 +180,7 @@ int aero_ctl_verify(const struct aero_ctl *ctl, int argc, char **argv)
         {"in-use", NULL, NULL,
          "Go on although a daemon runs on the directory. What is found is "
          "then of a moving target: files may go while they are read, and the "
-         "end of the log is not judged."},
+         "log may end anywhere behind what the node has proven durable."},
         {"json", NULL, NULL, "Print JSON."},
     };
     static const struct aero_program program = {

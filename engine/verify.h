@@ -42,8 +42,9 @@ struct aero_verify_observer {
 };
 
 struct aero_verify_options {
-    bool state;  /* replay and compare; without it only checksums and chains */
-    bool moving; /* a node is at work here: files may go, and the end of the log is no finding */
+    bool state; /* replay and compare; without it only checksums and chains */
+    bool
+        moving; /* a node is at work here: files may go, and the log may end anywhere behind its proof */
 };
 
 struct aero_verify_report {

@@ -217,12 +217,24 @@ static void gather_outside(const struct aero_verify *verify, uint64_t sequence,
                          history->segments[history->segment_count - 1].sequence > sequence;
 }
 
+/* Where a node is at work the log may have grown since its end was read; but the proof was read before that. */
+static bool is_still_written(const struct aero_verify *verify,
+                             const struct aero_segment_header *header, uint64_t offset)
+{
+    const struct aero_proof *proof = &verify->proof;
+    bool is_proven = verify->proof_known && proof->segment_sequence == header->sequence &&
+                     aero_id_equal(proof->segment_nonce, header->nonce) &&
+                     proof->end_offset > offset;
+    return verify->options->moving && !is_proven;
+}
+
 static void tell_tail(struct aero_verify *verify, const struct aero_wal_listed *segment,
                       uint64_t offset, const struct aero_tail_evidence *evidence)
 {
     struct aero_tail_decision decision = aero_tail_decide(evidence);
     aero_lsn next = aero_lsn_next(verify->report.end.lsn);
-    if (verify->options->moving || decision.verdict == AERO_TAIL_IS_CLEAN) {
+    if (is_still_written(verify, &segment->header, offset) ||
+        decision.verdict == AERO_TAIL_IS_CLEAN) {
         return;
     }
     if (decision.verdict == AERO_TAIL_IS_TORN) {

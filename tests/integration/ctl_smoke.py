@@ -259,6 +259,37 @@ class Ctl(CtlCase):
                         f"127.0.0.1:{other.port}")
         self.assertNotIn("at LSN", said)
 
+    def flip(self, server, offset):
+        with open(os.path.join(self.data(server), "wal", "0000000000000001-00000001.seg"),
+                  "r+b") as file:
+            file.seek(offset)
+            byte = file.read(1)
+            file.seek(offset)
+            file.write(bytes([byte[0] ^ 1]))
+
+    def test_damage_that_a_replica_meets_is_shown_by_its_primary(self):
+        """Decision 24: the primary is sound in memory and takes writes; what it cannot ship an operator has to hear of."""
+        primary, replica = self.pair()
+        self.fill(primary, 50)
+        self.wait_until_equal(primary, replica)
+        replica.stop()
+        self.fill(primary, 50, start=50)
+        text = self.ctl(OK, "wal", "dump", self.data(primary))
+        offset = int(re.search(r"^ +80 commit offset=(\d+)", text, re.MULTILINE).group(1)) + 70
+        self.flip(primary, offset)
+        replica.start()
+        wait_for(lambda: "wal_damaged" in self.log_of(primary), "the damage to be met", 60)
+        said = self.ctl(DAMAGE, "status", "--port", primary.port)
+        for part in ("aeroctl verify", "00000001.seg at offset"):
+            self.assertIn(part, said)
+        self.ctl(DAMAGE, "verify", "--in-use", self.data(primary))
+        self.fill(primary, 1)
+        primary.stop()
+        self.flip(primary, offset)  # the disk thinks better of it
+        primary.start()
+        self.ctl(OK, "status", "--port", primary.port)
+        self.wait_until_equal(primary, replica)
+
     def test_damage_behind_a_snapshot_is_shown_until_it_is_mended(self):
         """Decision 12: the start does without what is damaged, and says so until the replica has made it whole."""
         primary, replica = self.pair()
@@ -268,12 +299,7 @@ class Ctl(CtlCase):
         self.wait_until_equal(primary, replica)
         primary.stop()
         replica.stop()
-        with open(os.path.join(self.data(primary), "wal", "0000000000000001-00000001.seg"),
-                  "r+b") as file:
-            file.seek(4400)
-            byte = file.read(1)
-            file.seek(4400)
-            file.write(bytes([byte[0] ^ 1]))
+        self.flip(primary, 4400)
         found = re.search(r"offset (\d+) LSN (\d+)", self.ctl(DAMAGE, "verify", self.data(primary)))
         primary.start()
         said = self.ctl(DAMAGE, "status", "--port", primary.port)

@@ -495,6 +495,35 @@ static void test_a_segment_that_goes_meanwhile_is_no_finding(void **state)
     world_free(&world);
 }
 
+/* Its end is no finding where the node may still be writing it; what the proof names in that very segment has to be there. */
+static void test_a_log_that_rots_meanwhile_is_damage_up_to_its_proof(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t sequence;
+        uint8_t nonce; /* on top of the segment's */
+        uint64_t before_end;
+        bool found;
+    } cases[] = {
+        {2, 0, 0, true}, {2, 0, 8, true}, {1, 0, 0, false}, {2, 1, 0, false}, {2, 0, 512, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+        uint64_t end = world.bytes.length;
+        world.segment.sequence = cases[i].sequence;
+        world.segment.nonce.bytes[0] ^= cases[i].nonce;
+        world_prove_at(&world, 6, end - cases[i].before_end, world.position);
+        flip(world.power, SECOND, end - 8); /* in the last record */
+        struct heard heard = verify_with(power_disk_port(world.power), at_work);
+        if (cases[i].found) {
+            expect_found(&heard, AERO_FINDING_DAMAGE, SECOND,
+                         "durable records are damaged or missing from here on (the durable file)");
+        } else {
+            assert_int_equal(heard.report.damage_count, 0);
+        }
+        world_free(&world);
+    }
+}
+
 /* ---- A disk that fails ----------------------------------------------------------------------------------------- */
 
 /* Whatever one call says, alone or with all behind it: a state is named only when it is the right one, and a directory that could
@@ -606,6 +635,7 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_that_goes_meanwhile_is_no_finding),
         cmocka_unit_test(test_a_snapshot_that_rots_meanwhile_is_damage),
         cmocka_unit_test(test_a_segment_that_goes_meanwhile_is_no_finding),
+        cmocka_unit_test(test_a_log_that_rots_meanwhile_is_damage_up_to_its_proof),
         cmocka_unit_test(test_nothing_is_sound_that_could_not_be_read),
         cmocka_unit_test(test_no_torn_tail_is_harmless_that_could_not_be_read),
         cmocka_unit_test(test_the_state_begins_with_a_snapshot_that_can_be_read),
