@@ -47,16 +47,20 @@ static inline struct aero_buffer words(const char *text)
     return buffer;
 }
 
-/* Good for an hour, with the key identifier that certificates of it refer to. */
-static inline struct authority authority_with(EVP_PKEY *take_key, const EVP_MD *digest)
+/* With the key identifier that certificates and lists of it refer to. */
+static inline struct authority foreign_authority(const char *usage)
 {
-    struct authority authority = {.key = take_key, .certificate = X509_new()};
-    certs_sign(authority.certificate, authority.key, "foreign", -60, 3600);
-    X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
-    certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
-    certs_extend(authority.certificate, NID_subject_key_identifier, "01:02:03:04");
-    assert_true(X509_sign(authority.certificate, authority.key, digest) > 0);
-    return authority;
+    return certs_authority_as((struct authority_wish){
+        .name = "foreign", .key_identifier = "01:02:03:04", .usage = usage});
+}
+
+/* Its signatures go without a digest of ours: OpenSSL refuses. */
+static inline struct authority odd_authority(void)
+{
+    return certs_authority_as(
+        (struct authority_wish){.name = "foreign",
+                                .take_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"),
+                                .key_identifier = "01:02:03:04"});
 }
 
 /* A certificate of that serial number, which is all that a list is about. */

@@ -36,11 +36,10 @@ static void test_a_name_is_bounded_and_of_plain_letters_throughout(void **state)
 static void test_issue_says_what_is_wrong_with_the_authority(void **state)
 {
     (void)state;
-    struct authority good = authority_with(EVP_EC_gen("P-256"), EVP_sha256());
+    struct authority good = foreign_authority(NULL);
     struct authority other = certs_authority("other");
     struct authority bare = certs_authority("without a key identifier");
-    /* Its signatures go without a digest of ours: OpenSSL refuses, and that is said apart. */
-    struct authority odd = authority_with(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL);
+    struct authority odd = odd_authority();
     X509 *node = X509_new();
     certs_sign(node, good.key, "node", -60, 3600);
     certs_extend(node, NID_basic_constraints, "critical,CA:FALSE");
@@ -87,7 +86,7 @@ static void test_issue_says_what_is_wrong_with_the_authority(void **state)
 static void test_issue_never_outlives_the_authority(void **state)
 {
     (void)state;
-    struct authority authority = authority_with(EVP_EC_gen("P-256"), EVP_sha256());
+    struct authority authority = foreign_authority(NULL);
     struct aero_cert_pair pair = {.certificate = pem_of(authority.certificate),
                                   .key = pem_of_key(authority.key, NULL)};
     struct aero_cert_pair node = {0};

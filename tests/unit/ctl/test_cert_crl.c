@@ -12,17 +12,6 @@ static time_t unix_now(void)
     return (time_t)(now_and(0).value / 1000);
 }
 
-/* Trusted by the test: its lists read, and its nodes are revoked. */
-static struct authority list_signer(const char *usage)
-{
-    struct authority authority = authority_with(EVP_EC_gen("P-256"), EVP_sha256());
-    if (usage != NULL) {
-        certs_extend(authority.certificate, NID_key_usage, usage);
-        assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
-    }
-    return authority;
-}
-
 static struct aero_cert_crls *read_lists(const struct aero_buffer *pem)
 {
     struct aero_cert_crls *lists;
@@ -147,7 +136,7 @@ static void test_what_is_made_has_verifiers_refuse_what_is_revoked_and_nothing_e
 static void test_extend_keeps_what_another_tool_wrote(void **state)
 {
     (void)state;
-    struct authority signer = list_signer(NULL);
+    struct authority signer = foreign_authority(NULL);
     struct aero_cert_pair ca = {.certificate = pem_of(signer.certificate),
                                 .key = pem_of_key(signer.key, NULL)};
     struct aero_buffer node = node_with_serial(&signer, "0A0B");
@@ -189,9 +178,9 @@ static void test_extend_keeps_what_another_tool_wrote(void **state)
 static void test_extend_says_what_is_wrong_with_the_authority(void **state)
 {
     (void)state;
-    struct authority good = list_signer("critical,keyCertSign,cRLSign");
-    struct authority mute = list_signer("critical,keyCertSign");
-    struct authority odd = authority_with(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL);
+    struct authority good = foreign_authority("critical,keyCertSign,cRLSign");
+    struct authority mute = foreign_authority("critical,keyCertSign");
+    struct authority odd = odd_authority();
     struct authority bare = certs_authority("without a key identifier");
     struct {
         struct aero_buffer certificate;
@@ -232,7 +221,7 @@ static void test_extend_says_what_is_wrong_with_the_authority(void **state)
 static void test_read_takes_whole_lists_only(void **state)
 {
     (void)state;
-    struct authority signer = list_signer(NULL);
+    struct authority signer = foreign_authority(NULL);
     struct {
         struct aero_buffer pem;
         size_t count; /* 0: refused */
@@ -264,7 +253,7 @@ static void test_read_takes_whole_lists_only(void **state)
 static void test_facts_of_lists_with_an_end_without_one_and_with_a_damaged_one(void **state)
 {
     (void)state;
-    struct authority signer = list_signer(NULL);
+    struct authority signer = foreign_authority(NULL);
     struct aero_cert_crl_facts facts;
     struct aero_buffer endless =
         list_of((struct certs_list_wish){.signer = &signer, .begins_s = 100});
@@ -300,7 +289,7 @@ static void test_facts_of_lists_with_an_end_without_one_and_with_a_damaged_one(v
 static void test_serials_are_written_as_openssl_does(void **state)
 {
     (void)state;
-    struct authority signer = list_signer(NULL);
+    struct authority signer = foreign_authority(NULL);
     char longest[2 * AERO_CERT_SERIAL_MAX + 1];
     memset(longest, 'A', sizeof longest);
     longest[sizeof longest - 1] = '\0';
@@ -351,7 +340,7 @@ static struct authority like(const struct authority *authority, EVP_PKEY *key, c
 static void test_a_list_and_a_certificate_are_of_an_authority_by_name_and_key(void **state)
 {
     (void)state;
-    struct authority signer = list_signer(NULL);
+    struct authority signer = foreign_authority(NULL);
     EVP_PKEY_up_ref(signer.key);
     struct authority renamed = like(&signer, signer.key, "renamed");
     struct authority rekeyed = like(&signer, EVP_EC_gen("P-256"), "signer");
@@ -393,7 +382,7 @@ static void test_a_list_and_a_certificate_are_of_an_authority_by_name_and_key(vo
 static void test_a_certificate_is_revoked_by_any_list_of_its_own_authority(void **state)
 {
     (void)state;
-    struct authority ours = list_signer(NULL);
+    struct authority ours = foreign_authority(NULL);
     struct authority theirs = certs_authority("theirs");
     struct aero_buffer node = node_with_serial(&ours, "0A");
     struct aero_buffer text = joined(plain_list(&theirs, "0A"), "", plain_list(&ours, "0B"));
@@ -417,7 +406,7 @@ static void test_a_certificate_is_revoked_by_any_list_of_its_own_authority(void 
 static void test_only_one_list_of_everything_is_extended(void **state)
 {
     (void)state;
-    struct authority ours = list_signer(NULL);
+    struct authority ours = foreign_authority(NULL);
     struct authority theirs = certs_authority("theirs");
     struct aero_buffer authority = pem_of(ours.certificate);
     struct {

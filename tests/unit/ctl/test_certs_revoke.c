@@ -210,15 +210,8 @@ static void test_revoke_refuses_an_authority_whose_lists_nobody_takes(void **sta
     };
     MAKE_NODES(bench, "a", "b");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct authority made = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
-        certs_sign(made.certificate, made.key, "made", -60, 3600);
-        X509_set_issuer_name(made.certificate, X509_get_subject_name(made.certificate));
-        certs_extend(made.certificate, NID_basic_constraints, "critical,CA:TRUE");
-        certs_extend(made.certificate, NID_key_usage, cases[i].usage);
-        if (cases[i].key_identifier != NULL) {
-            certs_extend(made.certificate, NID_subject_key_identifier, cases[i].key_identifier);
-        }
-        assert_true(X509_sign(made.certificate, made.key, EVP_sha256()) > 0);
+        struct authority made = certs_authority_as((struct authority_wish){
+            .name = "made", .key_identifier = cases[i].key_identifier, .usage = cases[i].usage});
         write_file(bench, "c/ca.crt", pem_of(made.certificate));
         write_file(bench, "c/ca.key", pem_of_key(made.key, NULL));
         write_file(bench, "c/a/node.crt", node_with_serial(&made, "0A"));

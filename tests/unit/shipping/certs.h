@@ -22,6 +22,14 @@ struct authority {
     X509 *certificate;
 };
 
+struct authority_wish {
+    const char *name;
+    EVP_PKEY *take_key;         /* NULL: a new one, on the curve P-256 */
+    const EVP_MD *digest;       /* for a key that was given */
+    const char *key_identifier; /* NULL: none */
+    const char *usage;          /* of its key; NULL: any */
+};
+
 struct node_wish {
     const char *dns;   /* NULL: none */
     const char *usage; /* extended; NULL: any */
@@ -63,14 +71,30 @@ static inline void certs_extend(X509 *certificate, int kind, const char *value)
     X509_EXTENSION_free(extension);
 }
 
-static inline struct authority certs_authority(const char *name)
+/* Good for an hour. */
+static inline struct authority certs_authority_as(struct authority_wish wish)
 {
-    struct authority authority = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
-    certs_sign(authority.certificate, authority.key, name, -60, 3600);
+    struct authority authority = {.key = wish.take_key, .certificate = X509_new()};
+    if (authority.key == NULL) {
+        authority.key = EVP_EC_gen("P-256");
+        wish.digest = EVP_sha256();
+    }
+    certs_sign(authority.certificate, authority.key, wish.name, -60, 3600);
     X509_set_issuer_name(authority.certificate, X509_get_subject_name(authority.certificate));
     certs_extend(authority.certificate, NID_basic_constraints, "critical,CA:TRUE");
-    assert_true(X509_sign(authority.certificate, authority.key, EVP_sha256()) > 0);
+    if (wish.key_identifier != NULL) {
+        certs_extend(authority.certificate, NID_subject_key_identifier, wish.key_identifier);
+    }
+    if (wish.usage != NULL) {
+        certs_extend(authority.certificate, NID_key_usage, wish.usage);
+    }
+    assert_true(X509_sign(authority.certificate, authority.key, wish.digest) > 0);
     return authority;
+}
+
+static inline struct authority certs_authority(const char *name)
+{
+    return certs_authority_as((struct authority_wish){.name = name});
 }
 
 /* An extension that speaks of a key: the issuer's, or the certificate's own. */
@@ -101,18 +125,18 @@ static inline void certs_authority_free(struct authority *authority)
     X509_free(authority->certificate);
 }
 
-static inline FILE *certs_open(const char *directory, const char *file)
+static inline FILE *certs_open(const char *directory, const char *file, const char *mode)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", directory, file);
-    FILE *out = fopen(path, "w");
+    FILE *out = fopen(path, mode);
     assert_non_null(out);
     return out;
 }
 
 static inline void certs_write_text(const char *directory, const char *file, const char *text)
 {
-    FILE *out = certs_open(directory, file);
+    FILE *out = certs_open(directory, file, "w");
     fputs(text, out);
     fclose(out);
 }
@@ -120,7 +144,7 @@ static inline void certs_write_text(const char *directory, const char *file, con
 static inline void certs_write_certificate(const char *directory, const char *file,
                                            X509 *certificate)
 {
-    FILE *out = certs_open(directory, file);
+    FILE *out = certs_open(directory, file, "w");
     assert_int_equal(PEM_write_X509(out, certificate), 1);
     fclose(out);
 }
@@ -149,7 +173,7 @@ static inline X509 *certs_node(const struct authority *signer, const struct node
 static inline void certs_write_key(const char *directory, const char *file, EVP_PKEY *key,
                                    const char *passphrase)
 {
-    FILE *out = certs_open(directory, file);
+    FILE *out = certs_open(directory, file, "w");
     const EVP_CIPHER *cipher = passphrase == NULL ? NULL : EVP_aes_128_cbc();
     assert_int_equal(
         PEM_write_PrivateKey(out, key, cipher, NULL, 0, NULL, (void *)(uintptr_t)passphrase), 1);
@@ -181,10 +205,7 @@ static inline void certs_write_named(const char *directory, const struct authori
 
 static inline void certs_append_authority(const char *directory, const struct authority *authority)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/ca.crt", directory);
-    FILE *out = fopen(path, "a");
-    assert_non_null(out);
+    FILE *out = certs_open(directory, "ca.crt", "a");
     assert_int_equal(PEM_write_X509(out, authority->certificate), 1);
     fclose(out);
 }
@@ -264,11 +285,8 @@ static inline X509_CRL *certs_list(struct certs_list_wish wish)
 /* Behind what is there already. */
 static inline void certs_append_list(const char *directory, struct certs_list_wish wish)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/crl.pem", directory);
-    FILE *out = fopen(path, "a");
+    FILE *out = certs_open(directory, "crl.pem", "a");
     X509_CRL *list = certs_list(wish);
-    assert_non_null(out);
     assert_int_equal(PEM_write_X509_CRL(out, list), 1);
     fclose(out);
     X509_CRL_free(list);

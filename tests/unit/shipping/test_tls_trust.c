@@ -61,10 +61,7 @@ static void test_16_authorities_count_and_no_more(void **state)
 
 static void append_text(const char *directory, const char *file, const char *text)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", directory, file);
-    FILE *out = fopen(path, "a");
-    assert_non_null(out);
+    FILE *out = certs_open(directory, file, "a");
     fputs(text, out);
     fclose(out);
 }
@@ -86,13 +83,10 @@ static void test_other_things_in_the_files_do_not_count(void **state)
     (void)state;
     certs_write_list(primary, &nodes->authority, REVOKED);
     append_text(primary, "ca.crt", "\nFor the nodes of the second floor.\n");
-    char path[512];
-    snprintf(path, sizeof path, "%s/ca.crt", primary);
-    FILE *out = fopen(path, "a");
+    FILE *out = certs_open(primary, "ca.crt", "a");
     assert_int_equal(PEM_write_PrivateKey(out, nodes->stranger.key, NULL, NULL, 0, NULL, NULL), 1);
     fclose(out);
-    snprintf(path, sizeof path, "%s/crl.pem", primary);
-    out = fopen(path, "a");
+    out = certs_open(primary, "crl.pem", "a");
     assert_int_equal(PEM_write_X509(out, nodes->stranger.certificate), 1);
     fclose(out);
     assert_meet();
