@@ -43,16 +43,22 @@ aero_status aero_cert_issue(const struct aero_cert_pair *authority, const char *
 /* The same errors, before anything is signed. */
 aero_status aero_cert_check_authority(const struct aero_cert_pair *authority, aero_wall_ms now);
 
+/* From when until when something counts, and how that stands to now. */
+struct aero_cert_validity {
+    char from[32];               /* 2026-01-31T12:00:00Z; empty: it is no time */
+    char to[32];                 /* the same; empty, too, for what has no end */
+    int64_t seconds_until_valid; /* above 0: not yet */
+    int64_t
+        seconds_left; /* below 0: expired; INT64_MIN: the end is no time; INT64_MAX: there is none */
+};
+
 struct aero_cert_facts {
     char name[AERO_CERT_TEXT_MAX];    /* first DNS name, else the common name */
     char subject[AERO_CERT_TEXT_MAX]; /* one line */
     char issuer[AERO_CERT_TEXT_MAX];
     char serial[AERO_CERT_SERIAL_MAX]; /* as `openssl x509 -serial` has it */
-    char not_before[32];               /* 2026-01-31T12:00:00Z */
-    char not_after[32];
-    char fingerprint[65];        /* SHA-256 */
-    int64_t seconds_until_valid; /* above 0: not yet */
-    int64_t seconds_left;        /* below 0: expired */
+    char fingerprint[65];              /* SHA-256 */
+    struct aero_cert_validity validity;
     bool is_authority;
 };
 /* Of the first certificate in the PEM text. AERO_CORRUPT: there is none. */
@@ -75,10 +81,7 @@ size_t aero_cert_crls_count(const struct aero_cert_crls *lists);
 
 struct aero_cert_crl_facts {
     char issuer[AERO_CERT_TEXT_MAX];
-    char this_update[32];
-    char next_update[32]; /* empty: it has no end */
-    int64_t seconds_until_valid;
-    int64_t seconds_left; /* INT64_MAX: it has no end */
+    struct aero_cert_validity validity;
     size_t revoked_count;
 };
 void aero_cert_crls_facts(const struct aero_cert_crls *lists, size_t index, aero_wall_ms now,

@@ -81,16 +81,12 @@ void aero_cert_crls_facts(const struct aero_cert_crls *lists, size_t index, aero
                           struct aero_cert_crl_facts *out_facts)
 {
     X509_CRL *list = list_at(lists, index);
-    const ASN1_TIME *end = X509_CRL_get0_nextUpdate(list);
-    struct aero_cert_crl_facts facts = {.seconds_left = INT64_MAX};
+    struct aero_cert_crl_facts facts = {
+        .validity = aero_cert_validity_of(X509_CRL_get0_lastUpdate(list),
+                                          X509_CRL_get0_nextUpdate(list), now),
+        .revoked_count = count_entries(list),
+    };
     aero_cert_format_name(X509_CRL_get_issuer(list), facts.issuer);
-    aero_cert_format_time(X509_CRL_get0_lastUpdate(list), facts.this_update);
-    facts.seconds_until_valid = aero_cert_seconds_until(X509_CRL_get0_lastUpdate(list), now);
-    if (end != NULL) {
-        aero_cert_format_time(end, facts.next_update);
-        facts.seconds_left = aero_cert_seconds_until(end, now);
-    }
-    facts.revoked_count = count_entries(list);
     *out_facts = facts;
 }
 

@@ -29,10 +29,9 @@ void aero_cert_signer_close(struct aero_cert_signer *signer);
 
 /* As text of one line, escaped as RFC 2253 has it. */
 void aero_cert_format_name(const X509_NAME *name, char out_text[AERO_CERT_TEXT_MAX]);
-/* Empty: it is no time. */
-void aero_cert_format_time(const ASN1_TIME *time, char out_text[32]);
 void aero_cert_format_serial(const ASN1_INTEGER *serial, char out_text[AERO_CERT_SERIAL_MAX]);
-/* Negative when it has passed; INT64_MIN when it is no time. */
-int64_t aero_cert_seconds_until(const ASN1_TIME *time, aero_wall_ms now);
+/* `to` of NULL: there is no end. */
+struct aero_cert_validity aero_cert_validity_of(const ASN1_TIME *from, const ASN1_TIME *to,
+                                                aero_wall_ms now);
 
 #endif

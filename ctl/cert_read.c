@@ -47,15 +47,6 @@ void aero_cert_format_name(const X509_NAME *name, char out_text[AERO_CERT_TEXT_M
     BIO_free(bio);
 }
 
-void aero_cert_format_time(const ASN1_TIME *time, char out_text[32])
-{
-    struct tm parts = {0};
-    out_text[0] = '\0';
-    if (ASN1_TIME_to_tm(time, &parts) == 1) {
-        strftime(out_text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    }
-}
-
 void aero_cert_format_serial(const ASN1_INTEGER *serial, char out_text[AERO_CERT_SERIAL_MAX])
 {
     const unsigned char *bytes = ASN1_STRING_get0_data(serial);
@@ -109,7 +100,17 @@ static void fingerprint(const X509 *certificate, char out_text[65])
     }
 }
 
-int64_t aero_cert_seconds_until(const ASN1_TIME *time, aero_wall_ms now)
+static void format_time(const ASN1_TIME *time, char out_text[32])
+{
+    struct tm parts = {0};
+    out_text[0] = '\0';
+    if (ASN1_TIME_to_tm(time, &parts) == 1) {
+        strftime(out_text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    }
+}
+
+/* Negative when it has passed; INT64_MIN when it is no time. */
+static int64_t seconds_until(const ASN1_TIME *time, aero_wall_ms now)
 {
     ASN1_TIME *now_time = ASN1_TIME_set(NULL, (time_t)(now.value / 1000));
     int days = 0;
@@ -123,6 +124,19 @@ int64_t aero_cert_seconds_until(const ASN1_TIME *time, aero_wall_ms now)
     return until;
 }
 
+struct aero_cert_validity aero_cert_validity_of(const ASN1_TIME *from, const ASN1_TIME *to,
+                                                aero_wall_ms now)
+{
+    struct aero_cert_validity validity = {.seconds_until_valid = seconds_until(from, now),
+                                          .seconds_left = INT64_MAX};
+    format_time(from, validity.from);
+    if (to != NULL) {
+        format_time(to, validity.to);
+        validity.seconds_left = seconds_until(to, now);
+    }
+    return validity;
+}
+
 aero_status aero_cert_read(struct aero_slice pem, aero_wall_ms now,
                            struct aero_cert_facts *out_facts)
 {
@@ -130,16 +144,16 @@ aero_status aero_cert_read(struct aero_slice pem, aero_wall_ms now,
     if (certificate == NULL) {
         return aero_error(AERO_CORRUPT);
     }
-    struct aero_cert_facts facts = {.is_authority = X509_check_ca(certificate) != 0};
+    struct aero_cert_facts facts = {
+        .validity = aero_cert_validity_of(X509_get0_notBefore(certificate),
+                                          X509_get0_notAfter(certificate), now),
+        .is_authority = X509_check_ca(certificate) != 0,
+    };
     node_name(certificate, facts.name);
     aero_cert_format_name(X509_get_subject_name(certificate), facts.subject);
     aero_cert_format_name(X509_get_issuer_name(certificate), facts.issuer);
     aero_cert_format_serial(X509_get0_serialNumber(certificate), facts.serial);
-    aero_cert_format_time(X509_get0_notBefore(certificate), facts.not_before);
-    aero_cert_format_time(X509_get0_notAfter(certificate), facts.not_after);
     fingerprint(certificate, facts.fingerprint);
-    facts.seconds_until_valid = aero_cert_seconds_until(X509_get0_notBefore(certificate), now);
-    facts.seconds_left = aero_cert_seconds_until(X509_get0_notAfter(certificate), now);
     X509_free(certificate);
     *out_facts = facts;
     return aero_ok();

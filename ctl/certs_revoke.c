@@ -149,7 +149,7 @@ static bool publish(const struct revocation *revocation)
     aero_cert_crls_facts(revocation->made_lists, 0, revocation->now, &facts);
     fprintf(task->ctl->out, "%s/crl.pem: revokes %zu certificate%s, good until %s\n",
             task->directory, facts.revoked_count, aero_plural(facts.revoked_count),
-            facts.next_update);
+            facts.validity.to);
     return true;
 }
 

@@ -2,17 +2,72 @@
 /* aeroctl certs show: a certificate or revocation list, a node's folder, or a folder of nodes' folders; what is wrong with
  * them. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "ctl/certs_show_priv.h"
 
 #define WORDS "certs show"
+#define SECONDS_A_DAY 86400
+#define WARN_DAYS 30
 
-void aero_certs_warn(struct aero_certs_warnings *warnings, const char *text, const char *detail)
+/* ---- What certificates and lists have in common ------------------------------------------------------------------- */
+
+void aero_certs_warn(struct aero_certs_warnings *warnings, const char *format, ...)
 {
+    va_list arguments;
     AERO_ASSERT(warnings->count < sizeof warnings->text / sizeof warnings->text[0]);
-    snprintf(warnings->text[warnings->count++], sizeof warnings->text[0], "%s%s", text, detail);
+    va_start(arguments, format);
+    vsnprintf(warnings->text[warnings->count++], sizeof warnings->text[0], format, arguments);
+    va_end(arguments);
+}
+
+void aero_certs_warn_of_dates(struct aero_certs_warnings *warnings,
+                              const struct aero_cert_validity *validity, const char *consequence)
+{
+    if (validity->seconds_left < 0) {
+        aero_certs_warn(warnings, "it has expired: %s; make a new one", consequence);
+    } else if (validity->seconds_left < (int64_t)WARN_DAYS * SECONDS_A_DAY) {
+        aero_certs_warn(warnings,
+                        "it expires within %d days, then %s: make a new one; nodes take it over "
+                        "running",
+                        WARN_DAYS, consequence);
+    }
+    if (validity->seconds_until_valid > 0) {
+        aero_certs_warn(warnings, "it is not valid yet: is this machine's clock right?");
+    }
+}
+
+bool aero_certs_read_authorities(const char *folder, struct aero_certs_warnings *warnings,
+                                 struct aero_buffer *out_pem)
+{
+    char path[AERO_CTL_PATH_MAX];
+    AERO_ASSERT(aero_ctl_path(folder, "ca.crt", path)); /* shorter than those that were read */
+    aero_status status = aero_ctl_file_read(path, out_pem);
+    if (!aero_is_ok(status)) {
+        aero_certs_warn(warnings, "ca.crt cannot be read: %s", aero_ctl_file_error(status));
+    }
+    return aero_is_ok(status);
+}
+
+void aero_certs_put_validity(struct aero_certs_show *show,
+                             const struct aero_cert_validity *validity)
+{
+    int64_t days = validity->seconds_left / SECONDS_A_DAY;
+    if (validity->seconds_left == INT64_MAX) {
+        fprintf(show->ctl->out, "  %-12s %s on, without an end\n", "valid", validity->from);
+    } else {
+        fprintf(show->ctl->out, "  %-12s %s to %s, %" PRId64 " day%s left\n", "valid",
+                validity->from, validity->to, days, aero_plural((uint64_t)days));
+    }
+}
+
+struct json_object *aero_certs_days_left(const struct aero_cert_validity *validity)
+{
+    return validity->seconds_left == INT64_MAX
+               ? NULL
+               : json_object_new_int64(validity->seconds_left / SECONDS_A_DAY);
 }
 
 void aero_certs_put_warnings(struct aero_certs_show *show,
@@ -40,19 +95,6 @@ void aero_certs_put_object(struct aero_certs_show *show, struct json_object *tak
 
 /* ---- Certificates ---------------------------------------------------------------------------------------------- */
 
-static void warn_of_dates(const struct aero_cert_facts *facts, struct aero_certs_warnings *warnings)
-{
-    if (facts->seconds_left < 0) {
-        aero_certs_warn(warnings, "it has expired: nodes refuse it; make a new one", "");
-    } else if (facts->seconds_left < (int64_t)AERO_CERTS_WARN_DAYS * AERO_CERTS_SECONDS_A_DAY) {
-        aero_certs_warn(
-            warnings, "it expires within 30 days: make a new one; nodes take it over running", "");
-    }
-    if (facts->seconds_until_valid > 0) {
-        aero_certs_warn(warnings, "it is not valid yet: is this machine's clock right?", "");
-    }
-}
-
 static void warn_of_key(const char *folder, struct aero_slice certificate,
                         struct aero_certs_warnings *warnings)
 {
@@ -66,11 +108,11 @@ static void warn_of_key(const char *folder, struct aero_slice certificate,
         status = aero_ctl_file_read(path, &key);
     }
     if (!aero_is_ok(status)) {
-        aero_certs_warn(warnings, "node.key cannot be read: ", aero_ctl_file_error(status));
+        aero_certs_warn(warnings, "node.key cannot be read: %s", aero_ctl_file_error(status));
     } else if (!aero_is_ok(aero_cert_check_key(certificate, aero_buffer_slice(&key)))) {
-        aero_certs_warn(warnings, "node.key is not the key of node.crt", "");
+        aero_certs_warn(warnings, "node.key is not the key of node.crt");
     } else if ((mode & 077) != 0) {
-        aero_certs_warn(warnings, "node.key can be read by others: chmod 600 node.key", "");
+        aero_certs_warn(warnings, "node.key can be read by others: chmod 600 node.key");
     }
     aero_cert_wipe(&key);
 }
@@ -78,16 +120,11 @@ static void warn_of_key(const char *folder, struct aero_slice certificate,
 static void warn_of_issuer(const char *folder, struct aero_slice certificate, aero_wall_ms now,
                            struct aero_certs_warnings *warnings)
 {
-    char path[AERO_CTL_PATH_MAX];
     char why[AERO_CERT_TEXT_MAX];
     struct aero_buffer authority = {0};
-    AERO_ASSERT(aero_ctl_path(folder, "ca.crt", path)); /* shorter than that of node.crt */
-    aero_status status = aero_ctl_file_read(path, &authority);
-    if (!aero_is_ok(status)) {
-        aero_certs_warn(warnings, "ca.crt cannot be read: ", aero_ctl_file_error(status));
-    } else if (!aero_is_ok(
-                   aero_cert_check_issuer(certificate, aero_buffer_slice(&authority), now, why))) {
-        aero_certs_warn(warnings, "ca.crt does not vouch for it: ", why);
+    if (aero_certs_read_authorities(folder, warnings, &authority) &&
+        !aero_is_ok(aero_cert_check_issuer(certificate, aero_buffer_slice(&authority), now, why))) {
+        aero_certs_warn(warnings, "ca.crt does not vouch for it: %s", why);
     }
     aero_buffer_deinit(&authority);
 }
@@ -98,8 +135,8 @@ static void warn_of_revocation(const struct aero_certs_show *show, const char *f
 {
     if (aero_certs_folder_revokes(folder, certificate) ||
         aero_certs_folder_revokes(show->directory, certificate)) {
-        aero_certs_warn(
-            warnings, "it is revoked: nodes refuse it; make a new one, or remove this folder", "");
+        aero_certs_warn(warnings,
+                        "it is revoked: nodes refuse it; make a new one, or remove this folder");
     }
 }
 
@@ -107,13 +144,11 @@ static void put_lines(struct aero_certs_show *show, const char *path,
                       const struct aero_cert_facts *facts)
 {
     FILE *out = show->ctl->out;
-    int64_t days = facts->seconds_left / AERO_CERTS_SECONDS_A_DAY;
     fprintf(out, "%s\n", path);
     fprintf(out, "  %-12s %s%s\n", facts->is_authority ? "authority" : "node", facts->name,
             facts->is_authority ? " (signs others)" : "");
     fprintf(out, "  %-12s %s\n", "issuer", facts->issuer);
-    fprintf(out, "  %-12s %s to %s, %" PRId64 " day%s left\n", "valid", facts->not_before,
-            facts->not_after, days, aero_plural((uint64_t)days));
+    aero_certs_put_validity(show, &facts->validity);
     fprintf(out, "  %-12s %s\n", "serial", facts->serial);
     fprintf(out, "  %-12s %s\n", "sha256", facts->fingerprint);
 }
@@ -127,10 +162,9 @@ static struct json_object *make_object(const char *path, const struct aero_cert_
     aero_ctl_json_text(object, "subject", facts->subject);
     aero_ctl_json_text(object, "issuer", facts->issuer);
     aero_ctl_json_text(object, "serial", facts->serial);
-    aero_ctl_json_text(object, "not_before", facts->not_before);
-    aero_ctl_json_text(object, "not_after", facts->not_after);
-    json_object_object_add(object, "days_left",
-                           json_object_new_int64(facts->seconds_left / AERO_CERTS_SECONDS_A_DAY));
+    aero_ctl_json_text(object, "not_before", facts->validity.from);
+    aero_ctl_json_text(object, "not_after", facts->validity.to);
+    json_object_object_add(object, "days_left", aero_certs_days_left(&facts->validity));
     aero_ctl_json_text(object, "sha256", facts->fingerprint);
     return object;
 }
@@ -144,7 +178,7 @@ static bool show_certificate(struct aero_certs_show *show, const char *path, con
     if (!aero_is_ok(aero_cert_read(pem, show->now, &facts))) {
         return false;
     }
-    warn_of_dates(&facts, &warnings);
+    aero_certs_warn_of_dates(&warnings, &facts.validity, "nodes refuse it");
     if (folder != NULL) {
         warn_of_key(folder, pem, &warnings);
         warn_of_issuer(folder, pem, show->now, &warnings);

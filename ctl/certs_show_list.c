@@ -1,37 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* aeroctl certs show: revocation lists. */
-#include <inttypes.h>
-
 #include "base/assert.h"
 #include "ctl/certs_show_priv.h"
-
-static void warn_of_dates(const struct aero_cert_crl_facts *facts,
-                          struct aero_certs_warnings *warnings)
-{
-    if (facts->seconds_left < 0) {
-        aero_certs_warn(warnings, "it has expired: nodes refuse every peer; make a new one", "");
-    } else if (facts->seconds_left < (int64_t)AERO_CERTS_WARN_DAYS * AERO_CERTS_SECONDS_A_DAY) {
-        aero_certs_warn(warnings,
-                        "it expires within 30 days, then nodes refuse every peer: make a new one; "
-                        "nodes take it over running",
-                        "");
-    }
-    if (facts->seconds_until_valid > 0) {
-        aero_certs_warn(warnings, "it is not valid yet: is this machine's clock right?", "");
-    }
-}
 
 static void warn_of_signer(const char *folder, const struct aero_cert_crls *lists, size_t index,
                            struct aero_certs_warnings *warnings)
 {
-    char path[AERO_CTL_PATH_MAX];
     struct aero_buffer authorities = {0};
-    AERO_ASSERT(aero_ctl_path(folder, "ca.crt", path)); /* shorter than that of crl.pem */
-    aero_status status = aero_ctl_file_read(path, &authorities);
-    if (!aero_is_ok(status)) {
-        aero_certs_warn(warnings, "ca.crt cannot be read: ", aero_ctl_file_error(status));
-    } else if (!aero_cert_crls_signed_by(lists, index, aero_buffer_slice(&authorities))) {
-        aero_certs_warn(warnings, "ca.crt did not sign it: nodes refuse it", "");
+    if (aero_certs_read_authorities(folder, warnings, &authorities) &&
+        !aero_cert_crls_signed_by(lists, index, aero_buffer_slice(&authorities))) {
+        aero_certs_warn(warnings, "ca.crt did not sign it: nodes refuse it");
     }
     aero_buffer_deinit(&authorities);
 }
@@ -41,17 +19,11 @@ static void put_lines(struct aero_certs_show *show, const char *path,
                       const struct aero_cert_crl_facts *facts)
 {
     FILE *out = show->ctl->out;
-    int64_t days = facts->seconds_left / AERO_CERTS_SECONDS_A_DAY;
     fprintf(out, "%s\n", path);
     fprintf(out, "  %-12s %zu certificate%s\n", "revokes", facts->revoked_count,
             aero_plural(facts->revoked_count));
     fprintf(out, "  %-12s %s\n", "issuer", facts->issuer);
-    if (facts->seconds_left == INT64_MAX) {
-        fprintf(out, "  %-12s %s on, without an end\n", "valid", facts->this_update);
-    } else {
-        fprintf(out, "  %-12s %s to %s, %" PRId64 " day%s left\n", "valid", facts->this_update,
-                facts->next_update, days, aero_plural((uint64_t)days));
-    }
+    aero_certs_put_validity(show, &facts->validity);
     for (size_t i = 0; i < facts->revoked_count; i++) {
         char serial[AERO_CERT_SERIAL_MAX];
         aero_cert_crls_serial(lists, index, i, serial);
@@ -64,15 +36,13 @@ static struct json_object *make_object(const char *path, const struct aero_cert_
 {
     struct json_object *object = json_object_new_object();
     struct json_object *serials = json_object_new_array();
-    bool ends = facts->seconds_left != INT64_MAX;
+    bool ends = facts->validity.seconds_left != INT64_MAX;
     aero_ctl_json_text(object, "file", path);
     aero_ctl_json_text(object, "issuer", facts->issuer);
-    aero_ctl_json_text(object, "this_update", facts->this_update);
+    aero_ctl_json_text(object, "this_update", facts->validity.from);
     json_object_object_add(object, "next_update",
-                           ends ? json_object_new_string(facts->next_update) : NULL);
-    json_object_object_add(
-        object, "days_left",
-        ends ? json_object_new_int64(facts->seconds_left / AERO_CERTS_SECONDS_A_DAY) : NULL);
+                           ends ? json_object_new_string(facts->validity.to) : NULL);
+    json_object_object_add(object, "days_left", aero_certs_days_left(&facts->validity));
     for (size_t i = 0; i < facts->revoked_count; i++) {
         char serial[AERO_CERT_SERIAL_MAX];
         aero_cert_crls_serial(lists, index, i, serial);
@@ -88,7 +58,7 @@ static void show_one(struct aero_certs_show *show, const char *path, const char 
     struct aero_certs_warnings warnings = {.count = 0};
     struct aero_cert_crl_facts facts;
     aero_cert_crls_facts(lists, index, show->now, &facts);
-    warn_of_dates(&facts, &warnings);
+    aero_certs_warn_of_dates(&warnings, &facts.validity, "nodes refuse every peer");
     if (folder != NULL) {
         warn_of_signer(folder, lists, index, &warnings);
     }

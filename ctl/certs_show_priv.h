@@ -7,9 +7,6 @@
 #include "ctl/files.h"
 #include "ctl/json.h"
 
-#define AERO_CERTS_SECONDS_A_DAY 86400
-#define AERO_CERTS_WARN_DAYS 30
-
 struct aero_certs_show {
     const struct aero_ctl *ctl;
     aero_wall_ms now;
@@ -24,9 +21,20 @@ struct aero_certs_warnings {
     char text[5][AERO_CERT_TEXT_MAX + 64]; /* as many as one certificate can earn */
     size_t count;
 };
-/* `detail` goes on where the text ends. */
-void aero_certs_warn(struct aero_certs_warnings *warnings, const char *text, const char *detail);
+/* In the manner of printf. */
+void aero_certs_warn(struct aero_certs_warnings *warnings, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* `consequence` of an end that has passed: "nodes refuse it". */
+void aero_certs_warn_of_dates(struct aero_certs_warnings *warnings,
+                              const struct aero_cert_validity *validity, const char *consequence);
+/* Appends ca.crt of the folder. False: it cannot be read, which is a warning. */
+bool aero_certs_read_authorities(const char *folder, struct aero_certs_warnings *warnings,
+                                 struct aero_buffer *out_pem);
 
+void aero_certs_put_validity(struct aero_certs_show *show,
+                             const struct aero_cert_validity *validity);
+/* JSON; null: without an end. */
+struct json_object *aero_certs_days_left(const struct aero_cert_validity *validity);
 /* The last lines of one thing that is shown, and the same in JSON; counted. */
 void aero_certs_put_warnings(struct aero_certs_show *show,
                              const struct aero_certs_warnings *warnings);

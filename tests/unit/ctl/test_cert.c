@@ -94,8 +94,9 @@ static void test_issue_never_outlives_the_authority(void **state)
     aero_wall_ms now = now_and(0);
     assert_true(aero_is_ok(aero_cert_issue(&pair, "node", now, DAYS, &node)));
     assert_true(aero_is_ok(aero_cert_read(aero_buffer_slice(&node.certificate), now, &facts)));
-    assert_int_equal(facts.seconds_left, facts_of(authority.certificate, now).seconds_left);
-    assert_in_range(facts.seconds_left, 3500, 3600);
+    assert_int_equal(facts.validity.seconds_left,
+                     facts_of(authority.certificate, now).validity.seconds_left);
+    assert_in_range(facts.validity.seconds_left, 3500, 3600);
     aero_cert_pair_deinit(&node);
     aero_cert_pair_deinit(&pair);
     certs_authority_free(&authority);
@@ -172,11 +173,11 @@ static void test_a_damaged_date_leaves_all_else_readable(void **state)
     assert_int_equal(ASN1_STRING_set(X509_getm_notAfter(node.certificate), "2613", 4), 1);
     assert_true(X509_sign(node.certificate, node.key, EVP_sha256()) > 0);
     struct aero_cert_facts facts = facts_of(node.certificate, now_and(0));
-    assert_string_equal(facts.not_after, "");
-    assert_true(facts.seconds_left == INT64_MIN);
+    assert_string_equal(facts.validity.to, "");
+    assert_true(facts.validity.seconds_left == INT64_MIN);
     assert_string_equal(facts.name, "good");
     assert_string_equal(facts.issuer, "CN = good");
-    assert_int_equal(strlen(facts.not_before), 20);
+    assert_int_equal(strlen(facts.validity.from), 20);
     certs_authority_free(&node);
 }
 
@@ -184,7 +185,7 @@ static void test_a_clock_beyond_all_years_counts_everything_as_expired(void **st
 {
     (void)state;
     struct authority node = certs_authority("good");
-    assert_true(facts_of(node.certificate, no_year_for_this).seconds_left == INT64_MIN);
+    assert_true(facts_of(node.certificate, no_year_for_this).validity.seconds_left == INT64_MIN);
     certs_authority_free(&node);
 }
 

@@ -108,9 +108,9 @@ static void test_what_is_made_has_verifiers_refuse_what_is_revoked_and_nothing_e
     aero_cert_crls_facts(after, 0, tomorrow, &facts);
     assert_true(
         aero_is_ok(aero_cert_read(aero_buffer_slice(&ca.certificate), tomorrow, &ca_facts)));
-    assert_string_equal(facts.next_update, ca_facts.not_after);
+    assert_string_equal(facts.validity.to, ca_facts.validity.to);
     assert_string_equal(facts.issuer, ca_facts.subject);
-    assert_int_equal(facts.seconds_until_valid, -300);
+    assert_int_equal(facts.validity.seconds_until_valid, -300);
     assert_int_equal(facts.revoked_count, 2);
     /* What was on the list has the date it had. */
     int old = 0;
@@ -267,18 +267,18 @@ static void test_facts_of_lists_with_an_end_without_one_and_with_a_damaged_one(v
     struct aero_cert_crls *lists = read_lists(&both);
 
     aero_cert_crls_facts(lists, 0, now_and(0), &facts);
-    assert_string_equal(facts.next_update, "");
-    assert_true(facts.seconds_left == INT64_MIN);
+    assert_string_equal(facts.validity.to, "");
+    assert_true(facts.validity.seconds_left == INT64_MIN);
     aero_cert_crls_facts(lists, 1, now_and(0), &facts);
-    assert_string_equal(facts.next_update, "");
-    assert_true(facts.seconds_left == INT64_MAX);
-    assert_in_range(facts.seconds_until_valid, 50, 100);
+    assert_string_equal(facts.validity.to, "");
+    assert_true(facts.validity.seconds_left == INT64_MAX);
+    assert_in_range(facts.validity.seconds_until_valid, 50, 100);
     assert_int_equal(facts.revoked_count, 0);
     assert_string_equal(facts.issuer, "CN = foreign");
     aero_cert_crls_facts(lists, 2, now_and(0), &facts);
-    assert_int_equal(strlen(facts.next_update), 20);
-    assert_int_equal(strlen(facts.this_update), 20);
-    assert_in_range(facts.seconds_left, DAY - 50, DAY);
+    assert_int_equal(strlen(facts.validity.to), 20);
+    assert_int_equal(strlen(facts.validity.from), 20);
+    assert_in_range(facts.validity.seconds_left, DAY - 50, DAY);
     assert_int_equal(facts.revoked_count, 1);
     aero_cert_crls_free(lists);
     aero_buffer_deinit(&both);
