@@ -223,9 +223,10 @@ static bool revoke(struct revocation *revocation)
         !copy_to_all(revocation)) {
         return false;
     }
-    fputs("Now copy crl.pem to the certs directory of every other node, next to its ca.crt. Nodes "
-          "take it\nover while they run, and end their links with what is revoked.\n",
-          revocation->shared.ctl->out);
+    fputs(
+        "Now copy crl.pem to the certs directory of every node, next to its ca.crt. Nodes take it\n"
+        "over while they run, and end their links with what is revoked.\n",
+        revocation->shared.ctl->out);
     return true;
 }
 
@@ -239,9 +240,10 @@ int aero_ctl_certs_revoke(const struct aero_ctl *ctl, int argc, char **argv)
     static const struct aero_program program = {
         .name = "aeroctl " WORDS,
         .summary = "Revokes nodes' certificates with the authority in DIR: makes the list "
-                   "DIR/crl.pem, or extends it, and copies it to the folder of every other node.",
+                   "DIR/crl.pem, or extends it, and copies it to the folder of every node that is "
+                   "not revoked.",
         .operands = "DIR --node NAME...",
-        .more_help = "Then copy crl.pem to the certs directories of the other nodes: they refuse\n"
+        .more_help = "Then copy crl.pem to the certs directory of every node: they refuse\n"
                      "what is on it, and end open links with it, without a restart.\n",
         .options = options,
         .option_count = sizeof options / sizeof options[0],
