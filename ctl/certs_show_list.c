@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* aeroctl certs show: revocation lists. */
+#include "ctl/certs_show_list.h"
+
 #include "base/assert.h"
-#include "ctl/certs_show_priv.h"
 
 static void warn_of_signer(const char *folder, const struct aero_cert_crls *lists, size_t index,
                            struct aero_certs_warnings *warnings)

@@ -575,7 +575,7 @@ static void test_new_certificates_begin_a_dial_anew(void **state)
     const char *text = NULL;
     (void)state;
     start_link();
-    while (!is_waiting_to_dial()) {
+    for (unsigned turns = 0; turns < TURNS_MAX && !is_waiting_to_dial(); turns++) {
         deliver(); /* dials, once there is an address */
         assert_true(reload(&text));
         event_base_loop(ends->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);

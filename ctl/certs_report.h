@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `certs show` is made of: certificates in certs_show.c, revocation lists in certs_show_list.c. */
-#ifndef AERO_CTL_CERTS_SHOW_PRIV_H
-#define AERO_CTL_CERTS_SHOW_PRIV_H
+/* What `certs show` says of anything, certificate or revocation list: when it is good, and what is wrong with it. */
+#ifndef AERO_CTL_CERTS_REPORT_H
+#define AERO_CTL_CERTS_REPORT_H
 
 #include "ctl/cert.h"
 #include "ctl/files.h"
@@ -40,11 +40,5 @@ void aero_certs_put_warnings(struct aero_certs_show *show,
                              const struct aero_certs_warnings *warnings);
 void aero_certs_put_object(struct aero_certs_show *show, struct json_object *take_object,
                            const struct aero_certs_warnings *warnings);
-
-/* Shows each list of the PEM text. `folder`, when not NULL, holds the CA. False: there is none, or one is damaged. */
-bool aero_certs_show_lists(struct aero_certs_show *show, const char *path, const char *folder,
-                           struct aero_slice pem);
-/* Whether crl.pem of that folder revokes the certificate; one that cannot be read is told where it is shown. */
-bool aero_certs_folder_revokes(const char *folder, struct aero_slice certificate);
 
 #endif
