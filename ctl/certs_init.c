@@ -148,8 +148,8 @@ static bool make_directory(const struct aero_certs_task *task)
 
 static bool make_all(struct aero_certs_task *task, uint32_t days)
 {
-    if (!names_are_free(task) || !make_directory(task) || !open_authority(task) ||
-        !aero_certs_read_list(task)) {
+    if (!names_are_free(task) || !make_directory(task) || !aero_certs_lock(task) ||
+        !open_authority(task) || !aero_certs_read_list(task)) {
         return false;
     }
     for (size_t i = 0; i < task->name_count; i++) {

@@ -4,7 +4,7 @@
  * Everything is read and judged before anything is written. Then DIR/crl.pem is first, which is what counts: it has all that
  * was ever revoked, and the folders get copies. Each file is replaced as a whole, since a daemon may read it at any time. A
  * run that fails on the way leaves older copies in some folders; another run finds what is revoked on the list already, and
- * writes all of them. */
+ * writes all of them. One run at a time. */
 #include <string.h>
 
 #include "base/assert.h"
@@ -85,7 +85,7 @@ static bool read_certificate(const struct aero_certs_task *task, const char *nam
 static bool read_all(struct revocation *revocation)
 {
     struct aero_certs_task *task = &revocation->shared;
-    if (!open_authority(revocation) || !aero_certs_read_list(task)) {
+    if (!aero_certs_lock(task) || !open_authority(revocation) || !aero_certs_read_list(task)) {
         return false;
     }
     for (size_t i = 0; i < task->name_count; i++) {

@@ -3,11 +3,16 @@
 
 #include <string.h>
 
+#include "base/assert.h"
+
 void aero_certs_task_deinit(struct aero_certs_task *task)
 {
     aero_cert_pair_deinit(&task->authority);
     aero_buffer_deinit(&task->list);
     aero_cert_crls_free(task->lists);
+    if (task->is_locked) {
+        aero_ctl_directory_unlock(task->lock);
+    }
 }
 
 bool aero_certs_went_well(const struct aero_certs_task *task, const char *path, aero_status status)
@@ -39,6 +44,19 @@ bool aero_certs_read_file(const struct aero_certs_task *task, const char *direct
     aero_status status = aero_ctl_file_read(path, out_bytes);
     *out_found = status.code != AERO_NOT_FOUND;
     return status.code == AERO_NOT_FOUND || aero_certs_went_well(task, path, status);
+}
+
+bool aero_certs_lock(struct aero_certs_task *task)
+{
+    aero_status status = aero_ctl_directory_lock(task->directory, &task->lock);
+    task->is_locked = aero_is_ok(status);
+    if (status.code == AERO_BUSY) {
+        aero_ctl_complain(task->ctl, task->words,
+                          "%s: another aeroctl certs works there. Nothing was done: run this again "
+                          "when that one has ended",
+                          task->directory);
+    }
+    return status.code != AERO_BUSY;
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------- */
@@ -106,6 +124,21 @@ bool aero_certs_read_authority(struct aero_certs_task *task, bool *out_found)
     return true;
 }
 
+/* What a link that leads nowhere was meant to lead to may come back: a new list would not have what that one revokes. */
+static bool is_nothing(const struct aero_certs_task *task, const char *name)
+{
+    char path[AERO_CTL_PATH_MAX];
+    AERO_ASSERT(aero_ctl_path(task->directory, name, path)); /* it was looked for before */
+    bool taken = aero_ctl_path_is_taken(path);
+    if (taken) {
+        aero_ctl_complain(task->ctl, task->words,
+                          "%s is a link that leads nowhere: put the list there, or remove the link "
+                          "to begin a new one",
+                          path);
+    }
+    return !taken;
+}
+
 bool aero_certs_read_list(struct aero_certs_task *task)
 {
     bool found;
@@ -113,7 +146,7 @@ bool aero_certs_read_list(struct aero_certs_task *task)
         return false;
     }
     if (!found) {
-        return true;
+        return is_nothing(task, "crl.pem");
     }
     aero_status status = aero_cert_crls_read(aero_buffer_slice(&task->list), &task->lists);
     if (aero_is_ok(status)) {

@@ -14,13 +14,15 @@ struct aero_certs_task {
     const struct aero_ctl *ctl;
     const char *words; /* of the command */
     const char *directory;
+    bool is_locked;
+    int lock;
     const char *names[AERO_CERTS_NODES_MAX];
     size_t name_count;
     struct aero_cert_pair authority;
     struct aero_buffer list;      /* DIR/crl.pem; empty: there is none */
     struct aero_cert_crls *lists; /* the same, parsed */
 };
-/* Wipes and frees. */
+/* Wipes, unlocks and frees. */
 void aero_certs_task_deinit(struct aero_certs_task *task);
 
 /* False: the status is an error, which is told with the path. */
@@ -32,6 +34,9 @@ bool aero_certs_fits(const struct aero_certs_task *task, const char *directory, 
 bool aero_certs_read_file(const struct aero_certs_task *task, const char *directory,
                           const char *name, struct aero_buffer *out_bytes, bool *out_found);
 
+/* So that two runs do not make their lists of the same one, and one of them is lost. False: another run has DIR. Where it cannot
+ * be opened, those that read it tell why. */
+bool aero_certs_lock(struct aero_certs_task *task);
 /* Those behind --node, which may be repeated, and behind DIR. False: bad usage. */
 bool aero_certs_read_names(struct aero_certs_task *task, const struct aero_options *given);
 /* ca.crt and ca.key; *out_found false: neither is there. */

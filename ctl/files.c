@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "ctl/ctl.h"
 
 #define DIRECTORY_MODE 0700
+
+_Static_assert(AERO_CTL_FILE_MAX == (size_t)16 << 20, "as aero_ctl_file_error says");
 
 bool aero_ctl_path(const char *directory, const char *name, char out_path[AERO_CTL_PATH_MAX])
 {
@@ -38,6 +41,12 @@ aero_status aero_ctl_path_kind(const char *path, enum aero_ctl_path_kind *out_ki
         *out_mode = facts.st_mode & 07777;
     }
     return aero_ok();
+}
+
+bool aero_ctl_path_is_taken(const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) == 0;
 }
 
 /* aeroctl handles no signal, so none interrupts a call here. */
@@ -81,7 +90,9 @@ aero_status aero_ctl_file_read(const char *path, struct aero_buffer *out_bytes)
 
 const char *aero_ctl_file_error(aero_status status)
 {
-    return status.code == AERO_UNSUPPORTED ? "not a regular file" : aero_ctl_status_text(status);
+    return status.code == AERO_UNSUPPORTED ? "not a regular file"
+           : status.code == AERO_LIMIT     ? "larger than 16 MiB"
+                                           : aero_ctl_status_text(status);
 }
 
 static aero_status write_all(int fd, struct aero_slice bytes)
@@ -124,6 +135,25 @@ aero_status aero_ctl_directory_sync(const char *path)
     aero_status status = fsync(fd) == 0 ? aero_ok() : aero_error_errno(errno);
     close(fd);
     return status;
+}
+
+aero_status aero_ctl_directory_lock(const char *path, int *out_lock)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return aero_error_errno(errno);
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(fd);
+        return aero_error(AERO_BUSY);
+    }
+    *out_lock = fd;
+    return aero_ok();
+}
+
+void aero_ctl_directory_unlock(int lock)
+{
+    close(lock);
 }
 
 aero_status aero_ctl_file_replace(const char *directory, const char *name, unsigned mode,

@@ -7,7 +7,7 @@
 #include "base/status.h"
 
 #define AERO_CTL_PATH_MAX 1024
-#define AERO_CTL_FILE_MAX ((size_t)1 << 20)
+#define AERO_CTL_FILE_MAX ((size_t)16 << 20) /* a revocation list of some 300,000 certificates */
 
 /* "DIRECTORY/NAME"; false: too long. */
 bool aero_ctl_path(const char *directory, const char *name, char out_path[AERO_CTL_PATH_MAX]);
@@ -22,6 +22,9 @@ enum aero_ctl_path_kind {
 aero_status aero_ctl_path_kind(const char *path, enum aero_ctl_path_kind *out_kind,
                                unsigned *out_mode);
 
+/* Also of a link that leads nowhere. */
+bool aero_ctl_path_is_taken(const char *path);
+
 /* Appends. AERO_LIMIT above AERO_CTL_FILE_MAX; AERO_UNSUPPORTED where no regular file is, which never waits. */
 aero_status aero_ctl_file_read(const char *path, struct aero_buffer *out_bytes);
 /* In words. */
@@ -35,6 +38,10 @@ aero_status aero_ctl_file_replace(const char *directory, const char *name, unsig
 /* AERO_EXISTS when the name is taken. */
 aero_status aero_ctl_directory_create(const char *path);
 aero_status aero_ctl_directory_sync(const char *path);
+/* Until aero_ctl_directory_unlock, or this process ends. AERO_BUSY: another process has it. Where a filesystem knows no locks
+ * there is none, and no error. */
+aero_status aero_ctl_directory_lock(const char *path, int *out_lock);
+void aero_ctl_directory_unlock(int lock);
 /* Takes back what this run created; an error changes nothing any more. */
 void aero_ctl_file_remove(const char *path);
 void aero_ctl_directory_remove(const char *path);

@@ -166,6 +166,37 @@ static void test_revoke_refuses_what_names_no_certificate(void **state)
     assert_false(is_there(bench, "c/crl.pem")); /* nor for the one that was named with it */
 }
 
+/* History: of two lists that were made of the same one the later replaced the other, and with it what that one revoked. */
+static void test_one_run_at_a_time_has_the_directory(void **state)
+{
+    struct ctl_bench *bench = *state;
+    int lock;
+    MAKE_NODES(bench, "a", "b");
+    assert_true(aero_is_ok(aero_ctl_directory_lock(path_of(bench, "c"), &lock)));
+    assert_int_equal(CTL_RUN(bench, "certs", "revoke", "@c", "--node", "a"), AERO_EXIT_FAILURE);
+    EXPECT_ERR(bench, "/c: another aeroctl certs works there. Nothing was done: run this again");
+    assert_int_equal(CTL_RUN(bench, "certs", "init", "@c", "--node", "d"), AERO_EXIT_FAILURE);
+    EXPECT_ERR(bench, "aeroctl certs init: ");
+    assert_false(is_there(bench, "c/crl.pem"));
+    assert_false(is_there(bench, "c/d"));
+    aero_ctl_directory_unlock(lock);
+    assert_int_equal(CTL_RUN(bench, "certs", "revoke", "@c", "--node", "a"), AERO_EXIT_OK);
+    MAKE_NODES(bench, "d");
+    assert_true(aero_is_ok(aero_ctl_directory_lock(path_of(bench, "c"), &lock))); /* both let go */
+    aero_ctl_directory_unlock(lock);
+}
+
+/* What the link was meant to lead to revokes something: a new list would not. */
+static void test_revoke_begins_no_list_in_the_place_of_a_link(void **state)
+{
+    struct ctl_bench *bench = *state;
+    MAKE_NODES(bench, "a", "b");
+    assert_int_equal(symlink("nowhere", path_of(bench, "c/crl.pem")), 0);
+    assert_int_equal(CTL_RUN(bench, "certs", "revoke", "@c", "--node", "a"), AERO_EXIT_FAILURE);
+    EXPECT_ERR(bench, "/c/crl.pem is a link that leads nowhere: put the list there");
+    assert_false(is_there(bench, "c/b/crl.pem"));
+}
+
 static void refuse(struct ctl_bench *bench, const char *why)
 {
     assert_int_equal(CTL_RUN(bench, "certs", "revoke", "@c", "--node", "a"), AERO_EXIT_FAILURE);
@@ -381,6 +412,8 @@ int main(void)
         CTL_TEST(test_init_gives_a_later_node_the_list_or_nothing),
         CTL_TEST(test_revoke_leaves_the_nodes_of_another_authority_alone),
         CTL_TEST(test_revoke_refuses_what_names_no_certificate),
+        CTL_TEST(test_one_run_at_a_time_has_the_directory),
+        CTL_TEST(test_revoke_begins_no_list_in_the_place_of_a_link),
         CTL_TEST(test_revoke_refuses_without_an_authority_that_can_sign),
         CTL_TEST(test_revoke_refuses_an_authority_whose_lists_nobody_takes),
         CTL_TEST(test_revoke_never_writes_over_a_list_it_cannot_extend),

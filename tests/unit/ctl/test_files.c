@@ -84,6 +84,7 @@ static void test_read_takes_a_file_up_to_the_limit_and_no_more(void **state)
     assert_int_equal(aero_ctl_file_read(path_of(bench, "more"), &bytes).code, AERO_LIMIT);
     assert_int_equal(aero_ctl_file_read(bench->directory, &bytes).sys_errno, EISDIR);
     assert_int_equal(aero_ctl_file_read(path_of(bench, "none"), &bytes).code, AERO_NOT_FOUND);
+    assert_string_equal(aero_ctl_file_error(aero_error(AERO_LIMIT)), "larger than 16 MiB");
     aero_buffer_deinit(&bytes);
 }
 
@@ -225,6 +226,20 @@ static void test_a_directory_is_synced_or_it_is_said_why_not(void **state)
     assert_int_equal(aero_ctl_directory_sync(bench->directory).sys_errno, EIO);
 }
 
+static void test_a_directory_has_one_lock_where_there_are_locks(void **state)
+{
+    struct ctl_bench *bench = *state;
+    int lock;
+    int other;
+    assert_true(aero_is_ok(aero_ctl_directory_lock(bench->directory, &lock)));
+    assert_int_equal(aero_ctl_directory_lock(bench->directory, &other).code, AERO_BUSY);
+    broken_flock = (struct broken_call){.times = 1, .sys_errno = ENOLCK};
+    assert_true(aero_is_ok(aero_ctl_directory_lock(bench->directory, &other)));
+    aero_ctl_directory_unlock(other);
+    aero_ctl_directory_unlock(lock);
+    assert_int_equal(aero_ctl_directory_lock(path_of(bench, "none"), &lock).code, AERO_NOT_FOUND);
+}
+
 static void test_list_has_the_directories_in_order(void **state)
 {
     struct ctl_bench *bench = *state;
@@ -312,6 +327,7 @@ int main(void)
         CTL_TEST(test_replace_changes_a_file_as_a_whole_or_not_at_all),
         CTL_TEST(test_replace_has_room_for_the_name_of_what_is_not_ready),
         CTL_TEST(test_a_directory_is_synced_or_it_is_said_why_not),
+        CTL_TEST(test_a_directory_has_one_lock_where_there_are_locks),
         CTL_TEST(test_list_has_the_directories_in_order),
         CTL_TEST(test_list_leaves_out_what_has_no_path),
         CTL_TEST(test_a_directory_with_a_daemon_is_in_use),
