@@ -115,9 +115,11 @@ static void on_tick(evutil_socket_t fd, short what, void *self)
     (void)fd;
     (void)what;
     for (unsigned i = 0; i < link->replicas_max; i++) {
-        if (aero_link_is_shipping(&link->replicas[i])) {
-            aero_sender_tick(link->replicas[i].sender, link->clock.mono(link->clock.self));
-            aero_link_drive(&link->replicas[i]);
+        struct aero_link_replica *replica = &link->replicas[i];
+        if (aero_link_is_shipping(replica)) {
+            aero_sender_tick(replica->sender, link->clock.mono(link->clock.self));
+            replica->closing_ticks += replica->said_closed;
+            aero_link_drive(replica);
         }
     }
     if (++link->ticks % CERTS_LOOK_TICKS == 0) {

@@ -157,7 +157,8 @@ void aero_link_drive(struct aero_link_replica *replica)
         aero_connection_ask_room(replica->connection);
     }
     tell_events(replica);
-    if (replica->said_closed && aero_sender_output(replica->sender).length == 0) {
+    if (replica->said_closed && (aero_sender_output(replica->sender).length == 0 ||
+                                 replica->closing_ticks >= AERO_LINK_CLOSING_TICKS_MAX)) {
         aero_connection_close(replica->connection);
     }
 }

@@ -218,10 +218,9 @@ static void write_megabytes(unsigned count)
     }
 }
 
-/* What was promised to it still leaves, and behind it the reason; what it says meanwhile is not heard. */
-static void test_goodbye_waits_behind_what_a_slow_replica_has_not_read(void **state)
+/* A replica that is behind by more than fits on the way, and reads nothing. */
+static struct peer *follow_without_reading(void)
 {
-    (void)state;
     write_megabytes(16);
     struct peer *peer = dial(bench, 0);
     aero_connection_set_reading(peer->connection, false);
@@ -236,6 +235,14 @@ static void test_goodbye_waits_behind_what_a_slow_replica_has_not_read(void **st
         }
         aero_sender_status(slot(0)->sender, &status);
     } while (status.queued_bytes == 0 || status.shipped_bytes != shipped_bytes);
+    return peer;
+}
+
+/* What was promised to it still leaves, and behind it the reason; what it says meanwhile is not heard. */
+static void test_goodbye_waits_behind_what_a_slow_replica_has_not_read(void **state)
+{
+    (void)state;
+    struct peer *peer = follow_without_reading();
     aero_link_say_bye(&bench->link->replicas[0], AERO_BYE_SHUTDOWN, "the test ends");
     assert_true(slot(0)->said_closed);
     assert_non_null(slot(0)->connection);
@@ -249,6 +256,23 @@ static void test_goodbye_waits_behind_what_a_slow_replica_has_not_read(void **st
     assert_int_equal(peer->bye.code, AERO_BYE_SHUTDOWN);
     assert_int_equal(peer->count[AERO_FRAME_VERDICT], 1);
     assert_true(peer->got_bytes > 1000000);
+    AWAIT(bench, slots_taken(bench) == 0);
+}
+
+/* History: who was revoked kept its connection, and a slot, for as long as it did not read. */
+static void test_goodbye_that_is_not_read_is_not_waited_for_forever(void **state)
+{
+    (void)state;
+    struct peer *peer = follow_without_reading();
+    struct aero_link_replica *replica = &bench->link->replicas[0];
+    aero_link_say_bye(replica, AERO_BYE_SHUTDOWN, "the test ends");
+    replica->closing_ticks = AERO_LINK_CLOSING_TICKS_MAX - 1;
+    while (replica->closing_ticks < AERO_LINK_CLOSING_TICKS_MAX) {
+        link_turn(bench);
+    }
+    aero_connection_set_reading(peer->connection, true);
+    AWAIT(bench, peer->closed == 1);
+    assert_int_equal(peer->count[AERO_FRAME_BYE], 0);
     AWAIT(bench, slots_taken(bench) == 0);
 }
 
@@ -504,6 +528,7 @@ int main(void)
         TEST(test_events_that_found_no_room_are_told_when_there_is_some),
         TEST(test_goodbye_is_said_while_the_mailbox_is_full),
         TEST(test_goodbye_waits_behind_what_a_slow_replica_has_not_read),
+        TEST(test_goodbye_that_is_not_read_is_not_waited_for_forever),
         TEST(test_large_backlog_is_shipped_whole),
         TEST(test_segment_that_cannot_be_read_ends_the_link_and_not_the_next_one),
         TEST(test_reload_tells_a_replica_that_is_not_allowed_any_more),
