@@ -8,7 +8,8 @@
 static const char *const file_names[AERO_HOST_CERTS_FILES] = {"ca.crt", "node.crt", "node.key",
                                                               "crl.pem"};
 
-/* A file that is missing is all zero. */
+/* A file that is missing is all zero. A link that leads nowhere is a link: a list is meant to be there, and its absence
+ * un-revokes nothing. */
 static void look_at_files(const struct aero_host_certs *certs,
                           struct aero_host_certs_file out_found[AERO_HOST_CERTS_FILES])
 {
@@ -16,7 +17,9 @@ static void look_at_files(const struct aero_host_certs *certs,
         struct stat found = {.st_ino = 0};
         char path[AERO_HOST_CERTS_PATH_MAX + 16];
         snprintf(path, sizeof path, "%s/%s", certs->directory, file_names[i]);
-        (void)stat(path, &found);
+        if (stat(path, &found) != 0) {
+            (void)lstat(path, &found);
+        }
         out_found[i] = (struct aero_host_certs_file){
             .device = found.st_dev,
             .inode = found.st_ino,
@@ -37,43 +40,56 @@ static aero_status refuse(struct aero_host_certs *certs, aero_status status, con
     return status;
 }
 
-/* A FIFO would hold up who opens it, the loop for one, until somebody writes into it (fifo(7)). NULL: there is no such thing. */
-static const char *find_no_file(const struct aero_host_certs *certs)
+/* A FIFO would hold up who opens it, the loop for one, until somebody writes into it (fifo(7)), and what is huge until it is
+ * read. False: out_text says which. */
+static bool are_small_files(const struct aero_host_certs *certs, char out_text[AERO_TLS_TEXT_MAX])
 {
     for (unsigned i = 0; i < AERO_HOST_CERTS_FILES; i++) {
-        mode_t mode = (mode_t)certs->seen[i].mode;
-        if (mode != 0 && !S_ISREG(mode)) {
-            return file_names[i];
+        const struct aero_host_certs_file *seen = &certs->seen[i];
+        if (seen->mode != 0 && !S_ISREG((mode_t)seen->mode)) {
+            snprintf(out_text, AERO_TLS_TEXT_MAX,
+                     "%s is not a regular file; put the file itself there", file_names[i]);
+            return false;
+        }
+        if (seen->bytes > AERO_HOST_CERTS_BYTES_MAX) {
+            snprintf(out_text, AERO_TLS_TEXT_MAX, "%s is larger than %u MiB; put only PEM there",
+                     file_names[i], (unsigned)(AERO_HOST_CERTS_BYTES_MAX >> 20));
+            return false;
         }
     }
-    return NULL;
+    return true;
 }
 
-/* Expired or revoked ones never take the place of good ones; at a start they are better than no
- * start: clients need no certificate, and peers refuse them by themselves. */
+/* Expired or revoked ones never take the place of good ones. Those that the new list revokes are none: who kept them
+ * would keep the old list, too, and links with whom the new one names. */
+static bool are_worse(const struct aero_host_certs *certs, const struct aero_tls_context *newer)
+{
+    return !aero_tls_context_was_valid(newer) && certs->context != NULL &&
+           aero_tls_context_was_valid(certs->context) &&
+           !aero_tls_context_revokes(newer, certs->context);
+}
+
+/* At a start even bad ones are better than no start: clients need no certificate, and peers refuse them by themselves. */
 static aero_status load(struct aero_host_certs *certs)
 {
     struct aero_tls_context *context = NULL;
     char text[AERO_TLS_TEXT_MAX];
     look_at_files(certs, certs->seen);
-    const char *no_file = find_no_file(certs);
-    if (no_file != NULL) {
-        snprintf(text, sizeof text, "%s is not a regular file; put the file itself there", no_file);
+    if (!are_small_files(certs, text)) {
         return refuse(certs, aero_error(AERO_INVALID), text);
     }
     aero_status status = aero_tls_context_load(certs->directory, &context, text);
     if (!aero_is_ok(status)) {
         return refuse(certs, status, text);
     }
-    bool is_valid = aero_tls_context_was_valid(context);
-    if (!is_valid && certs->context != NULL && aero_tls_context_was_valid(certs->context)) {
+    if (are_worse(certs, context)) {
         aero_tls_context_release(context);
         return refuse(certs, aero_error(AERO_INVALID), text);
     }
     aero_tls_context_release(certs->context);
     certs->context = context;
-    atomic_store(&certs->refused, false);
-    if (!is_valid) {
+    atomic_store(&certs->refused, !aero_tls_context_was_valid(context));
+    if (!aero_tls_context_was_valid(context)) {
         aero_log_event(certs->logger, AERO_LOG_ERROR, "certificates_not_valid",
                        AERO_LOG_STR("directory", certs->directory), AERO_LOG_STR("error", text),
                        AERO_LOG_STR("consequence", "clients are served, links are refused"));

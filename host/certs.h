@@ -16,6 +16,8 @@
 
 #define AERO_HOST_CERTS_FILES 4 /* crl.pem may be missing */
 #define AERO_HOST_CERTS_PATH_MAX 1024
+/* Of each file: room for lists of a million certificates. */
+#define AERO_HOST_CERTS_BYTES_MAX ((uint64_t)64 << 20)
 
 /* What tells one version of a file from another; no padding, so that it can be compared as bytes. */
 struct aero_host_certs_file {
@@ -33,10 +35,11 @@ struct aero_host_certs {
     char directory[AERO_HOST_CERTS_PATH_MAX];
     struct aero_tls_context *context; /* never NULL after a good open */
     struct aero_host_certs_file seen[AERO_HOST_CERTS_FILES];
-    atomic_bool refused; /* those that were tried last: for any thread to read */
+    atomic_bool
+        refused; /* those that were tried last, by us or by every peer: for any thread to read */
 };
 
-/* Errors: INVALID: no directory given, a path too long, or what is no file in the place of one; else as
+/* Errors: INVALID: no directory given, a path too long, or no file, or a huge one, in the place of one; else as
  * aero_tls_context_load. Logged with what to do. */
 aero_status aero_host_certs_open(struct aero_host_certs *certs, const char *directory,
                                  struct aero_logger *logger);

@@ -11,9 +11,9 @@
 #include "base/units.h"
 
 /* What status advises where new certificates were refused, on either role. */
-#define AERO_CERTIFICATES_ADVICE                                                              \
-    "correct the files in certs_dir: the newest were refused, the log says why, and the old " \
-    "ones are in use"
+#define AERO_CERTIFICATES_ADVICE                                                                  \
+    "correct the files in certs_dir: this node refused the newest and uses the old ones, or its " \
+    "own certificate or list is not valid and no link works; the log says which"
 
 void aero_status_text(struct aero_buffer *out, const char *name, const char *value);
 void aero_status_u64(struct aero_buffer *out, const char *name, uint64_t value);

@@ -127,7 +127,8 @@ static const char *alert_text(int reason)
     switch (reason) {
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
         return "the peer does not know the authority that signed our certificate (its log says "
-               "more): both nodes need the same ca.crt";
+               "more): both nodes need the same ca.crt, and crl.pem, where there is one, a list of "
+               "each authority";
     case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
         return "the peer says that our certificate has expired: renew node.crt; or its own crl.pem "
                "has: see its log";

@@ -36,6 +36,9 @@ int64_t aero_tls_context_expires(const struct aero_tls_context *context);
 int64_t aero_tls_context_crl_expires(const struct aero_tls_context *context);
 /* Whether a peer with the same files would have let us in when they were loaded. */
 bool aero_tls_context_was_valid(const struct aero_tls_context *context);
+/* Whether its lists, valid now, revoke the certificate of `other`. */
+bool aero_tls_context_revokes(const struct aero_tls_context *context,
+                              const struct aero_tls_context *other);
 
 /* Names that may connect; count 0: any that our CA signed. Borrowed during aero_tls_new. */
 struct aero_tls_allow {

@@ -41,10 +41,13 @@ aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, FIL
     FILE *opened = fopen(path, "re");
     if (opened == NULL) {
         aero_status status = aero_error_errno(errno);
+        bool is_list = strcmp(file, "crl.pem") == 0;
         (void)aero_tls_complain(
             load, file, strerrordesc_np(status.sys_errno),
-            "'aeroctl certs init DIR --node NAME' makes DIR/NAME for development; this user must "
-            "be able to read it");
+            is_list ? "it has to lead to a file that this user can read; where nothing is revoked, "
+                      "remove it"
+                    : "'aeroctl certs init DIR --node NAME' makes DIR/NAME for development; this "
+                      "user must be able to read it");
         return status;
     }
     *out_file = opened;

@@ -93,6 +93,7 @@ static void note_end(struct aero_tls_context *context, const X509_CRL *list)
     }
 }
 
+/* OpenSSL takes a delta, which is younger than its base, for all that is revoked. */
 static aero_status add_lists(struct aero_tls_load *load, struct aero_tls_context *context,
                              STACK_OF(X509_INFO) * items)
 {
@@ -102,6 +103,11 @@ static aero_status add_lists(struct aero_tls_load *load, struct aero_tls_context
         X509_CRL *list = sk_X509_INFO_value(items, i)->crl;
         if (list == NULL) {
             continue;
+        }
+        if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0) {
+            return aero_tls_complain(load, "crl.pem",
+                                     "a list in it is a delta, which names only what is new",
+                                     "put the complete list of that authority there instead");
         }
         if (++count > AUTHORITIES_MAX || !is_signed_by_ours(store, list)) {
             return aero_tls_complain(
@@ -159,6 +165,8 @@ static bool is_about_lists(int result)
     case X509_V_ERR_UNABLE_TO_GET_CRL:
     case X509_V_ERR_CRL_SIGNATURE_FAILURE:
     case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
         return true;
     default:
         return false;
@@ -178,7 +186,7 @@ static aero_status complain_of_own(struct aero_tls_load *load, int result, bool 
         advice = is_sound ? "every peer is refused: put a newer one in its place, or set the clock "
                             "right"
                           : "it has to hold a list of each authority whose certificates are to "
-                            "count, signed by it";
+                            "count, signed by it, and for all of them";
     } else if (is_sound) {
         advice = "no peer accepts it: put a new one in its place, or set the clock right";
     }
@@ -200,13 +208,20 @@ aero_status aero_tls_judge_own(struct aero_tls_load *load, struct aero_tls_conte
     return is_sound ? aero_ok() : refusal;
 }
 
+bool aero_tls_context_revokes(const struct aero_tls_context *context,
+                              const struct aero_tls_context *other)
+{
+    X509 *certificate = SSL_CTX_get0_certificate(other->settings);
+    return aero_tls_verify_chain(context, certificate, NULL, 0) == X509_V_ERR_CERT_REVOKED;
+}
+
 void aero_tls_explain_verification(int result, char out_text[AERO_TLS_TEXT_MAX])
 {
     const char *what = X509_verify_cert_error_string(result);
     if (is_about_lists(result)) {
         snprintf(out_text, AERO_TLS_TEXT_MAX,
                  "our crl.pem has no valid list of the authority that signed the peer's "
-                 "certificate (%s): put a newer one there",
+                 "certificate (%s): put a new one there, for all certificates of that authority",
                  what);
         return;
     }

@@ -96,6 +96,10 @@ static void test_what_is_no_file_is_not_waited_for(void **state)
         certs_write_list(fixture->directory, &fixture->authority, REVOKED);
         assert_true(aero_is_ok(open_certs(fixture)));
         assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink("nowhere", path), 0); /* or nothing would be revoked any more */
+        assert_false(aero_host_certs_refresh(&fixture->certs, false));
+        assert_true(kept_log_take(&fixture->log, said));
+        assert_int_equal(unlink(path), 0);
         assert_int_equal(mkfifo(path, 0600), 0);
         assert_false(aero_host_certs_refresh(&fixture->certs, false));
         assert_true(kept_log_has(&fixture->log, "in_use=\"the old ones\""));
@@ -105,6 +109,20 @@ static void test_what_is_no_file_is_not_waited_for(void **state)
         assert_int_equal(open_certs(fixture).code, AERO_INVALID);
         assert_int_equal(unlink(path), 0);
     }
+}
+
+static void test_what_is_huge_is_not_read(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    write_node(fixture, "node", 3000);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    snprintf(path, sizeof path, "%s/ca.crt", fixture->directory);
+    assert_int_equal(truncate(path, (off_t)AERO_HOST_CERTS_BYTES_MAX), 0); /* zeros behind it */
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_int_equal(truncate(path, (off_t)AERO_HOST_CERTS_BYTES_MAX + 1), 0);
+    assert_false(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(kept_log_take(&fixture->log, "\"ca.crt is larger than 64 MiB;"));
 }
 
 static void test_refresh_loads_only_what_changed(void **state)
@@ -277,6 +295,34 @@ static void test_expired_ones_never_replace_good_ones(void **state)
     assert_string_equal(name_in_use(fixture), "good");
 }
 
+/* History: a node that was revoked kept its old list with its certificate, and links with others that were revoked. */
+static void test_a_list_that_revokes_our_own_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct node_wish own = {
+        .dns = "own", .common_name = "own", .begins_s = -7200, .ends_s = 3000, .serial = REVOKED};
+    write_node(fixture, "good", 3000);
+    certs_write_list(fixture->directory, &fixture->authority, REVOKED);
+    assert_true(aero_is_ok(open_certs(fixture)));
+    certs_write_node(fixture->directory, &fixture->authority, &fixture->authority, own);
+    assert_false(aero_host_certs_refresh(&fixture->certs, false)); /* there is a better one */
+    assert_string_equal(name_in_use(fixture), "good");
+
+    certs_remove_list(fixture->directory);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_string_equal(name_in_use(fixture), "own");
+    certs_append_list(fixture->directory, (struct certs_list_wish){.signer = &fixture->authority,
+                                                                   .begins_s = -7200,
+                                                                   .ends_s = -3600,
+                                                                   .serial = "07"});
+    assert_false(aero_host_certs_refresh(&fixture->certs, false)); /* it counts no more */
+    certs_write_list(fixture->directory, &fixture->authority, REVOKED);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
+    assert_true(kept_log_take(&fixture->log, "certificates_not_valid"));
+    assert_true(atomic_load(&fixture->certs.refused)); /* by the peers */
+    assert_true(aero_tls_context_crl_expires(fixture->certs.context) > 0);
+}
+
 /* Clients need no certificate: a start with expired ones is better than none. */
 static void test_expired_ones_are_used_where_nothing_better_was(void **state)
 {
@@ -288,6 +334,9 @@ static void test_expired_ones_are_used_where_nothing_better_was(void **state)
     assert_true(aero_host_certs_refresh(&fixture->certs, false));
     assert_true(kept_log_take(&fixture->log, "certificates_not_valid"));
     assert_string_equal(name_in_use(fixture), "expired-too");
+    assert_true(atomic_load(&fixture->certs.refused)); /* by the peers */
+    write_node(fixture, "good", 3000);
+    assert_true(aero_host_certs_refresh(&fixture->certs, false));
     assert_false(atomic_load(&fixture->certs.refused));
 }
 
@@ -299,12 +348,14 @@ int main(void)
         TEST(test_open_without_a_directory_says_how_to_make_one),
         TEST(test_open_of_an_empty_directory_fails_and_nothing_is_in_use),
         TEST(test_what_is_no_file_is_not_waited_for),
+        TEST(test_what_is_huge_is_not_read),
         TEST(test_refresh_loads_only_what_changed),
         TEST(test_refresh_notices_each_kind_of_change_of_each_file),
         TEST(test_a_list_of_revoked_certificates_may_come_and_go),
         TEST(test_a_list_that_does_not_load_leaves_the_old_one_in_use),
         TEST(test_refresh_keeps_the_old_ones_when_a_file_is_gone_and_says_so_once),
         TEST(test_expired_ones_never_replace_good_ones),
+        TEST(test_a_list_that_revokes_our_own_counts),
         TEST(test_expired_ones_are_used_where_nothing_better_was),
     };
     return cmocka_run_group_tests_name("host.certs", tests, NULL, NULL);

@@ -287,6 +287,37 @@ static void test_16_lists_count_and_no_more(void **state)
     assert_load_fails(primary, "crl.pem", "lists of those authorities only, at most 16");
 }
 
+/* History: OpenSSL took the delta, the younger of the two, for all that is revoked, and whom its base named was let in. */
+static void test_a_list_of_what_is_new_is_no_list_of_what_is_revoked(void **state)
+{
+    (void)state;
+    certs_write_list(primary, &nodes->authority, REVOKED);
+    certs_append_list(primary, (struct certs_list_wish){.signer = &nodes->authority,
+                                                        .begins_s = -30,
+                                                        .ends_s = 3000,
+                                                        .is_partial = true});
+    assert_load_fails(primary, "crl.pem", "is a delta, which names only what is new; put the");
+}
+
+/* It is the list's fault, not that of the certificate which it should be about. */
+static void test_a_list_that_must_not_be_used_lets_nobody_in(void **state)
+{
+    (void)state;
+    struct certs_list_wish strange = {
+        .signer = &nodes->authority, .begins_s = -60, .is_strange = true};
+    certs_append_list(primary, strange);
+    assert_load_fails(primary, "crl.pem",
+                      "unhandled critical CRL extension; it has to hold a list of each authority");
+    certs_append_authority(primary, &nodes->stranger);
+    certs_write_list(primary, &nodes->authority, REVOKED);
+    strange.signer = &nodes->stranger;
+    certs_append_list(primary, strange);
+    certs_write_node(replica, &nodes->authority, &nodes->stranger, named("replica-1"));
+    certs_append_authority(replica, &nodes->stranger);
+    meet(nodes, NULL, NULL);
+    assert_failed(&nodes->server, "our crl.pem has no valid list of the authority");
+}
+
 /* A file that says nothing is not taken for "nothing is revoked", nor is one that cannot be opened. */
 static void test_what_is_no_list_is_refused(void **state)
 {
@@ -301,7 +332,7 @@ static void test_what_is_no_list_is_refused(void **state)
     certs_remove_list(primary);
     snprintf(path, sizeof path, "%s/crl.pem", primary);
     assert_int_equal(symlink("crl.pem", path), 0);
-    assert_load_fails(primary, "crl.pem", "Too many levels of symbolic links");
+    assert_load_fails(primary, "crl.pem", "Too many levels of symbolic links; it has to lead to");
 }
 
 /* ---- Links that are open while it changes ---- */
@@ -357,6 +388,8 @@ int main(void)
         TEST(test_lists_of_authorities_of_one_name_are_told_apart),
         TEST(test_an_authority_that_may_sign_no_lists_has_none),
         TEST(test_16_lists_count_and_no_more),
+        TEST(test_a_list_of_what_is_new_is_no_list_of_what_is_revoked),
+        TEST(test_a_list_that_must_not_be_used_lets_nobody_in),
         TEST(test_what_is_no_list_is_refused),
         TEST(test_an_open_link_is_judged_by_what_counts_now),
     };
