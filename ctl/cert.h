@@ -66,8 +66,8 @@ aero_status aero_cert_read(struct aero_slice pem, aero_wall_ms now,
                            struct aero_cert_facts *out_facts);
 /* AERO_CORRUPT: not a private key. AERO_MISMATCH: that of another certificate. */
 aero_status aero_cert_check_key(struct aero_slice certificate, struct aero_slice key);
-/* AERO_MISMATCH: the certificate does not lead to the CA, for either side of a connection; out_text says why. */
-aero_status aero_cert_check_issuer(struct aero_slice certificate, struct aero_slice authority,
+/* AERO_MISMATCH: the certificate does not lead to one of the CAs, for either side of a connection; out_text says why. */
+aero_status aero_cert_check_issuer(struct aero_slice certificate, struct aero_slice authorities,
                                    aero_wall_ms now, char out_text[AERO_CERT_TEXT_MAX]);
 
 /* ---- Revocation lists (RFC 5280, section 5) ----------------------------------------------------------------- */
@@ -83,6 +83,7 @@ struct aero_cert_crl_facts {
     char issuer[AERO_CERT_TEXT_MAX];
     struct aero_cert_validity validity;
     size_t revoked_count;
+    bool is_delta; /* it names only what is new (RFC 5280, 5.2.4) */
 };
 void aero_cert_crls_facts(const struct aero_cert_crls *lists, size_t index, aero_wall_ms now,
                           struct aero_cert_crl_facts *out_facts);

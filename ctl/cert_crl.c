@@ -85,6 +85,7 @@ void aero_cert_crls_facts(const struct aero_cert_crls *lists, size_t index, aero
         .validity = aero_cert_validity_of(X509_CRL_get0_lastUpdate(list),
                                           X509_CRL_get0_nextUpdate(list), now),
         .revoked_count = count_entries(list),
+        .is_delta = X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0,
     };
     aero_cert_format_name(X509_CRL_get_issuer(list), facts.issuer);
     *out_facts = facts;

@@ -192,24 +192,35 @@ static bool verify_for(X509 *certificate, X509_STORE *store, int purpose, aero_w
     return good;
 }
 
-aero_status aero_cert_check_issuer(struct aero_slice certificate, struct aero_slice authority,
+/* All of them, as a node does: one may be there while it takes another's place. False: there is none. */
+static bool add_authorities(X509_STORE *store, struct aero_slice pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.length);
+    bool found = false;
+    X509 *authority;
+    while (bio != NULL && (authority = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        AERO_ASSERT(X509_STORE_add_cert(store, authority) == 1); /* no memory */
+        X509_free(authority);
+        found = true;
+    }
+    BIO_free(bio);
+    return found;
+}
+
+aero_status aero_cert_check_issuer(struct aero_slice certificate, struct aero_slice authorities,
                                    aero_wall_ms now, char out_text[AERO_CERT_TEXT_MAX])
 {
     X509 *parsed = aero_cert_parse(certificate);
-    X509 *issuer = aero_cert_parse(authority);
     X509_STORE *store = X509_STORE_new();
     aero_status status = aero_error(AERO_MISMATCH);
     snprintf(out_text, AERO_CERT_TEXT_MAX, "one of the two is no certificate");
-    AERO_ASSERT(store != NULL); /* here and below: no memory */
-    if (parsed != NULL && issuer != NULL) {
-        AERO_ASSERT(X509_STORE_add_cert(store, issuer) == 1);
-        if (verify_for(parsed, store, X509_PURPOSE_SSL_SERVER, now, out_text) &&
-            verify_for(parsed, store, X509_PURPOSE_SSL_CLIENT, now, out_text)) {
-            status = aero_ok();
-        }
+    AERO_ASSERT(store != NULL); /* no memory */
+    if (parsed != NULL && add_authorities(store, authorities) &&
+        verify_for(parsed, store, X509_PURPOSE_SSL_SERVER, now, out_text) &&
+        verify_for(parsed, store, X509_PURPOSE_SSL_CLIENT, now, out_text)) {
+        status = aero_ok();
     }
     X509_STORE_free(store);
     X509_free(parsed);
-    X509_free(issuer);
     return status;
 }

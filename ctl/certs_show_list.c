@@ -59,6 +59,9 @@ static void show_one(struct aero_certs_show *show, const char *path, const char 
     struct aero_cert_crl_facts facts;
     aero_cert_crls_facts(lists, index, show->now, &facts);
     aero_certs_warn_of_dates(&warnings, &facts.validity, "nodes refuse every peer");
+    if (facts.is_delta) {
+        aero_certs_warn(&warnings, "it is a delta: nodes refuse it; put the complete list there");
+    }
     if (folder != NULL) {
         warn_of_signer(folder, lists, index, &warnings);
     }

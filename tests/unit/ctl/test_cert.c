@@ -233,6 +233,16 @@ static X509 *node_of(const struct authority *issuer, const char *usage)
     return node;
 }
 
+/* As ca.crt has them while one authority takes another's place. */
+static struct aero_buffer both_of(X509 *one, X509 *other)
+{
+    struct aero_buffer both = pem_of(one);
+    struct aero_buffer behind = pem_of(other);
+    aero_buffer_append_slice(&both, aero_buffer_slice(&behind));
+    aero_buffer_deinit(&behind);
+    return both;
+}
+
 /* A node is on either side of a connection, one time or another: half a permission is none. */
 static void test_an_authority_vouches_for_both_sides_or_for_none(void **state)
 {
@@ -253,6 +263,7 @@ static void test_an_authority_vouches_for_both_sides_or_for_none(void **state)
         {pem_of(client), pem_of(ours.certificate), 0, "purpose"},
         {pem_of(both), pem_of(theirs.certificate), 0, "issuer"},
         {pem_of(both), pem_of(ours.certificate), 3300, "expired"},
+        {pem_of(both), both_of(theirs.certificate, ours.certificate), 0, NULL},
         {words("hello"), pem_of(ours.certificate), 0, "no certificate"},
         {pem_of(both), words("hello"), 0, "no certificate"},
     };

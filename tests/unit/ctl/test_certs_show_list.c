@@ -145,6 +145,21 @@ static void test_show_warns_of_a_list_that_its_authority_did_not_sign(void **sta
     certs_authority_free(&foreign);
 }
 
+static void test_show_warns_of_a_list_that_nodes_refuse_for_what_it_is(void **state)
+{
+    struct ctl_bench *bench = *state;
+    struct authority foreign = certs_authority("foreign");
+    struct certs_list_wish wish = {
+        .signer = &foreign, .now = bench_seconds(bench), .begins_s = -60, .is_partial = true};
+    write_list(bench, "list.pem", wish);
+    assert_int_equal(CTL_RUN(bench, "certs", "show", "@list.pem"), AERO_CTL_EXIT_ATTENTION);
+    EXPECT_OUT(bench, "it is a delta: nodes refuse it; put the complete list there");
+    wish.is_partial = false;
+    write_list(bench, "list.pem", wish);
+    assert_int_equal(CTL_RUN(bench, "certs", "show", "@list.pem"), AERO_EXIT_OK);
+    certs_authority_free(&foreign);
+}
+
 static void test_show_finds_what_only_one_of_the_lists_revokes(void **state)
 {
     struct ctl_bench *bench = *state;
@@ -190,6 +205,7 @@ int main(void)
         CTL_TEST(test_show_takes_a_list_alone_and_each_of_several),
         CTL_TEST(test_show_warns_of_a_list_before_and_after_its_end),
         CTL_TEST(test_show_warns_of_a_list_that_its_authority_did_not_sign),
+        CTL_TEST(test_show_warns_of_a_list_that_nodes_refuse_for_what_it_is),
         CTL_TEST(test_show_finds_what_only_one_of_the_lists_revokes),
         CTL_TEST(test_show_fails_for_a_list_that_cannot_be_read),
     };
