@@ -101,6 +101,22 @@ static void drop_view(struct aero_primary *primary)
     primary->tree_has_garbage = true;
 }
 
+/* One that nothing can come of any more; what runs the checkpointer ends. */
+static void give_up_wish(struct aero_primary *primary, aero_status status)
+{
+    if (primary->wish.state == AERO_WISH_VIEWED) {
+        drop_view(primary);
+    }
+    if (primary->wish.state == AERO_WISH_ASKED) {
+        end_wish(primary, status);
+    }
+}
+
+bool aero_primary_can_place(const struct aero_primary *primary)
+{
+    return aero_wal_is_open(primary->wal) || aero_wal_durable(primary->wal).sequence != 0;
+}
+
 /* ---- What the WAL says ---- */
 
 static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_failure *failure)
@@ -108,11 +124,11 @@ static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_f
     primary->failures++;
     aero_pipeline_on_failure(primary->pipeline, failure->durable);
     if (primary->wish.state == AERO_WISH_VIEWED &&
-        (failure->closed || primary->wish.lsn.value > failure->durable.value)) {
+        primary->wish.lsn.value > failure->durable.value) {
         drop_view(primary);
     }
-    if (primary->wish.state == AERO_WISH_ASKED && failure->closed) {
-        end_wish(primary, failure->status);
+    if (failure->closed || !aero_primary_can_place(primary)) {
+        give_up_wish(primary, failure->status);
     }
     primary->wal_failed = failure->closed && primary->gate == AERO_GATE_OPEN;
     primary->wal_is_closed = failure->closed;
@@ -193,7 +209,7 @@ static void drive_checkpoint(struct aero_primary *primary)
     struct aero_checkpoint_wish *wish = &primary->wish;
     struct aero_wal_place place;
     if (wish->state == AERO_WISH_NONE && !primary->wal_is_closed &&
-        aero_checkpointer_due(primary->checkpointer)) {
+        aero_primary_can_place(primary) && aero_checkpointer_due(primary->checkpointer)) {
         wish->state = AERO_WISH_ASKED;
     }
     if (wish->state == AERO_WISH_ASKED && may_take_view(primary)) {
@@ -218,10 +234,13 @@ static void drive_checkpoint(struct aero_primary *primary)
         end_wish(primary, status);
         aero_server_resume(primary->server); /* commits may have waited for its end */
     }
-    if (aero_checkpointer_failed(primary->checkpointer, &status) &&
-        aero_wal_is_open(primary->wal)) {
-        aero_wal_close(primary->wal, status); /* decision 22: a manifest that failed to sync */
-        aero_primary_follow_wal(primary);
+    /* Decision 22: a manifest that failed ends all of it. */
+    if (aero_checkpointer_failed(primary->checkpointer, &status)) {
+        give_up_wish(primary, status);
+        if (aero_wal_is_open(primary->wal)) {
+            aero_wal_close(primary->wal, status);
+            aero_primary_follow_wal(primary);
+        }
     }
 }
 

@@ -173,6 +173,11 @@ static uint64_t node_checkpoint_begin(void *self, const char **out_error)
                      "restart to recover from disk";
         return 0;
     }
+    if (!aero_primary_can_place(primary)) {
+        *out_error = "MISCONF the log has no segment yet, and a checkpoint needs one; AERO.STATUS "
+                     "says why and what to do";
+        return 0;
+    }
     if (primary->wish.state == AERO_WISH_NONE) {
         primary->wish.state = AERO_WISH_ASKED;
     }

@@ -101,6 +101,8 @@ bool aero_primary_admin(struct aero_primary *primary, const char *name,
 /* Without checkpoint_pipelining a checkpoint is an act of its own: from the wish to the end of truncation no commit is
  * begun, and whoever wants one waits for room. */
 bool aero_primary_checkpoint_is_alone(const struct aero_primary *primary);
+/* False: a snapshot would have no place in the log to name before there is a first segment, and there is no room for one. */
+bool aero_primary_can_place(const struct aero_primary *primary);
 /* Moves what the WAL says to those who wait for it. */
 void aero_primary_follow_wal(struct aero_primary *primary);
 /* primary_gate.c */

@@ -77,6 +77,71 @@ static void test_a_view_of_what_failed_is_taken_anew(void **state)
     bench_free(bench);
 }
 
+static enum aero_job_state state_of(struct bench *bench, uint64_t ticket)
+{
+    const char *error = NULL;
+    struct aero_node node = aero_primary_node(bench->primary);
+    return node.ops->checkpoint_state(node.self, ticket, &error);
+}
+
+/* History: a start on a full disk had no place for a snapshot to name, and whoever asked for one waited while it was full. */
+static void test_a_checkpoint_is_refused_while_there_is_no_room_for_a_first_segment(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(0);
+    const char *error = NULL;
+    bench->disk.fault =
+        (struct memory_fault){.call = "write", .name = "wal/", .sticky = true, .sys_errno = ENOSPC};
+    start(bench);
+    struct aero_node node = aero_primary_node(bench->primary);
+    uint64_t before = node.ops->checkpoint_begin(node.self, &error);
+    assert_int_not_equal(before, 0);
+    run_disk(bench);
+    assert_true(kept_log_has(&bench->log, "event=wal_failed"));
+    assert_int_equal(state_of(bench, before), AERO_JOB_FAILED);
+    assert_int_equal(node.ops->checkpoint_begin(node.self, &error), 0);
+    assert_non_null(strstr(error, "MISCONF the log has no segment yet"));
+
+    bench->disk.fault.call = NULL;
+    aero_primary_tick(bench->primary, (aero_mono_ns){60000000000}, (aero_wall_ms){1000});
+    run_disk(bench);
+    give_entropy(bench);
+    run_disk(bench);
+    assert_true(takes_writes(bench));
+    uint64_t after = node.ops->checkpoint_begin(node.self, &error);
+    run_disk(bench);
+    assert_int_equal(state_of(bench, after), AERO_JOB_DONE);
+    bench_free(bench);
+}
+
+/* Decision 22: behind a manifest that failed there is no checkpoint, whatever else keeps the log from going on. */
+static void test_a_checkpoint_ends_with_the_manifest_while_the_log_waits_for_room(void **state)
+{
+    (void)state;
+    struct bench *bench = running();
+    struct aero_node node = aero_primary_node(bench->primary);
+    const char *error = NULL;
+    /* For the segment behind the cut; none is left for a snapshot. */
+    aero_primary_give_entropy(bench->primary, id_of(40));
+    bench->disk.fault =
+        (struct memory_fault){.call = "write", .name = "wal/", .sticky = true, .sys_errno = ENOSPC};
+    assert_int_equal(put(bench, "a").value, END_LSN + 1);
+    run_disk(bench);
+    assert_true(kept_log_has(&bench->log, "event=wal_failed"));
+    assert_false(aero_wal_is_open(bench->primary->wal));
+    uint64_t ticket = node.ops->checkpoint_begin(node.self, &error);
+    run_disk(bench);
+    assert_int_equal(state_of(bench, ticket), AERO_JOB_RUNNING);
+    bench->disk.fault =
+        (struct memory_fault){.call = "write", .name = "manifest", .sys_errno = EIO};
+    /* An earlier segment is to be kept: the manifest has to say so. */
+    tell(bench, &(struct aero_fleet_event){.kind = AERO_SENDER_SNAPSHOT_GRANTED,
+                                           .snapshot = {.sequence = 0}});
+    run_disk(bench);
+    assert_int_equal(state_of(bench, ticket), AERO_JOB_FAILED);
+    bench_free(bench);
+}
+
 static void test_what_a_range_removed_is_idle_work_until_it_is_freed(void **state)
 {
     (void)state;
@@ -135,6 +200,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_view_of_what_is_durable_outlives_a_full_disk),
         cmocka_unit_test(test_a_view_of_what_failed_is_taken_anew),
+        cmocka_unit_test(test_a_checkpoint_is_refused_while_there_is_no_room_for_a_first_segment),
+        cmocka_unit_test(test_a_checkpoint_ends_with_the_manifest_while_the_log_waits_for_room),
         cmocka_unit_test(test_what_a_range_removed_is_idle_work_until_it_is_freed),
         cmocka_unit_test(test_erase_of_a_key_that_is_not_there_logs_nothing),
         cmocka_unit_test(test_stop_waits_for_the_commits_in_flight),
