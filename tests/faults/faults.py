@@ -39,7 +39,8 @@ ROLES = ("primary", "replica")
 # A life that begins with nothing, and one that begins by recovering what a SIGKILL left.
 STARTS = ("fresh", "again")
 # Met by a campaign once, each through a defect of its own; asked again in every sample.
-FOUND = ("primary:fresh:read:5:EIO:ever", "replica:fresh:send:1:ENOBUFS:ever")
+FOUND = ("primary:fresh:read:5:EIO:ever", "replica:fresh:send:1:ENOBUFS:ever",
+         "primary:again:pwrite:10:EFBIG:ever")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -102,8 +102,11 @@ class Pair:
         return "\n" + "\n".join(self.log(role).splitlines()[-12:])
 
     def log(self, role):
-        with open(os.path.join(self.directory, role, "log"), errors="replace") as log:
-            return log.read()
+        try:
+            with open(os.path.join(self.directory, role, "log"), errors="replace") as log:
+                return log.read()
+        except FileNotFoundError:
+            return f"the {role} has no log"
 
     def counts(self, role):
         return read_counts(os.path.join(self.shim_directory(role), "counts"))
