@@ -36,9 +36,8 @@ struct aero_link_replica {
     char address[64];
     struct aero_buffer early;
     bool said_closed; /* CLOSED was heard: what is left is sent, then the connection is closed */
-    unsigned
-        closing_ticks; /* since then: a peer that does not read does not keep its connection by that */
-    bool must_tell;    /* `last`, for which the mailbox had no room */
+    unsigned closing_ticks; /* since then: for a peer that does not read */
+    bool must_tell;         /* `last`, for which the mailbox had no room */
     struct aero_fleet_event last;
     struct aero_disk_file *file; /* the segment read last */
     char file_name[AERO_DISK_NAME_MAX];
