@@ -17,6 +17,16 @@ from pathlib import PurePosixPath
 
 DOCUMENT = "docs/failure-model.md"
 
+# Every rule that was agreed upon. One that goes from the document is missed, whether something else names it or not.
+AGREED = (
+    "FM-1 FM-2 FM-3a FM-3b FM-3c FM-3d FM-3e FM-3f FM-3g FM-3h FM-3i FM-3j FM-3k FM-3l FM-3m FM-4.1 FM-4.2 "
+    "FM-5.1a FM-5.1b FM-5.1c FM-5.1d FM-5.1e FM-5.1f FM-5.1g FM-5.1h FM-5.1i FM-5.2 "
+    "FM-6.1 FM-6.2a FM-6.2b FM-6.2c FM-6.2d FM-7.1 FM-7.2 FM-8.1 FM-8.2 "
+    "FM-9.1a FM-9.1b FM-9.1c FM-9.1d FM-9.2a FM-9.2b FM-10a FM-10b "
+    "FM-11.1a FM-11.1b FM-11.1c FM-11.2a FM-11.2b FM-12 FM-13 FM-14 FM-15 FM-time "
+    "D-1 D-2 D-3 V-1 V-2 DET-1 DET-2 DET-3 REP-1 REP-2 REP-3 REP-4 REP-5 FR-1 FR-2 FR-3 OBS-1 "
+    "DIS-1 DIS-2 DIS-3 OPT-1 OPT-2 OPT-3 OPT-4 OPT-5").split() + [f"decision {n}" for n in range(1, 26)]
+
 # The kind of a test -> where the source of one with this name is; the first that exists counts. The rows of a twin stand in
 # its document, too: equivalence.tables holds the two together.
 SOURCES = {
@@ -92,6 +102,14 @@ def rule_problems(document):
             yield rule.line, f"{rule.id} has no test: '{SHOWN_BY}' and a list of them"
 
 
+def missing_problems(document, agreed):
+    """Rules that have gone, and those that nobody agreed upon."""
+    rules = {rule.id: rule.line for rule in parse(document)[0]}
+    yield from ((1, f"{name} is missing") for name in agreed if name not in rules)
+    yield from ((line, f"{name} is not among those that tests/tidy/failure_model.py lists (AGREED)")
+                for name, line in rules.items() if name not in agreed)
+
+
 def sources_of(test, names):
     """The files of the tree in which the test is written; none: there is no such test."""
     for kind in sorted(SOURCES, key=len, reverse=True):
@@ -159,12 +177,13 @@ def ctest_names(build, names):
             | {"fuzz." + target.removeprefix("target_") for target in targets})
 
 
-def tree_problems(names, read, build):
+def tree_problems(names, read, build, agreed=AGREED):
     """(file, line, problem) for the document and for all that cites it. `build`: None where there is none."""
     read = functools.cache(read)
     document = read(DOCUMENT) if DOCUMENT in names else ""
     known_tests = None if build is None else ctest_names(build, names)
-    for found in (rule_problems(document), test_problems(document, names, read, known_tests)):
+    for found in (rule_problems(document), missing_problems(document, agreed),
+                  test_problems(document, names, read, known_tests)):
         yield from ((DOCUMENT, line, problem) for line, problem in found)
     identifiers = {rule.id for rule in parse(document)[0]}
     for name in names:

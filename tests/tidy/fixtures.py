@@ -132,7 +132,7 @@ def tests_of(line, tree=TREE, known=KNOWN):
 
 
 def problems_of_tree(tree):
-    return [problem for *_, problem in failure_model.tree_problems(list(tree), tree.get, None)]
+    return [problem for *_, problem in failure_model.tree_problems(list(tree), tree.get, None, ["D-1"])]
 
 
 # (function of failure_model.py, or of those above, arguments, expected as above)
@@ -144,6 +144,9 @@ FAILURE_MODEL = [
     ("rule_problems", (MODEL + MODEL.replace("D-1", "D-2"),), None),
     ("rule_problems", (MODEL + "### Words\n",), "is not of the form"),
     ("rule_problems", (MODEL + "- tests of `crash.flip`\n",), "begins with a test in backticks"),
+    ("missing_problems", (MODEL, ["D-1"]), None),
+    ("missing_problems", (MODEL, ["D-1", "FM-3c"]), "FM-3c is missing"),
+    ("missing_problems", (MODEL, []), "D-1 is not among those"),
     ("tests_of", ("- `unit.engine.proof`: `test_it_is`",), None),
     ("tests_of", ("- `unit.engine.prof`",), "D-1: there is no test unit.engine.prof"),
     ("tests_of", ("- `unit.engine.proof`: `test_it_was`",), "unit.engine.proof has no test_it_was"),
@@ -172,7 +175,8 @@ FAILURE_MODEL = [
     ("problems_of_tree", ({**TREE, failure_model.DOCUMENT: RULE},), "D-1 has no test"),
     ("problems_of_tree", ({**TREE, failure_model.DOCUMENT: MODEL, "base/a.c": "/* D-2 */"},),
      "D-2 is not in docs/failure-model.md"),
-    ("problems_of_tree", (TREE,), "there is no rule here"),
+    ("problems_of_tree", ({**TREE, failure_model.DOCUMENT: MODEL + MODEL.replace("D-1", "D-2")},),
+     "D-2 is not among those"),
 ]
 
 MISFORMATTED = HEAD + "int  f( void ) {return 1;}\n"
