@@ -247,11 +247,20 @@ static void test_run_that_ends_waits_for_errands(void **state)
     assert_true(table.errands[0].finished);
 }
 
+/* The third turn goes on for as long as the errands have not both begun, and they for as long as it does. */
 static enum aero_host_turn_next two_errands_then_end(struct table *table,
                                                      struct aero_host_turn_errand *out)
 {
     out->more_wait = table->turn_count == 1;
-    return table->turn_count <= 2 ? give_errand(table, out) : AERO_HOST_TURN_END;
+    if (table->turn_count <= 2) {
+        return give_errand(table, out);
+    }
+    pthread_mutex_lock(&table->mutex);
+    while (table->away < 2 && !table->hopeless) {
+        await_change(table);
+    }
+    pthread_mutex_unlock(&table->mutex);
+    return AERO_HOST_TURN_END;
 }
 
 static void until_third_turn(struct table *table, struct errand *errand)
