@@ -22,11 +22,15 @@
     }
 
 static const struct crash_world worlds[] = {
-    {"young-plain", "an empty pair, every switch off", {.pins_hold = true}},
-    {"young-fast", "an empty pair, every switch on", {.switches = FAST, .pins_hold = true}},
-    {"aged-plain", "two snapshots, segments, every switch off", {.aged = true, .pins_hold = true}},
+    {"young-plain", "an empty pair, every switch of the log off", {.pins_hold = true}},
+    {"young-fast",
+     "an empty pair, every switch of the log on",
+     {.switches = FAST, .pins_hold = true}},
+    {"aged-plain",
+     "two snapshots, segments, every switch of the log off",
+     {.aged = true, .pins_hold = true}},
     {"aged-fast",
-     "two snapshots, segments, every switch on",
+     "two snapshots, segments, every switch of the log on",
      {.switches = FAST, .aged = true, .pins_hold = true}},
     {"aged-capped",
      "aged-fast where no pin keeps WAL: a late replica needs a snapshot",
@@ -34,6 +38,9 @@ static const struct crash_world worlds[] = {
     {"aged-overlap",
      "aged-fast where a step begins while those before are at work",
      {.switches = FAST, .aged = true, .pins_hold = true, .overlaps = true}},
+    {"aged-pipelined",
+     "aged-overlap where commits go on while a checkpoint runs",
+     {.switches = FAST, .aged = true, .pins_hold = true, .overlaps = true, .pipelined = true}},
 };
 
 const struct crash_world *crash_worlds(size_t *out_count)

@@ -196,6 +196,7 @@ static struct aero_checkpoint_options checkpoint_options(const struct crash_pair
         .snapshots_kept = 2,
         .retention_cap_bytes = pair->setup.pins_hold ? (uint64_t)1 << 30 : 1,
         .recycle = pair->setup.switches.wal_recycle,
+        .pipelined = pair->setup.pipelined,
     };
 }
 

@@ -26,6 +26,7 @@ struct crash_setup {
     bool aged;      /* begins with two snapshots, several segments, and a replica in step */
     bool pins_hold; /* a replica's pin keeps WAL; else the cap lets it go */
     bool overlaps;  /* a step begins while those before are still at work */
+    bool pipelined; /* commits go on while a checkpoint runs */
 };
 
 struct crash_node {
