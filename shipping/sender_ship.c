@@ -212,6 +212,9 @@ static void take_records(struct aero_sender *sender, aero_status status, struct 
             cursor->prev_chain = record.chain;
         }
     }
+    if (aero_is_ok(status) && bytes.length < sender->read.length) {
+        status = aero_error(AERO_INCOMPLETE); /* the file ends behind a whole record */
+    }
     sender->ready_end = at;
     cursor->offset += at;
     if (status.code == AERO_INCOMPLETE && at == 0 && bytes.length >= AERO_RECORD_HEADER_BYTES) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The primary's end alone: replicas that say one wrong thing at a time, files that change or go between two reads, and
- * bytes that verify by themselves and are not the ones that belong there. */
+/* The primary's end alone: replicas that say one wrong thing at a time, files that change or go between two reads, reads that
+ * fail. */
 #include <errno.h>
 
 #include "shipping/sender_priv.h"
@@ -494,20 +494,6 @@ static void test_same_view_again_tells_no_history(void **state)
     link_free(link);
 }
 
-/* ---- Bytes that are not the ones that belong there (decision 24) ---- */
-
-/* The primary's log, told to an empty replica, with whatever a test did to its files. */
-static void assert_damage_stops_at(struct link *link, uint64_t lsn)
-{
-    link_connect(link);
-    link_run(link);
-    assert_int_equal(link->events[AERO_SENDER_DAMAGED], 1);
-    assert_int_equal(link->actions[AERO_RECEIVER_HALT], 0);
-    assert_int_equal(link->actions[AERO_RECEIVER_RECONNECT], 1);
-    assert_int_equal(link->end.position.lsn.value, lsn);
-    link_free(link);
-}
-
 /* A place in a segment that no view has told of yet: where the one before it ends is not known. */
 static void test_nothing_is_shipped_past_the_segments_that_are_known(void **state)
 {
@@ -535,77 +521,7 @@ static void test_nothing_is_shipped_past_the_segments_that_are_known(void **stat
     link_free(link);
 }
 
-static void test_sound_header_of_another_segment_is_damage(void **state)
-{
-    (void)state;
-    for (unsigned lie = 0; lie < 2; lie++) {
-        struct link *link = link_new();
-        fake_log_grow(&link->primary);
-        struct aero_segment_header header = link->primary.files[1].header;
-        header.sequence += lie == 0;
-        header.nonce = lie == 1 ? fake_id(999) : header.nonce;
-        aero_segment_header_encode(&header, link->primary.bytes[1].data);
-        assert_damage_stops_at(link, 5);
-    }
-}
-
-static void test_sound_footer_of_another_end_is_damage(void **state)
-{
-    (void)state;
-    for (unsigned lie = 0; lie < 4; lie++) {
-        struct link *link = link_new();
-        fake_log_grow(&link->primary);
-        struct aero_buffer *bytes = &link->primary.bytes[0];
-        uint8_t *raw = bytes->data + bytes->length - AERO_SEGMENT_FOOTER_BYTES;
-        struct aero_segment_footer footer;
-        assert_true(aero_is_ok(
-            aero_segment_footer_decode(aero_slice_of(raw, AERO_SEGMENT_FOOTER_BYTES), &footer)));
-        footer.sequence += lie == 0;
-        footer.end_offset += lie == 1 ? 8 : 0;
-        footer.end.chain ^= lie == 2;
-        footer.segment_nonce ^= lie == 3;
-        aero_segment_footer_encode(&footer, raw);
-        assert_damage_stops_at(link, 5);
-    }
-}
-
-/* A file shorter than what is durable in it: cut inside a later record, the first one's payload and its header. */
-static void test_file_that_ends_inside_a_record_is_damage(void **state)
-{
-    (void)state;
-    static const size_t lengths[] = {AERO_SEGMENT_HEADER_BYTES + 100,
-                                     AERO_SEGMENT_HEADER_BYTES + 70,
-                                     AERO_SEGMENT_HEADER_BYTES + 30};
-    for (size_t i = 0; i < 3; i++) {
-        struct link *link = link_new();
-        fake_log_grow(&link->primary);
-        link->primary.bytes[2].length = lengths[i];
-        assert_damage_stops_at(link, 9);
-    }
-}
-
-static void test_durable_place_inside_a_record_is_damage(void **state)
-{
-    (void)state;
-    struct link *link = link_new();
-    fake_log_grow(&link->primary);
-    link->primary.end = fake_log_place(&link->primary, 10);
-    link->primary.end.offset = AERO_SEGMENT_HEADER_BYTES + 70;
-    assert_damage_stops_at(link, 9);
-}
-
-static void test_snapshot_shorter_than_its_entry_is_damage(void **state)
-{
-    (void)state;
-    struct link *link = link_with_snapshot(12, 1000);
-    link->primary.snapshot_bytes.length = 900;
-    link_connect(link);
-    link_run(link);
-    assert_int_equal(link->events[AERO_SENDER_DAMAGED], 1);
-    assert_int_equal(link->snapshot.length, 0);
-    assert_int_equal(link->actions[AERO_RECEIVER_SNAPSHOT_END], 0);
-    link_free(link);
-}
+/* ---- Reads that fail ---- */
 
 /* The disk fails the read `fails` of this link; false when there were not that many. */
 static bool run_with_failing_read(struct link *link, unsigned fails)
@@ -686,11 +602,6 @@ int main(void)
         cmocka_unit_test(test_segment_truncated_inside_a_large_record_is_no_damage),
         cmocka_unit_test(test_same_view_again_tells_no_history),
         cmocka_unit_test(test_nothing_is_shipped_past_the_segments_that_are_known),
-        cmocka_unit_test(test_sound_header_of_another_segment_is_damage),
-        cmocka_unit_test(test_sound_footer_of_another_end_is_damage),
-        cmocka_unit_test(test_file_that_ends_inside_a_record_is_damage),
-        cmocka_unit_test(test_durable_place_inside_a_record_is_damage),
-        cmocka_unit_test(test_snapshot_shorter_than_its_entry_is_damage),
         cmocka_unit_test(test_each_read_that_fails_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
