@@ -195,6 +195,34 @@ static void test_stop_waits_for_the_commits_in_flight(void **state)
     bench_free(bench);
 }
 
+/* V-1, FM-11.2: neither what waits for a hand-over nor what was handed to the disk is anything that senders may ship. */
+static void test_what_may_be_shipped_is_what_the_disk_has_made_durable(void **state)
+{
+    (void)state;
+    struct bench *bench = running();
+    struct aero_core_request request;
+    put(bench, "a");
+    run_disk(bench);
+    struct aero_wal_place before = aero_primary_durable_place(bench->primary);
+    assert_int_equal(before.position.lsn.value, END_LSN + 1);
+    put(bench, "b");
+    aero_primary_end_turn(bench->primary);
+    assert_true(aero_primary_next_request(bench->primary, &request));
+    assert_int_equal(request.owner, AERO_OWNER_WAL);
+    struct aero_disk_completion done;
+    aero_disk_run(memory_disk_port(&bench->disk), request.handles, request.request, &done);
+    struct aero_wal_place in_flight = aero_primary_durable_place(bench->primary);
+    assert_int_equal(in_flight.position.lsn.value, END_LSN + 1);
+    assert_int_equal(in_flight.sequence, before.sequence);
+    assert_int_equal(in_flight.offset, before.offset);
+    aero_primary_on_completion(bench->primary, request.owner, &done);
+    run_disk(bench);
+    struct aero_wal_place after = aero_primary_durable_place(bench->primary);
+    assert_int_equal(after.position.lsn.value, END_LSN + 2);
+    assert_true(after.offset > before.offset);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_what_a_range_removed_is_idle_work_until_it_is_freed),
         cmocka_unit_test(test_erase_of_a_key_that_is_not_there_logs_nothing),
         cmocka_unit_test(test_stop_waits_for_the_commits_in_flight),
+        cmocka_unit_test(test_what_may_be_shipped_is_what_the_disk_has_made_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
