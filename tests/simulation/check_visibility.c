@@ -11,13 +11,24 @@ void aero_check_visibility_durable(struct aero_sim_world *world, uint64_t lsn)
     }
 }
 
-static void check_seen(struct aero_sim_world *world, uint32_t node, const char *what, uint64_t lsn)
+static void check_durable(struct aero_sim_world *world, uint32_t node, const char *what,
+                          uint64_t lsn)
 {
     if (lsn > world->visibility.durable && !world->forked) {
         AERO_SIM_VIOLATION(world, "visibility",
                            "replica%u %s LSN %llu, the primary has durable %llu", node, what,
                            (unsigned long long)lsn, (unsigned long long)world->visibility.durable);
     }
+}
+
+void aero_check_visibility_shipped(struct aero_sim_world *world, uint32_t node, uint64_t lsn)
+{
+    check_durable(world, node, "was shipped", lsn);
+}
+
+static void check_seen(struct aero_sim_world *world, uint32_t node, const char *what, uint64_t lsn)
+{
+    check_durable(world, node, what, lsn);
     if (lsn > world->visibility.seen) {
         world->visibility.seen = lsn;
     }

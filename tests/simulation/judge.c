@@ -16,8 +16,7 @@ static struct aero_slice wait_for_output(struct aero_sim_world *world, struct ae
 {
     uint64_t end_ns = world->scheduler.now_ns + PATIENCE_NS;
     struct aero_slice output = aero_session_output(session);
-    while (output.length == 0 && world->scheduler.now_ns < end_ns &&
-           aero_sim_step(&world->scheduler)) {
+    while (output.length == 0 && world->scheduler.now_ns < end_ns && aero_sim_world_step(world)) {
         output = aero_session_output(session);
     }
     return output;

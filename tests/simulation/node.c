@@ -97,7 +97,8 @@ static void send_replies(struct aero_sim_node *node, struct aero_sim_session *sl
 static void flush_sessions(struct aero_sim_node *node)
 {
     struct aero_session *session;
-    while ((session = aero_server_next_ready(aero_sim_node_server(node))) != NULL) {
+    while ((session = aero_server_next_ready(aero_sim_node_server(node))) != NULL &&
+           aero_check_progress_step(node->world, node->name)) {
         send_replies(node, aero_session_host(session));
     }
     for (size_t i = 0; i < AERO_SIM_SESSIONS_MAX; i++) {

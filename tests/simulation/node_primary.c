@@ -136,15 +136,27 @@ static bool send_output(struct aero_sim_node *node, struct aero_sim_link *link)
     return sent > 0;
 }
 
+/* What the sender has taken from the log is as good as sent, whatever the network does to it. */
+static void show_checkers(struct aero_sim_node *node, const struct aero_sim_link *link)
+{
+    if (!link->is_stranger) {
+        struct aero_sender_status status;
+        aero_sender_status(link->sender, &status);
+        aero_check_visibility_shipped(node->world, index_of(node->world, link->peer),
+                                      status.sent.value);
+    }
+}
+
 /* Serves all that the sender wishes now. */
 static void drive_link(struct aero_sim_node *node, struct aero_sim_link *link)
 {
     bool goes_on = true;
-    while (goes_on) {
+    while (goes_on && aero_check_progress_step(node->world, link->peer)) {
         struct aero_sender_event event;
         struct aero_sender_read read;
         goes_on = false;
-        while (!link->said_closed && aero_sender_next_event(link->sender, &event)) {
+        while (!link->said_closed && aero_sender_next_event(link->sender, &event) &&
+               aero_check_progress_step(node->world, link->peer)) {
             tell_core(node, link, &event);
             goes_on = true;
         }
@@ -153,6 +165,7 @@ static void drive_link(struct aero_sim_node *node, struct aero_sim_link *link)
             goes_on = true;
         }
         goes_on |= send_output(node, link);
+        show_checkers(node, link);
     }
     if (link->said_closed && aero_sender_output(link->sender).length == 0) {
         struct aero_sim_end end = link->end;
@@ -164,6 +177,7 @@ static void drive_link(struct aero_sim_node *node, struct aero_sim_link *link)
 void aero_sim_primary_publish(struct aero_sim_node *node)
 {
     bool is_idle = !aero_primary_has_commits_in_flight(node->primary);
+    aero_check_visibility_durable(node->world, aero_primary_durable_lsn(node->primary).value);
     if (aero_shipment_gather(&node->shipment, aero_primary_shipping_view(node->primary),
                              aero_primary_durable_place(node->primary), is_idle)) {
         tell_senders(node);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "tests/simulation/check_handles.h"
 
 #define JOBS_MAX 128
 #define STALL_MAX_NS 1000000000ULL
@@ -160,43 +161,13 @@ static void run_next_op(void *self, uint64_t number)
     aero_sim_after(worker->scheduler, draw_delay(worker), deliver_completion, worker, number);
 }
 
-static bool works_on_handle(const struct aero_disk_op *op)
-{
-    switch (op->kind) {
-    case AERO_OP_OPEN:
-    case AERO_OP_CLOSE:
-    case AERO_OP_WRITE:
-    case AERO_OP_ZERO:
-    case AERO_OP_SYNC:
-    case AERO_OP_TRUNCATE:
-        return true;
-    case AERO_OP_RENAME:
-    case AERO_OP_UNLINK:
-    case AERO_OP_SYNC_DIRECTORY:
-        break;
-    }
-    return false;
-}
-
-static uint64_t handles_of(const struct aero_disk_request *request)
-{
-    _Static_assert(AERO_DISK_HANDLE_COUNT <= 64, "a bit for each handle");
-    uint64_t handles = 0;
-    for (uint32_t i = 0; i < request->op_count; i++) {
-        handles |= works_on_handle(&request->ops[i]) ? UINT64_C(1) << request->ops[i].handle : 0;
-    }
-    return handles;
-}
-
 static void look_for_shared_handle(struct aero_sim_worker *worker,
                                    const struct aero_core_request *request)
 {
     for (uint32_t i = 0; i < worker->job_count; i++) {
-        const struct aero_core_request *other = &worker->jobs[i].request;
-        uint64_t shared = handles_of(request->request) & handles_of(other->request);
-        if (other->owner == request->owner && other->request->lane != request->request->lane &&
-            shared != 0) {
-            worker->events->on_shared_handle(worker->self, (uint32_t)__builtin_ctzll(shared));
+        uint32_t handle;
+        if (!aero_check_handles_apart(&worker->jobs[i].request, request, &handle)) {
+            worker->events->on_shared_handle(worker->self, handle);
         }
     }
 }

@@ -10,10 +10,12 @@
 #include "base/le.h"
 #include "tests/simulation/check_authority.h"
 #include "tests/simulation/check_bounds.h"
+#include "tests/simulation/check_handles.h"
 #include "tests/simulation/check_history.h"
 #include "tests/simulation/check_truncation.h"
 #include "tests/simulation/node.h"
 #include "tests/simulation/resp_lite.h"
+#include "tests/simulation/story.h"
 #include "tests/simulation/world.h"
 
 static struct aero_sim_world *world_new(void)
@@ -230,11 +232,14 @@ static void test_seeing_what_is_not_durable_is_found(void **state)
     (void)state;
     struct aero_sim_world *world = world_new();
     aero_check_visibility_durable(world, 10);
+    aero_check_visibility_shipped(world, 1, 10);
     aero_check_visibility_applied(world, 1, 10);
     aero_check_visibility_acknowledged(world, 2, 10);
     aero_check_visibility_recovered(world, 0, 12, false);
     aero_check_visibility_recovered(world, 1, 10, false);
     assert_false(found(world, "visibility"));
+    aero_check_visibility_shipped(world, 1, 13);
+    assert_true(found(world, "visibility"));
     aero_check_visibility_applied(world, 1, 13);
     assert_true(found(world, "visibility"));
     aero_check_visibility_acknowledged(world, 1, 13);
@@ -503,6 +508,105 @@ static void test_damage_that_nothing_reports_is_found(void **state)
     world_free(world);
 }
 
+/* ---- Progress --------------------------------------------------------------------------------------------------- */
+
+static bool is_missing(struct aero_sim_world *world, const char *what)
+{
+    bool whole = aero_check_progress_is_whole(world);
+    aero_check_progress_judge(world);
+    assert_int_equal(whole, !world->verdict.failed);
+    bool is_it = strncmp(world->verdict.text, what, strlen(what)) == 0;
+    return found(world, "progress") && is_it;
+}
+
+/* A world that is whole, and then lacks one thing after the other. */
+static void test_world_that_does_not_become_whole_is_found(void **state)
+{
+    struct story *story = *state;
+    struct aero_sim_world *world = story->world;
+    pass(story, SECOND_NS);
+    set(story, "a");
+    world->must_reach = aero_primary_durable_lsn(world->nodes[0]->primary).value;
+    aero_check_progress_judge(world);
+    assert_false(found(world, "progress"));
+    world->must_reach++;
+    assert_true(is_missing(world, "a replica has not caught up (1)"));
+    world->must_reach--;
+    world->nodes[1]->holds_lost = true;
+    assert_true(is_missing(world, "nobody notices what a replica holds"));
+    world->nodes[1]->holds_lost = false;
+    aero_sim_node_crash(world->nodes[2], AERO_SIM_KILL, SECOND_NS);
+    assert_true(is_missing(world, "a replica is not up (2)"));
+    aero_sim_node_replace_disk(world->nodes[2], NULL, SECOND_NS);
+    while (!world->nodes[2]->alive) {
+        assert_true(aero_sim_world_step(world));
+    }
+    assert_true(is_missing(world, "a replica does not follow (2)"));
+    pass(story, 5 * SECOND_NS);
+    assert_true(aero_check_progress_is_whole(world));
+    aero_sim_node_crash(world->nodes[0], AERO_SIM_KILL, SECOND_NS);
+    assert_true(is_missing(world, "the primary is not up"));
+    world->given_up = true; /* it said why */
+    assert_true(aero_check_progress_is_whole(world));
+}
+
+/* As often as one likes while time goes on, not for ever at one moment. */
+static void test_what_spins_is_found_and_told_to_stop(void **state)
+{
+    (void)state;
+    struct aero_sim_world *world = world_new();
+    for (unsigned i = 0; i < 1000000; i++) {
+        world->scheduler.now_ns += i % 1000 == 0;
+        assert_true(aero_check_progress_step(world, "somebody"));
+    }
+    assert_false(found(world, "progress"));
+    unsigned steps = 0;
+    while (aero_check_progress_step(world, "replica1")) {
+        assert_in_range(++steps, 1, 1000000);
+    }
+    assert_non_null(strstr(world->verdict.text, "the last by replica1"));
+    assert_true(found(world, "progress"));
+    while (aero_check_progress_step(world, "somebody")) {
+        assert_in_range(++world->scheduler.now_ns, 1, 1000000000);
+    }
+    assert_true(found(world, "progress"));
+    world_free(world);
+}
+
+/* Nobody can go on where no event is left. */
+static void test_world_without_events_is_found(void **state)
+{
+    (void)state;
+    struct aero_sim_world *world = world_new();
+    unsigned steps = 0;
+    while (!world->verdict.failed) {
+        assert_false(aero_sim_world_step(world));
+        assert_in_range(++steps, 1, 1000000);
+    }
+    assert_true(found(world, "progress"));
+    world_free(world);
+}
+
+static void test_handle_on_two_lanes_is_found(void **state)
+{
+    (void)state;
+    struct aero_disk_op ops[2] = {{.kind = AERO_OP_SYNC, .handle = 5},
+                                  {.kind = AERO_OP_SYNC_DIRECTORY, .handle = 5}};
+    struct aero_disk_request requests[2] = {{.lane = 0, .ops = ops, .op_count = 1},
+                                            {.lane = 1, .ops = ops, .op_count = 1}};
+    struct aero_core_request a = {.owner = AERO_OWNER_WAL, .request = &requests[0]};
+    struct aero_core_request b = {.owner = AERO_OWNER_WAL, .request = &requests[1]};
+    uint32_t handle = 0;
+    assert_false(aero_check_handles_apart(&a, &b, &handle));
+    assert_int_equal(handle, 5);
+    assert_true(aero_check_handles_apart(&a, &a, &handle)); /* one lane: one after the other */
+    requests[1].ops = &ops[1];                              /* works on no handle */
+    assert_true(aero_check_handles_apart(&a, &b, &handle));
+    requests[1].ops = ops;
+    b.owner = AERO_OWNER_CHECKPOINT;
+    assert_true(aero_check_handles_apart(&a, &b, &handle));
+}
+
 static void test_replies_are_parsed_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -545,6 +649,10 @@ int main(void)
         cmocka_unit_test(test_authority_given_up_for_nothing_is_found),
         cmocka_unit_test(test_lost_records_that_a_replica_holds_are_remembered),
         cmocka_unit_test(test_damage_that_nothing_reports_is_found),
+        STORY(test_world_that_does_not_become_whole_is_found),
+        cmocka_unit_test(test_what_spins_is_found_and_told_to_stop),
+        cmocka_unit_test(test_world_without_events_is_found),
+        cmocka_unit_test(test_handle_on_two_lanes_is_found),
         cmocka_unit_test(test_replies_are_parsed_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

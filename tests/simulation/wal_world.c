@@ -41,12 +41,16 @@ struct wal_world {
 
     /* The process that lives now. */
     uint64_t life;
+    uint64_t life_steps;
     bool alive;
     struct aero_wal_writer *wal;
     struct aero_pipeline *pipeline;
     struct aero_disk_handles handles;
     uint64_t events_left;
 };
+
+/* The busiest life of 20,000 sound seeds has 289. */
+#define LIFE_STEPS_MAX 10000U
 
 #define VIOLATION(world, checker, ...) \
     aero_sim_violation(&(world)->report->verdict, &(world)->trace, checker, __VA_ARGS__)
@@ -457,6 +461,7 @@ static void start_wal(struct wal_world *world, struct aero_recovered *recovered)
     recovered->tree = NULL;
     world->alive = true;
     world->life++;
+    world->life_steps = 0;
     world->events_left = aero_choice_between(&world->choice, 1, world->swarm.events_per_life);
 }
 
@@ -517,6 +522,15 @@ static enum birth be_born(struct wal_world *world, bool with_faults)
     return birth;
 }
 
+/* What never comes to an end is a broken promise of the seed's. */
+static void bound_life(struct wal_world *world)
+{
+    if (++world->life_steps > LIFE_STEPS_MAX) {
+        VIOLATION(world, "progress", "%u steps in one life: a livelock", LIFE_STEPS_MAX);
+        crash(world);
+    }
+}
+
 static void live(struct wal_world *world)
 {
     bool with_faults = world->swarm.faults_in_recovery && draw_bool(world);
@@ -545,6 +559,7 @@ static void live(struct wal_world *world)
     aero_sim_after(&world->scheduler, 1000, run_event, world, world->life);
     end_turn(world);
     while (world->alive && aero_sim_step(&world->scheduler)) {
+        bound_life(world);
     }
     AERO_ASSERT(!world->alive);
     bury(world);

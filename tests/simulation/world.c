@@ -69,11 +69,17 @@ static bool all_clients_done(const struct aero_sim_world *world)
     return true;
 }
 
+bool aero_sim_world_step(struct aero_sim_world *world)
+{
+    bool moved = aero_sim_step(&world->scheduler);
+    return aero_check_progress_step(world, "an event") && moved;
+}
+
 static void run_work(struct aero_sim_world *world)
 {
     while (!world->verdict.failed && world->scheduler.now_ns < WORK_MAX_NS &&
            !all_clients_done(world)) {
-        aero_sim_step(&world->scheduler);
+        (void)aero_sim_world_step(world);
     }
 }
 
@@ -86,7 +92,7 @@ static void run_calm(struct aero_sim_world *world)
     aero_sim_operator_calm(world);
     while (!world->verdict.failed && world->scheduler.now_ns < end_ns &&
            !aero_check_progress_is_whole(world)) {
-        aero_sim_step(&world->scheduler);
+        (void)aero_sim_world_step(world);
     }
 }
 

@@ -7,7 +7,7 @@
  *                replica links ---------------- net ----> node_replica.c  core + receiver
  *     operator.c when things go wrong; act_*.c what: one file an act or a family of acts
  *     stranger.c somebody in the network who is not what he says
- *     check_*.c  what must be true, each promise in a file, none of them sharing code with what it checks
+ *     check_*.c  what must be true, each promise in a file (docs/simulation.md: what they lean on)
  *
  * The seed draws a swarm (swarm.h): which faults, how hard, which switches, sizes, numbers. Then faults and work go on for a
  * while; then all faults stop, everybody is restarted, and the world must become whole again. */
@@ -20,6 +20,7 @@
 #include "tests/simulation/check_linear.h"
 #include "tests/simulation/check_monotonic.h"
 #include "tests/simulation/check_prefix.h"
+#include "tests/simulation/check_progress.h"
 #include "tests/simulation/check_session.h"
 #include "tests/simulation/check_visibility.h"
 #include "tests/simulation/choice.h"
@@ -84,6 +85,7 @@ struct aero_sim_world {
     struct aero_check_linear linear;
     struct aero_check_session session;
     struct aero_check_damage damage;
+    struct aero_check_progress progress;
     struct aero_sim_stranger *stranger;
 };
 
@@ -102,6 +104,9 @@ struct aero_sim_report {
 void aero_sim_world_build(struct aero_sim_world *world);
 /* All that was built; the world itself stays the caller's. */
 void aero_sim_world_tear_down(struct aero_sim_world *world);
+
+/* The next event, and whether there was one and the world may go on (check_progress.h). */
+bool aero_sim_world_step(struct aero_sim_world *world);
 
 /* One history. `limits` and `print_to` may be NULL. */
 void aero_sim_world_run(uint64_t seed, const struct aero_sim_limits *limits, FILE *print_to,

@@ -21,7 +21,7 @@ MUTANTS = [
             "    const struct aero_wal_log *log = (const void *)primary->wal;\n"
             "    return (struct aero_wal_place){.sequence = log->segment.sequence,\n"
             "        .offset = log->handed.offset, .position = log->handed.position};"),
-        judges=("sim", "twin tail_streaming")),
+        judges=("unit primary.turns", "sim", "twin tail_streaming")),
     Mutant(
         "shipping/bad-bytes-shipped",
         "a sender ships what does not verify",
@@ -42,6 +42,14 @@ MUTANTS = [
             "        if (aero_is_ok(status)) {"),
         judges=("sim", "unit shipping.link")),
     Mutant(
+        "shipping/short-file-read-for-ever",
+        "a sender takes the end of a file behind a whole record for a read that brought nothing yet",
+        ("decision 24",),
+        "shipping/sender_ship.c",
+        before="    if (aero_is_ok(status) && bytes.length < sender->read.length) {",
+        after="    if (false) {",
+        judges=("unit shipping.sender_damage",)),
+    Mutant(
         "shipping/other-file-shipped",
         "a sender ships a segment that took the place of the one it knows",
         ("decision 14",),
@@ -50,7 +58,7 @@ MUTANTS = [
             "    if (aero_is_ok(status) && (header.sequence != file->header.sequence ||\n"
             "                               !aero_id_equal(header.nonce, file->header.nonce))) {"),
         after="    if (false) {",
-        judges=("unit shipping.sender",)),
+        judges=("unit shipping.sender_damage",)),
     Mutant(
         "shipping/chunk-out-of-place",
         "a replica takes bytes that it did not wait for",
