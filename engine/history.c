@@ -105,17 +105,29 @@ static void thin_segments(struct aero_history *history)
     history->segment_count = kept;
 }
 
+/* The newest segment that is known, or NULL. */
+static const struct aero_segment_start *last_segment(const struct aero_history *history)
+{
+    return history->segment_count == 0 ? NULL : &history->segments[history->segment_count - 1];
+}
+
+bool aero_history_fits_segment(const struct aero_history *history,
+                               const struct aero_segment_start *start)
+{
+    const struct aero_segment_start *last = last_segment(history);
+    if (last != NULL && start->sequence > last->sequence) {
+        return start->before.lsn.value >= last->before.lsn.value;
+    }
+    const struct aero_segment_start *known = aero_history_find_segment(history, start->sequence);
+    return known == NULL || aero_id_equal(known->nonce, start->nonce);
+}
+
 void aero_history_add_segment(struct aero_history *history, const struct aero_segment_start *start)
 {
-    if (history->segment_count != 0) {
-        const struct aero_segment_start *last = &history->segments[history->segment_count - 1];
-        if (start->sequence <= last->sequence) {
-            const struct aero_segment_start *known =
-                aero_history_find_segment(history, start->sequence);
-            AERO_ASSERT(known == NULL || aero_id_equal(known->nonce, start->nonce));
-            return; /* known, or thinned out since */
-        }
-        AERO_ASSERT(start->before.lsn.value >= last->before.lsn.value);
+    AERO_ASSERT(aero_history_fits_segment(history, start));
+    const struct aero_segment_start *last = last_segment(history);
+    if (last != NULL && start->sequence <= last->sequence) {
+        return; /* known, or thinned out since */
     }
     if (history->segment_count == AERO_SEGMENT_STARTS_MAX) {
         thin_segments(history);

@@ -61,7 +61,10 @@ void aero_history_copy(struct aero_history *out_history, const struct aero_histo
  * AERO_LIMIT when the list is full of incarnations that wrote something. */
 aero_status aero_history_add_incarnation(struct aero_history *history,
                                          const struct aero_incarnation *entry);
-/* Adding a segment again changes nothing; asserts that it is the same one. A replica that began with a snapshot knows segments
+/* False: another segment of this sequence is known, or one before it that began behind it. */
+bool aero_history_fits_segment(const struct aero_history *history,
+                               const struct aero_segment_start *start);
+/* Adding a segment again changes nothing; asserts that it fits. A replica that began with a snapshot knows segments
  * without records that its log, which may begin before them, only then brings. */
 void aero_history_add_segment(struct aero_history *history, const struct aero_segment_start *start);
 

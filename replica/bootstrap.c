@@ -116,6 +116,11 @@ const struct aero_snapshot_entry *aero_bootstrap_entry(const struct aero_bootstr
     return &bootstrap->entry;
 }
 
+const struct aero_snapshot_header *aero_bootstrap_header(const struct aero_bootstrap *bootstrap)
+{
+    return aero_snapshot_check_header(bootstrap->check);
+}
+
 /* Everything fed is either written or still in memory here, so the stream simply goes on where it
  * stopped. */
 uint64_t aero_bootstrap_resume_offset(const struct aero_bootstrap *bootstrap)

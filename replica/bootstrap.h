@@ -31,6 +31,8 @@ void aero_bootstrap_abandon(struct aero_bootstrap *bootstrap);
 void aero_bootstrap_discard(struct aero_bootstrap *bootstrap);
 bool aero_bootstrap_is_active(const struct aero_bootstrap *bootstrap);
 const struct aero_snapshot_entry *aero_bootstrap_entry(const struct aero_bootstrap *bootstrap);
+/* The snapshot's own words; NULL before its first block has come. */
+const struct aero_snapshot_header *aero_bootstrap_header(const struct aero_bootstrap *bootstrap);
 /* Where the primary should go on after the connection broke. */
 uint64_t aero_bootstrap_resume_offset(const struct aero_bootstrap *bootstrap);
 

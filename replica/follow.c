@@ -32,55 +32,16 @@ static void take_verdict(struct aero_replica *replica, const struct aero_receive
                    AERO_LOG_STR("text", action->verdict->text));
 }
 
-/* The last record that the state here, or the log, has. */
-static aero_lsn end_here(const struct aero_replica *replica)
-{
-    aero_lsn logged = aero_wal_follower_durable(replica->follower).position.lsn;
-    return logged.value > replica->applied.lsn.value ? logged : replica->applied.lsn;
-}
-
-/* Incarnations that wrote nothing, of an older copy of the primary's directory or lost by one: the primary's list has others
- * in their place, and there is no record of them here. Kept, they would say that the one before them ended where it did not,
- * and a token of it would count as lost. One that began behind all that the primary knows is no such: it proves a loss. */
-static void forget_unwritten(struct aero_history *mine, const struct aero_history *primary,
-                             aero_lsn end)
-{
-    const size_t count = primary->incarnation_count;
-    const aero_lsn newest = count > 0 ? primary->incarnations[count - 1].start.lsn : aero_lsn_of(0);
-    size_t kept = 0;
-    for (size_t i = 0; i < mine->incarnation_count; i++) {
-        const struct aero_incarnation *entry = &mine->incarnations[i];
-        if (entry->start.lsn.value < end.value || entry->start.lsn.value > newest.value ||
-            aero_history_find(primary, entry->nonce) != NULL) {
-            mine->incarnations[kept++] = *entry;
-        }
-    }
-    mine->incarnation_count = kept;
-}
-
 /* The primary's incarnations become mine, in both slots, before the first record under them is
  * taken (decision 13). */
 static void take_history(struct aero_replica *replica, const struct aero_receiver_action *action)
 {
     struct aero_manifest *manifest =
         aero_checkpointer_edit(replica->checkpointer, &replica->history_edit);
-    struct aero_history *mine = &manifest->history;
-    forget_unwritten(mine, action->history, end_here(replica));
-    size_t shared = 0; /* what both begin with needs no search */
-    for (size_t i = 0; i < action->history->incarnation_count; i++) {
-        const struct aero_incarnation *entry = &action->history->incarnations[i];
-        if (shared < mine->incarnation_count &&
-            aero_id_equal(mine->incarnations[shared].nonce, entry->nonce)) {
-            shared++;
-        } else if (aero_history_find(mine, entry->nonce) == NULL &&
-                   !aero_is_ok(aero_history_add_incarnation(mine, entry))) {
-            aero_replica_halt(replica, "history",
-                              "the primary's incarnations do not continue the ones known here");
-            return;
-        }
-        if (entry->epoch.value > manifest->epoch.value) {
-            manifest->epoch = entry->epoch;
-        }
+    if (!aero_replica_adopt_incarnations(manifest, action->history, aero_replica_end(replica))) {
+        aero_replica_halt(replica, "history",
+                          "the primary's incarnations do not continue the ones known here");
+        return;
     }
     if (aero_id_is_none(manifest->cluster_id)) {
         manifest->cluster_id = replica->primary_cluster;
@@ -93,8 +54,28 @@ static void follow(struct aero_replica *replica)
     replica->state = replica->behind_snapshot ? AERO_REPLICA_BOOTSTRAPPING : AERO_REPLICA_FOLLOWING;
 }
 
+/* The receiver compares it with the log, and there may be none yet: what is known of segments came with the snapshot. */
+static bool fits_history(struct aero_replica *replica, const struct aero_segment_header *header)
+{
+    const struct aero_segment_start start = {
+        .sequence = header->sequence, .before = header->prev_end, .nonce = header->nonce};
+    char text[160];
+    bool fits = aero_history_fits_segment(
+        &aero_checkpointer_manifest(replica->checkpointer)->history, &start);
+    if (!fits) {
+        snprintf(text, sizeof text,
+                 "segment %llu, which begins behind LSN %llu, is not the one of the history here",
+                 (unsigned long long)start.sequence, (unsigned long long)start.before.lsn.value);
+        aero_replica_halt(replica, "diverged", text);
+    }
+    return fits;
+}
+
 static void take_segment(struct aero_replica *replica, const struct aero_receiver_action *action)
 {
+    if (!fits_history(replica, &action->header)) {
+        return;
+    }
     follow(replica);
     replica->segment = action->header;
     replica->has_segment = true;
@@ -162,6 +143,17 @@ static void take_snapshot_bytes(struct aero_replica *replica,
     }
 }
 
+/* Asked while the old data are in force: the swap could not, and another transfer would bring the same. */
+static bool continues_history(const struct aero_replica *replica)
+{
+    struct aero_manifest manifest;
+    aero_manifest_copy(&manifest, aero_checkpointer_manifest(replica->checkpointer));
+    bool continues = aero_replica_adopt_snapshot(
+        &manifest, aero_bootstrap_header(replica->bootstrap), aero_replica_end(replica));
+    aero_manifest_deinit(&manifest);
+    return continues;
+}
+
 static void take_snapshot_end(struct aero_replica *replica)
 {
     if (!aero_bootstrap_is_active(replica->bootstrap)) {
@@ -172,6 +164,10 @@ static void take_snapshot_end(struct aero_replica *replica)
         drop_bootstrap(replica, status,
                        status.code == AERO_MISMATCH ? "this is not the snapshot that was announced"
                                                     : "the snapshot ended early");
+    } else if (!continues_history(replica)) {
+        aero_bootstrap_discard(replica->bootstrap);
+        aero_replica_halt(replica, "history",
+                          "the snapshot's history does not continue the one known here");
     }
 }
 

@@ -10,39 +10,17 @@ bool aero_replica_wants_reopen(const struct aero_replica *replica)
            aero_wal_follower_is_idle(replica->follower);
 }
 
-/* The snapshot's own words about where it comes from: an empty replica knows of no cluster and no
- * history yet, and its next Hello must name both (decision 8). */
+/* That it continues what is known here was asked when it came; since then it was in a file. */
 static aero_status adopt_snapshot(struct aero_disk disk, const struct aero_snapshot_entry *entry,
-                                  struct aero_manifest *manifest)
+                                  struct aero_manifest *manifest, aero_lsn end)
 {
     char name[AERO_DISK_NAME_MAX];
     struct aero_snapshot_header header;
     aero_snapshot_name(entry, name);
     AERO_TRY(aero_snapshot_read_header(disk, name, &header));
-    aero_status status = aero_ok();
-    for (size_t i = 0; i < header.history.incarnation_count && aero_is_ok(status); i++) {
-        const struct aero_incarnation *incarnation = &header.history.incarnations[i];
-        if (aero_history_find(&manifest->history, incarnation->nonce) == NULL) {
-            status = aero_history_add_incarnation(&manifest->history, incarnation);
-        }
-    }
-    uint64_t known = 0;
-    if (manifest->history.segment_count > 0) {
-        known = manifest->history.segments[manifest->history.segment_count - 1].sequence;
-    }
-    for (size_t i = 0; i < header.history.segment_count && aero_is_ok(status); i++) {
-        if (header.history.segments[i].sequence > known) {
-            aero_history_add_segment(&manifest->history, &header.history.segments[i]);
-        }
-    }
-    if (aero_id_is_none(manifest->cluster_id)) {
-        manifest->cluster_id = header.cluster_id;
-    }
-    if (header.epoch.value > manifest->epoch.value) {
-        manifest->epoch = header.epoch;
-    }
+    bool continues = aero_replica_adopt_snapshot(manifest, &header, end);
     aero_snapshot_header_deinit(&header);
-    return status;
+    return continues ? aero_ok() : aero_error(AERO_MISMATCH);
 }
 
 static void close_files(struct aero_replica *replica, struct aero_disk disk)
@@ -68,7 +46,7 @@ aero_status aero_replica_install(struct aero_replica *replica, struct aero_disk 
         manifest.snapshot_count = 1;
         manifest.wal_floor_sequence = manifest.snapshots[0].sequence;
         manifest.damaged_count = 0;
-        status = adopt_snapshot(disk, &manifest.snapshots[0], &manifest);
+        status = adopt_snapshot(disk, &manifest.snapshots[0], &manifest, aero_replica_end(replica));
     }
     if (aero_is_ok(status)) {
         status = aero_manifest_write(disk, &manifest);

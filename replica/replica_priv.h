@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the replica's core share: replica.c turns, replica_link.c dials and greets, follow.c takes what the
- * receiver hands over and applies it, replica_install.c swaps data, replica_node.c answers sessions, replica_status.c
- * tells. */
+ * receiver hands over and applies it, replica_history.c is what it knows of the past, replica_install.c swaps data,
+ * replica_node.c answers sessions, replica_status.c tells. */
 #ifndef AERO_REPLICA_REPLICA_PRIV_H
 #define AERO_REPLICA_REPLICA_PRIV_H
 
@@ -107,6 +107,16 @@ aero_replica_start_of_snapshot(const struct aero_manifest *manifest);
 void aero_replica_halt(struct aero_replica *replica, const char *kind, const char *text);
 /* How far a restart would come: the state's position once the WAL holds it (decision 18). */
 struct aero_position aero_replica_shown(const struct aero_replica *replica);
+/* replica_history.c */
+/* The last record that the state here, or the log, has. */
+aero_lsn aero_replica_end(const struct aero_replica *replica);
+/* The primary's incarnations become the manifest's; `end`: of what is here. False: they do not continue the ones that it has, and
+ * the manifest is of no use. */
+bool aero_replica_adopt_incarnations(struct aero_manifest *manifest,
+                                     const struct aero_history *primary, aero_lsn end);
+/* The same, and all else that a snapshot says about where it comes from. */
+bool aero_replica_adopt_snapshot(struct aero_manifest *manifest,
+                                 const struct aero_snapshot_header *header, aero_lsn end);
 /* replica_node.c */
 struct aero_node aero_replica_node(struct aero_replica *replica);
 /* replica_status.c */

@@ -271,6 +271,36 @@ static void test_decode_refuses_what_encode_never_writes(void **state)
     aero_history_deinit(&history);
 }
 
+static void test_a_segment_fits_where_the_list_does_not_say_otherwise(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t sequence;
+        int64_t behind_last; /* where it begins */
+        bool is_same;        /* as the one known by that sequence, if any */
+        bool fits;
+    } cases[] = {
+        {5, 0, true, true},   /* known */
+        {5, 0, false, false}, /* and another one */
+        {3, 0, false, true},  /* thinned out since */
+        {6, 0, false, true},  /* the next one, after one without a record */
+        {6, 1, false, true},  /* and with some */
+        {6, -1, false, false},
+    };
+    struct aero_history history = sample();
+    const struct aero_segment_start *last = &history.segments[history.segment_count - 1];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct aero_segment_start start = *last;
+        start.sequence = cases[i].sequence;
+        start.before.lsn.value += (uint64_t)cases[i].behind_last;
+        start.nonce = cases[i].is_same ? last->nonce : id_of(0xEE);
+        assert_int_equal(aero_history_fits_segment(&history, &start), cases[i].fits);
+    }
+    const struct aero_history none = {0};
+    assert_true(aero_history_fits_segment(&none, last));
+    aero_history_deinit(&history);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_decode_returns_what_encode_wrote),
         cmocka_unit_test(test_encode_writes_the_golden_bytes),
         cmocka_unit_test(test_decode_refuses_what_encode_never_writes),
+        cmocka_unit_test(test_a_segment_fits_where_the_list_does_not_say_otherwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

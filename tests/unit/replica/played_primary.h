@@ -242,6 +242,36 @@ static inline struct bench *following(unsigned commits)
     return bench;
 }
 
+/* The list of incarnations on the replica's disk, told by the last byte of each nonce. */
+static inline void expect_history(struct bench *bench, const char *seeds)
+{
+    struct aero_manifest manifest;
+    struct aero_manifest_found found;
+    assert_true(aero_is_ok(aero_manifest_read(power_disk_port(bench->disk), &manifest, &found)));
+    assert_int_equal(manifest.history.incarnation_count, strlen(seeds));
+    for (size_t i = 0; seeds[i] != '\0'; i++) {
+        assert_true(
+            aero_id_equal(manifest.history.incarnations[i].nonce, world_id((uint8_t)seeds[i])));
+    }
+    aero_manifest_deinit(&manifest);
+}
+
+/* The primary's list is the first one, 'A', and these, which all start behind `start`. */
+static inline void set_incarnations(struct bench *bench, const char *seeds,
+                                    struct aero_position start)
+{
+    struct aero_history *history = &bench->primary.manifest.history;
+    history->incarnation_count = 1;
+    for (size_t i = 0; seeds[i] != '\0'; i++) {
+        const struct aero_incarnation entry = {.epoch = history->incarnations[0].epoch,
+                                               .nonce = world_id((uint8_t)seeds[i]),
+                                               .node_id = WORLD_NODE,
+                                               .node_name = "alpha",
+                                               .start = start};
+        assert_true(aero_is_ok(aero_history_add_incarnation(history, &entry)));
+    }
+}
+
 /* ---- Snapshots ---------------------------------------------------------------------------------------------- */
 
 /* The primary's snapshot of its state now; its manifest names it. */

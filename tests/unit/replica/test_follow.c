@@ -227,103 +227,6 @@ static void test_an_incarnation_is_durable_before_its_records(void **state)
     bench_free(bench);
 }
 
-/* Decision 6: an incarnation that would stand before the ones known here. */
-static void test_a_history_that_does_not_continue_ours_halts(void **state)
-{
-    (void)state;
-    struct bench *bench = following(3);
-    struct aero_history *history = &bench->primary.manifest.history;
-    const struct aero_incarnation known = history->incarnations[0];
-    const struct aero_incarnation earlier = {.epoch = {.value = 1},
-                                             .nonce = world_id(0x40),
-                                             .node_id = WORLD_NODE,
-                                             .node_name = "alpha"};
-    hang_up(bench);
-    aero_history_deinit(history);
-    *history = (struct aero_history){0};
-    assert_true(aero_is_ok(aero_history_add_incarnation(history, &earlier)));
-    assert_true(aero_is_ok(aero_history_add_incarnation(history, &known)));
-    dial(bench);
-    tell_resume(bench);
-    turn(bench);
-    expect_halted(bench, "history");
-    bench_free(bench);
-}
-
-/* The list of incarnations on the replica's disk, told by the last byte of each nonce. */
-static void expect_history(struct bench *bench, const char *seeds)
-{
-    struct aero_manifest manifest;
-    struct aero_manifest_found found;
-    assert_true(aero_is_ok(aero_manifest_read(power_disk_port(bench->disk), &manifest, &found)));
-    assert_int_equal(manifest.history.incarnation_count, strlen(seeds));
-    for (size_t i = 0; seeds[i] != '\0'; i++) {
-        assert_true(
-            aero_id_equal(manifest.history.incarnations[i].nonce, world_id((uint8_t)seeds[i])));
-    }
-    aero_manifest_deinit(&manifest);
-}
-
-/* The primary is another copy of itself: behind the first its list has these starts, of which each is so far behind its end. */
-static void begin_instead(struct bench *bench, const char *seeds, uint64_t behind)
-{
-    struct aero_history *history = &bench->primary.manifest.history;
-    struct aero_position start_at = bench->primary.position;
-    start_at.lsn.value += behind;
-    hang_up(bench);
-    history->incarnation_count = 1;
-    for (size_t i = 0; seeds[i] != '\0'; i++) {
-        const struct aero_incarnation start = {.epoch = history->incarnations[0].epoch,
-                                               .nonce = world_id((uint8_t)seeds[i]),
-                                               .node_id = WORLD_NODE,
-                                               .node_name = "alpha",
-                                               .start = start_at};
-        assert_true(aero_is_ok(aero_history_add_incarnation(history, &start)));
-    }
-    dial(bench);
-    tell_resume(bench);
-    turn(bench);
-}
-
-/* Decision 7: the starts of an older copy of the primary wrote nothing, and a salvage puts others in their place. Theirs are the
- * records that follow, and the tokens of these must not count as lost. */
-static void test_starts_that_wrote_nothing_give_way_to_the_primarys(void **state)
-{
-    (void)state;
-    struct bench *bench = following(3);
-    begin_instead(bench, "PQ", 0);
-    expect_history(bench, "APQ");
-    begin_instead(bench, "R", 0);
-    expect_history(bench, "AR");
-    assert_int_equal(aero_replica_state(bench->replica), AERO_REPLICA_FOLLOWING);
-    bench_free(bench);
-}
-
-static void test_a_start_with_a_record_here_does_not_give_way(void **state)
-{
-    (void)state;
-    struct bench *bench = following(3);
-    begin_instead(bench, "P", 0);
-    set_many(bench, 1);
-    ship(bench);
-    turn(bench);
-    begin_instead(bench, "R", 0);
-    expect_history(bench, "APR");
-    bench_free(bench);
-}
-
-/* Everything up to it had been durable on a primary that has less now. */
-static void test_a_start_behind_all_that_the_primary_knows_does_not_give_way(void **state)
-{
-    (void)state;
-    struct bench *bench = following(3);
-    begin_instead(bench, "P", 5);
-    expect_history(bench, "AP");
-    begin_instead(bench, "R", 0);
-    expect_halted(bench, "history");
-    bench_free(bench);
-}
-
 /* The log's copy is sound, and yet the record says nothing about the state. */
 static void test_a_digest_of_another_shape_halts(void **state)
 {
@@ -352,10 +255,6 @@ int main(void)
         cmocka_unit_test(test_a_snapshot_is_served_once_the_log_has_passed_it),
         cmocka_unit_test(test_a_log_that_passes_another_snapshot_than_ours_halts),
         cmocka_unit_test(test_an_incarnation_is_durable_before_its_records),
-        cmocka_unit_test(test_a_history_that_does_not_continue_ours_halts),
-        cmocka_unit_test(test_starts_that_wrote_nothing_give_way_to_the_primarys),
-        cmocka_unit_test(test_a_start_with_a_record_here_does_not_give_way),
-        cmocka_unit_test(test_a_start_behind_all_that_the_primary_knows_does_not_give_way),
         cmocka_unit_test(test_a_digest_of_another_shape_halts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
