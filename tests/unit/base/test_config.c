@@ -263,6 +263,7 @@ static void test_parse_error_names_file_line_key_and_value(void **state)
     expect_parse_error("port = 1\nport = 1\n", "p.conf:2: port is already set on line 1");
     expect_parse_error("port = 1\njust words\nport = 99999\n", "p.conf:2: expected key = value");
     expect_parse_error("port = 1 # clients\n", "p.conf:1: a comment needs a line of its own");
+    expect_parse_error("port = 1 ; clients\n", "p.conf:1: a comment needs a line of its own");
     expect_parse_error("port = 1\n\n[primary]\n",
                        "p.conf:3: there are no sections; expected key = value");
     expect_parse_error("data_dir = /a\x01\n", "p.conf:1: the line holds a control character");

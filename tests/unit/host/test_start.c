@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "base/le.h"
 #include "host/start.h"
@@ -424,6 +425,35 @@ static void test_recover_leaves_data_of_a_version_to_come_as_they_are(void **sta
     world_free(&world);
 }
 
+static uint64_t seconds_per_look; /* at the clock, on top of what passes */
+int __real_clock_gettime(clockid_t clock, struct timespec *out_time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *out_time);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *out_time)
+{
+    static uint64_t passed;
+    passed += seconds_per_look;
+    int result = __real_clock_gettime(clock, out_time);
+    out_time->tv_sec += (time_t)passed;
+    return result;
+}
+
+/* An operator, and the service manager, see that it works; a start that takes no time says only its end. */
+static void test_recover_tells_how_far_it_is_once_it_takes_long(void **state)
+{
+    struct bench *bench = *state;
+    int exit_code;
+    struct world world = two_snapshots(AERO_ROLE_PRIMARY);
+    assert_true(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
+    assert_false(kept_log_has(&bench->log, "event=recovering"));
+    seconds_per_look = 3; /* PROGRESS_INTERVAL_NS is two */
+    assert_true(recover_from(bench, world.power, AERO_ROLE_PRIMARY, &exit_code));
+    seconds_per_look = 0;
+    assert_true(kept_log_has(&bench->log, "event=recovering stage=snapshot done_bytes=0 "));
+    assert_true(kept_log_take(&bench->log, "event=recovering stage=wal "));
+    world_free(&world);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -441,6 +471,7 @@ int main(void)
         TEST(test_recover_tells_a_disk_that_fails_from_data_that_is_damaged),
         TEST(test_recover_leaves_data_of_a_version_to_come_as_they_are),
         TEST(test_recover_refuses_a_snapshot_of_another_cluster_without_calling_it_damage),
+        TEST(test_recover_tells_how_far_it_is_once_it_takes_long),
     };
     return cmocka_run_group_tests_name("host.start", tests, NULL, NULL);
 }

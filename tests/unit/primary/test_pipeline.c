@@ -258,6 +258,12 @@ static void test_clock_never_decreases(void **state)
     close_bench(&bench);
 }
 
+static void test_free_forgives_null(void **state)
+{
+    (void)state;
+    aero_pipeline_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_digest_record_stands_at_its_multiple),
         cmocka_unit_test(test_digest_record_names_the_state_before_it),
         cmocka_unit_test(test_clock_never_decreases),
+        cmocka_unit_test(test_free_forgives_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,10 @@
 #define WAL_SWITCHES ((struct aero_wal_switches){0})
 #endif
 
+#ifndef CHECKPOINT_PIPELINED
+#define CHECKPOINT_PIPELINED false
+#endif
+
 /* What the replica said to its primary: how often, and the newest of each. */
 struct heard {
     unsigned count[HEARD_KINDS];
@@ -71,7 +75,9 @@ static inline void start(struct bench *bench)
         .peer_address = "127.0.0.1:50000", .local_address = "127.0.0.1:6379", .trusted = true};
     struct aero_replica_options options = {
         .wal = {.switches = WAL_SWITCHES, .segment_bytes = 1 << 20, .queue_bytes = WINDOW_BYTES},
-        .checkpoint = {.snapshots_kept = 2, .retention_cap_bytes = 1 << 20},
+        .checkpoint = {.snapshots_kept = 2,
+                       .retention_cap_bytes = 1 << 20,
+                       .pipelined = CHECKPOINT_PIPELINED},
         .tail_streaming = true,
         .window_bytes = WINDOW_BYTES,
         .heartbeat_ns = 1000000000,

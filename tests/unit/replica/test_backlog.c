@@ -64,11 +64,42 @@ static void test_it_does_not_dial_before_the_backlog_is_applied(void **state)
     bench_free(bench);
 }
 
+static void tell_history(struct bench *bench, const char *seeds, uint64_t start_lsn)
+{
+    struct aero_core_request request;
+    struct aero_buffer history = {0};
+    struct aero_message message = {.type = AERO_FRAME_HISTORY};
+    set_incarnations(bench, seeds, (struct aero_position){.lsn = aero_lsn_of(start_lsn)});
+    aero_handshake_encode_history(&bench->primary.manifest.history, &history);
+    message.as.history.history = aero_buffer_slice(&history);
+    tell_message(bench, &message);
+    aero_buffer_deinit(&history);
+    while (next_request(bench, &request)) { /* and it is durable here */
+        finish(bench, &request);
+    }
+}
+
+/* A primary that lies in the middle of its log: the record behind LSN 2 is durable here, if not applied yet. */
+static void test_a_start_with_a_durable_record_does_not_give_way(void **state)
+{
+    (void)state;
+    struct bench *bench = with_a_backlog();
+    tell_history(bench, "P", 2);
+    expect_at(bench, AERO_REPLICA_FOLLOWING, 2);
+    tell_history(bench, "R", 3);
+    expect_at(bench, AERO_REPLICA_FOLLOWING, 2);
+    expect_history(bench, "APR");
+    turn(bench);
+    expect_primary_state(bench);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_large_backlog_is_applied_in_parts),
         cmocka_unit_test(test_it_does_not_dial_before_the_backlog_is_applied),
+        cmocka_unit_test(test_a_start_with_a_durable_record_does_not_give_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

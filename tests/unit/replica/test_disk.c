@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The replica's disk: checkpoints of what is durable here, and what a call that fails leaves (decision 22). */
+#include "tests/unit/kept_log.h"
 #include "tests/unit/replica/played_primary.h"
 
 static void test_a_checkpoint_is_what_the_next_start_begins_with(void **state)
@@ -160,6 +161,83 @@ static void test_no_checkpoint_begins_beside_a_snapshot_that_comes(void **state)
     bench_free(bench);
 }
 
+/* How many changes before the request removes a file; UINT64_MAX: it removes none. */
+static uint64_t changes_before_removal(const struct aero_disk_request *request)
+{
+    for (uint32_t i = 0; i < request->op_count; i++) {
+        if (request->ops[i].kind == AERO_OP_UNLINK) {
+            return i;
+        }
+    }
+    return UINT64_MAX;
+}
+
+/* It costs room, and nothing else. */
+static void test_a_file_that_cannot_be_removed_is_told_and_goes_with_the_next_start(void **state)
+{
+    (void)state;
+    char name[AERO_DISK_NAME_MAX] = "";
+    struct aero_buffer log = {0};
+    struct aero_core_request request;
+    struct bench *bench = following(1);
+    aero_logger_init(&bench->logger, kept_log_sink(&log), (struct aero_clock){.wall = no_wall},
+                     AERO_LOG_KEY_VALUE, AERO_LOG_WARN);
+    for (unsigned i = 0; name[0] == '\0'; i++) {
+        assert_true(i < 4); /* two snapshots are kept */
+        set_many(bench, 1);
+        ship(bench);
+        turn(bench);
+        expect(bench, "AERO.CHECKPOINT", "");
+        aero_replica_end_turn(bench->replica);
+        while (next_request(bench, &request)) {
+            uint64_t before = changes_before_removal(request.request);
+            if (before != UINT64_MAX) {
+                memcpy(name, request.request->ops[before].name, sizeof name);
+                bench->disk->fail_at = bench->disk->changes + before + 1;
+            }
+            finish(bench, &request);
+            aero_replica_end_turn(bench->replica);
+        }
+        turn(bench);
+        expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    }
+    assert_true(kept_log_has(&log, name));
+    assert_true(kept_log_take(&log, "level=warn event=file_not_removed"));
+    turn(bench);
+    assert_false(kept_log_has(&log, "file_not_removed")); /* once */
+    expect_status(bench, "disk:ok\r");
+    assert_non_null(power_find(&bench->disk->seen, name));
+    restart(bench);
+    assert_null(power_find(&bench->disk->seen, name));
+    expect_primary_state(bench);
+    aero_buffer_deinit(&log);
+    bench_free(bench);
+}
+
+/* The snapshot did not tell where its segment begins, so it was shown at once, and the log begins before it all the same: held,
+ * it would never come to where a checkpoint may begin. */
+static void test_a_wish_for_a_checkpoint_does_not_hold_a_log_that_has_to_come(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new();
+    bench->primary.manifest.history.segment_count = 0;
+    set_many(bench, 10);
+    const struct aero_snapshot_entry *entry = snapshot(bench);
+    dial(bench);
+    offer(bench, entry, 0);
+    tell_whole_snapshot(bench, entry, 0);
+    turn(bench);
+    reopen(bench);
+    follow_to(bench, 4);
+    expect(bench, "AERO.CHECKPOINT", "");
+    turn(bench);
+    ship(bench);
+    turn(bench);
+    expect_primary_state(bench);
+    expect(bench, "PING", "+OK\r\n+PONG\r\n");
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +248,8 @@ int main(void)
         cmocka_unit_test(test_a_checkpoint_that_fails_is_told_and_tried_again),
         cmocka_unit_test(test_a_checkpoint_waits_for_randomness),
         cmocka_unit_test(test_no_checkpoint_begins_beside_a_snapshot_that_comes),
+        cmocka_unit_test(test_a_file_that_cannot_be_removed_is_told_and_goes_with_the_next_start),
+        cmocka_unit_test(test_a_wish_for_a_checkpoint_does_not_hold_a_log_that_has_to_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,6 +109,28 @@ static void test_a_log_that_names_another_state_is_not_started(void **state)
     bench_free(bench);
 }
 
+/* Decision 18: the same turn passes the snapshot that the state began with and finds the doubt behind it. */
+static void test_it_stays_halted_where_its_log_has_passed_the_snapshot(void **state)
+{
+    (void)state;
+    struct aero_core_request request;
+    struct bench *bench = bootstrapped(3);
+    world_put(&bench->primary, "no key of a client", "no value of one");
+    dial(bench);
+    resume(bench);
+    ship(bench);
+    aero_replica_end_turn(bench->replica);
+    while (next_request(bench, &request)) {
+        finish(bench, &request);
+        assert_int_not_equal(aero_replica_state(bench->replica), AERO_REPLICA_FOLLOWING);
+    }
+    hear(bench);
+    expect_halted(bench, "malformed commit");
+    expect_status(bench, "durable_lsn:4\r");
+    expect_status(bench, "state:HALTED\r");
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_the_first_reason_stays),
         cmocka_unit_test(test_an_operator_ends_it),
         cmocka_unit_test(test_a_log_that_names_another_state_is_not_started),
+        cmocka_unit_test(test_it_stays_halted_where_its_log_has_passed_the_snapshot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

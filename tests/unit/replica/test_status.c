@@ -142,6 +142,25 @@ static void test_the_node_answers_for_itself_alone(void **state)
     bench_free(bench);
 }
 
+static void test_damage_that_a_start_could_do_without_is_told(void **state)
+{
+    (void)state;
+    struct aero_manifest manifest;
+    struct aero_manifest_found found;
+    struct bench *bench = following(3);
+    struct aero_disk disk = power_disk_port(bench->disk);
+    expect_status(bench, "damaged_segments:0\r");
+    stop(bench);
+    assert_true(aero_is_ok(aero_manifest_read(disk, &manifest, &found)));
+    manifest.damaged_segments[manifest.damaged_count++] = 1;
+    assert_true(aero_is_ok(aero_manifest_write(disk, &manifest)));
+    aero_manifest_deinit(&manifest);
+    start(bench);
+    expect_status(bench, "damaged_segments:1\r");
+    expect_status(bench, "next_action:nothing is lost, but older WAL is damaged: ");
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test(test_refused_certificates_are_told),
         cmocka_unit_test(test_a_halt_of_an_unknown_kind_has_an_advice),
         cmocka_unit_test(test_the_node_answers_for_itself_alone),
+        cmocka_unit_test(test_damage_that_a_start_could_do_without_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,12 +116,20 @@ static void test_nothing_is_asked_for_behind_a_failure(void **state)
     end_transfer(&transfer);
 }
 
+static void test_free_forgives_null(void **state)
+{
+    (void)state;
+    aero_bootstrap_free(NULL);
+    aero_replica_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_room_ends_with_a_full_buffer_and_comes_back_with_a_request),
         cmocka_unit_test(test_a_large_transfer_is_synced_on_its_way),
         cmocka_unit_test(test_nothing_is_asked_for_behind_a_failure),
+        cmocka_unit_test(test_free_forgives_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
