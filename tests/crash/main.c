@@ -148,7 +148,7 @@ static bool enumerate_command(int count, char **words, bool survive)
 static bool read_history(int count, char **words, struct crash_history *out_history)
 {
     *out_history = (struct crash_history){0};
-    if (count < 1 || count > (int)CRASH_LENGTH_MAX) {
+    if (count < 1 || count > 1 + (int)CRASH_LENGTH_MAX) {
         return false;
     }
     out_history->world = find_world(words[0]);
