@@ -103,7 +103,8 @@ struct aero_manifest_found {
     unsigned dubious;
 };
 /* The newest valid slot. AERO_NOT_FOUND: no file, or nothing in it. AERO_CORRUPT: no valid slot. AERO_UNSUPPORTED:
- * the newest is of a version to come. An unreadable slot (EIO) is an invalid one. */
+ * the newest is of a version to come. An unreadable slot (EIO) is an invalid one; a read that was refused with another error is
+ * that error where no slot is valid. */
 aero_status aero_manifest_read(struct aero_disk disk, struct aero_manifest *out_manifest,
                                struct aero_manifest_found *out_found);
 /* Raises the generation above all that the file has and writes both slots, the dubious one first, each synced (may wait).

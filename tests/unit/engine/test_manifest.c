@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/cmocka_setup.h"
 
+#include <errno.h>
+
 #include "engine/manifest.h"
 #include "tests/unit/engine/power_disk.h"
 
@@ -240,6 +242,40 @@ static void test_read_with_the_rest_of_a_slot_unreadable_uses_the_other(void **s
         assert_true(found.slot_present[bad] && !found.slot_valid[bad]);
         assert_int_equal(found.dubious, bad);
         assert_same(&manifest, &read);
+        aero_manifest_deinit(&read);
+        aero_manifest_deinit(&manifest);
+        power_disk_free(power);
+    }
+}
+
+/* FM-6.2c: what the disk refuses to read now may be read later, so "restore it from a backup" would be wrong. What is lost
+ * (EIO) is damage. */
+static void test_read_that_is_refused_is_no_damage(void **state)
+{
+    (void)state;
+    static const struct {
+        int sys_errno;
+        enum aero_code code;
+    } cases[] = {{ENOMEM, AERO_IO},
+                 {EACCES, AERO_PERMISSION},
+                 {EPERM, AERO_PERMISSION},
+                 {EIO, AERO_CORRUPT}};
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+        unsigned lost = i % 2;
+        struct power_disk *power = power_disk_new();
+        struct aero_disk disk = power_disk_port(power);
+        struct aero_manifest manifest = sample();
+        struct aero_manifest read;
+        struct aero_manifest_found found;
+        assert_int_equal(aero_manifest_write(disk, &manifest).code, AERO_OK);
+        snprintf(power->bad_name, sizeof power->bad_name, "manifest");
+        power->bad_offset = lost * AERO_MANIFEST_SLOT_BYTES;
+        power_disk_fail_call(power, lost == 0 ? 3 : 2, aero_error_errno(cases[i / 2].sys_errno));
+        aero_status status = aero_manifest_read(disk, &read, &found);
+        assert_int_equal(status.code, cases[i / 2].code);
+        assert_int_equal(status.sys_errno,
+                         status.code == AERO_CORRUPT ? 0 : cases[i / 2].sys_errno);
+        assert_int_equal(aero_manifest_read(disk, &read, &found).code, AERO_OK);
         aero_manifest_deinit(&read);
         aero_manifest_deinit(&manifest);
         power_disk_free(power);
@@ -586,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_read_takes_a_manifest_of_many_incarnations),
         cmocka_unit_test(test_read_with_one_bad_slot_uses_the_other_and_says_so),
         cmocka_unit_test(test_read_with_the_rest_of_a_slot_unreadable_uses_the_other),
+        cmocka_unit_test(test_read_that_is_refused_is_no_damage),
         cmocka_unit_test(test_read_that_dies_at_any_call_unwinds_at_once),
         cmocka_unit_test(test_read_takes_the_newer_of_two_whole_slots),
         cmocka_unit_test(test_read_of_an_empty_file_finds_nothing),
