@@ -107,18 +107,9 @@ static void put_key(struct line *line, const char *key)
 
 static void put_status(struct line *line, aero_status status)
 {
-    char text[96];
-    const char *name = status.sys_errno == 0 ? NULL : strerrorname_np(status.sys_errno);
-    int length = 0;
-    if (status.sys_errno == 0) {
-        length = snprintf(text, sizeof text, "%s", aero_error_text(status));
-    } else if (name != NULL) {
-        length = snprintf(text, sizeof text, "%s (%s)", aero_error_text(status), name);
-    } else {
-        length =
-            snprintf(text, sizeof text, "%s (errno %d)", aero_error_text(status), status.sys_errno);
-    }
-    put_text(line, aero_slice_of(text, (size_t)length));
+    char text[AERO_ERROR_TEXT_BYTES];
+    aero_error_format(status, text);
+    put_text(line, aero_slice_of(text, strlen(text)));
 }
 
 static void put_value(struct line *line, const struct aero_log_field *field)

@@ -2,6 +2,7 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 aero_status aero_error_errno(int sys_errno)
@@ -78,4 +79,17 @@ const char *aero_error_text(aero_status status)
         text = strerrordesc_np(status.sys_errno);
     }
     return text == NULL ? aero_code_text(status.code) : text;
+}
+
+void aero_error_format(aero_status status, char out_text[AERO_ERROR_TEXT_BYTES])
+{
+    const char *text = aero_error_text(status);
+    const char *name = status.sys_errno == 0 ? NULL : strerrorname_np(status.sys_errno);
+    if (status.sys_errno == 0) {
+        snprintf(out_text, AERO_ERROR_TEXT_BYTES, "%s", text);
+    } else if (name != NULL) {
+        snprintf(out_text, AERO_ERROR_TEXT_BYTES, "%s (%s)", text, name);
+    } else {
+        snprintf(out_text, AERO_ERROR_TEXT_BYTES, "%s (errno %d)", text, status.sys_errno);
+    }
 }

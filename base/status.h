@@ -61,6 +61,9 @@ aero_status aero_error_errno(int sys_errno);
 const char *aero_code_text(enum aero_code code);
 /* The same, or where the code has no name for what happened the system's words for it: "Connection refused". */
 const char *aero_error_text(aero_status status);
+/* That and the error's name, cut off where there is no room: "permission denied (EROFS)". */
+#define AERO_ERROR_TEXT_BYTES 96
+void aero_error_format(aero_status status, char out_text[AERO_ERROR_TEXT_BYTES]);
 
 /* The one control-flow macro: only in functions that have nothing to release. */
 #define AERO_TRY(expression)                         \

@@ -62,6 +62,8 @@ struct aero_checkpointer {
 
     bool failed;
     aero_status failure;
+    struct name failed_file;
+    const char *failed_call;
 
     bool own_in_flight;
     uint64_t next_id;
@@ -198,6 +200,13 @@ uint64_t aero_checkpointer_durable_edit(const struct aero_checkpointer *checkpoi
 bool aero_checkpointer_is_settled(const struct aero_checkpointer *checkpointer)
 {
     return checkpointer->failed || checkpointer->edits_durable == checkpointer->edits;
+}
+
+const char *aero_checkpointer_failed_file(const struct aero_checkpointer *checkpointer,
+                                          const char **out_call)
+{
+    *out_call = checkpointer->failed_call;
+    return checkpointer->failed_file.text;
 }
 
 bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer, aero_status *out_status)
@@ -640,6 +649,19 @@ static void on_manifest_written(struct aero_checkpointer *checkpointer)
     }
 }
 
+static void fail(struct aero_checkpointer *checkpointer,
+                 const struct aero_disk_completion *completion)
+{
+    const struct aero_disk_op *op = &checkpointer->ops[completion->failed_op];
+    checkpointer->failed = true;
+    checkpointer->failure = completion->status;
+    checkpointer->failed_call = aero_disk_call_text(op->kind);
+    /* Operations on an open file do not name it: of ours that is the manifest. */
+    snprintf(checkpointer->failed_file.text, sizeof checkpointer->failed_file.text, "%s",
+             op->name[0] != '\0' ? op->name : AERO_MANIFEST_FILE);
+    give_up_if_failed(checkpointer);
+}
+
 static void on_own_completion(struct aero_checkpointer *checkpointer,
                               const struct aero_disk_completion *completion)
 {
@@ -647,9 +669,7 @@ static void on_own_completion(struct aero_checkpointer *checkpointer,
     if (!aero_is_ok(completion->status) &&
         aero_disk_failure(checkpointer->own.domain, checkpointer->ops[completion->failed_op].kind,
                           completion->status) == AERO_DISK_CLOSE) {
-        checkpointer->failed = true;
-        checkpointer->failure = completion->status;
-        give_up_if_failed(checkpointer);
+        fail(checkpointer, completion);
     } else if (checkpointer->own.domain == AERO_DOMAIN_MANIFEST) {
         on_manifest_written(checkpointer);
     } else {

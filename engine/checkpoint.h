@@ -100,6 +100,9 @@ void aero_checkpointer_on_completion(struct aero_checkpointer *checkpointer,
                                      const struct aero_disk_completion *completion);
 bool aero_checkpointer_failed(const struct aero_checkpointer *checkpointer,
                               aero_status *out_status);
+/* Which file that was, "manifest", and which call, "fdatasync". The name is the checkpointer's. */
+const char *aero_checkpointer_failed_file(const struct aero_checkpointer *checkpointer,
+                                          const char **out_call);
 /* A name that could not be removed, told once. It costs room until recovery removes what nothing names. */
 bool aero_checkpointer_take_leftover(struct aero_checkpointer *checkpointer,
                                      char out_name[AERO_DISK_NAME_MAX], aero_status *out_status);

@@ -79,8 +79,9 @@ aero_status aero_disk_posix_open_read_only(const char *directory,
 void aero_disk_posix_close(struct aero_disk_posix *disk);
 struct aero_disk aero_disk_posix_port(struct aero_disk_posix *disk);
 /* Hears of every call that the kernel refused, from any thread that makes one, so that none goes unsaid (FM-6.2): also a read
- * that its caller could do without; and of what is no regular file in the place of one. Not of names that are not there. To be
- * set before a second thread uses the port. */
+ * that its caller could do without; and of what is no regular file in the place of one. Not of names that are not there. At
+ * once, of a parent directory ("..") that could not be synced when the data directory was opened, which was there already. To
+ * be set before a second thread uses the port. */
 struct aero_disk_witness {
     void (*refused)(void *self, const char *call, const char *name, aero_status status);
     void *self;

@@ -32,6 +32,8 @@ struct aero_disk_posix {
     int directory_fd;
     int lock_fd; /* -1: read only */
     struct aero_disk_witness witness;
+    aero_status
+        parent_synced; /* of one that was there already: not kept from us, but said (FM-6.2) */
 };
 
 static aero_status last_error(void)
@@ -253,12 +255,18 @@ static aero_status posix_make_directory(void *self, const char *name)
     return result == 0 || errno == EEXIST ? aero_ok() : refused(disk, "mkdir", name);
 }
 
+/* The data directory itself is "" in the port's calls. */
+static const char *shown(const char *name)
+{
+    return name[0] != '\0' ? name : ".";
+}
+
 static aero_status open_directory(const struct aero_disk_posix *disk, const char *name, int *out_fd)
 {
     if (name[0] != '\0') {
         AERO_TRY(check_name(name));
     }
-    return open_below(disk, name[0] != '\0' ? name : ".", O_RDONLY | O_DIRECTORY, out_fd);
+    return open_below(disk, shown(name), O_RDONLY | O_DIRECTORY, out_fd);
 }
 
 static aero_status posix_sync_directory(void *self, const char *name)
@@ -267,7 +275,7 @@ static aero_status posix_sync_directory(void *self, const char *name)
     AERO_TRY(check_writable(disk));
     int fd = -1;
     AERO_TRY(open_directory(disk, name, &fd));
-    aero_status status = fsync(fd) == 0 ? aero_ok() : refused(disk, "fsync", name);
+    aero_status status = fsync(fd) == 0 ? aero_ok() : refused(disk, "fsync", shown(name));
     close(fd);
     return status;
 }
@@ -309,7 +317,7 @@ static aero_status posix_list(void *self, const char *directory, struct aero_buf
     aero_status status = aero_ok();
     DIR *stream = fdopendir(fd);
     if (stream == NULL) {
-        status = refused(disk, "readdir", directory);
+        status = refused(disk, "readdir", shown(directory));
         close(fd);
         return status;
     }
@@ -317,7 +325,7 @@ static aero_status posix_list(void *self, const char *directory, struct aero_buf
         errno = 0;
         const struct dirent *found = readdir(stream);
         if (found == NULL) {
-            status = errno == 0 ? aero_ok() : refused(disk, "readdir", directory);
+            status = errno == 0 ? aero_ok() : refused(disk, "readdir", shown(directory));
             break;
         }
         status = add_entry(disk, fd, found->d_name, directory[0] == '\0', &entries);
@@ -337,7 +345,7 @@ static aero_status posix_free_space(void *self, uint64_t *out_bytes)
     struct aero_disk_posix *disk = self;
     struct statvfs facts;
     if (fstatvfs(disk->directory_fd, &facts) != 0) {
-        return refused(disk, "fstatvfs", "");
+        return refused(disk, "fstatvfs", ".");
     }
     *out_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
     return aero_ok();
@@ -362,6 +370,9 @@ static const struct aero_disk_ops posix_ops = {
 void aero_disk_posix_set_witness(struct aero_disk_posix *disk, struct aero_disk_witness witness)
 {
     disk->witness = witness;
+    if (!aero_is_ok(disk->parent_synced)) {
+        (void)!tell(disk, "open or fsync", "..", disk->parent_synced).code;
+    }
 }
 
 struct aero_disk aero_disk_posix_port(struct aero_disk_posix *disk)
@@ -385,8 +396,8 @@ static aero_status sync_parent(const char *directory)
 
 /* Makes the data directory and has its parent remember it. One that is there already may be what an earlier start made and
  * nobody remembered yet, so its parent is asked again. A parent that cannot be opened or synced by us is somebody else's,
- * and so was the making: ours does not stay where it cannot be remembered. */
-static aero_status create_directory(const char *directory)
+ * and so was the making: what was refused then is left in `out_refused`. Ours does not stay where it cannot be remembered. */
+static aero_status create_directory(const char *directory, aero_status *out_refused)
 {
     bool made = mkdir(directory, DIRECTORY_MODE) == 0;
     if (!made && errno != EEXIST) {
@@ -399,7 +410,11 @@ static aero_status create_directory(const char *directory)
         }
         return status;
     }
-    return status.code == AERO_PERMISSION || status.sys_errno == EINVAL ? aero_ok() : status;
+    if (status.code != AERO_PERMISSION && status.sys_errno != EINVAL) {
+        return status;
+    }
+    *out_refused = status;
+    return aero_ok();
 }
 
 static aero_status create_subdirectories(struct aero_disk_posix *disk)
@@ -439,10 +454,12 @@ aero_status aero_disk_posix_open(const char *directory, bool create,
                                  struct aero_disk_posix **out_disk)
 {
     struct aero_disk_posix *disk;
+    aero_status parent_synced = aero_ok();
     if (create) {
-        AERO_TRY(create_directory(directory));
+        AERO_TRY(create_directory(directory, &parent_synced));
     }
     AERO_TRY(aero_disk_posix_open_read_only(directory, &disk));
+    disk->parent_synced = parent_synced;
     aero_status status = lock_directory(disk);
     if (aero_is_ok(status) && create) {
         status = create_subdirectories(disk);

@@ -121,10 +121,11 @@ static aero_status read_manifest(struct aero_recovery *r)
             "be emptied and begin again.");
     }
     if (!aero_is_ok(status)) {
+        char error[AERO_ERROR_TEXT_BYTES];
+        aero_error_format(status, error);
         aero_status refused = aero_recovery_refuse(
             r, status.code, AERO_MANIFEST_FILE, "The manifest cannot be read: %s.",
-            status.code == AERO_UNSUPPORTED ? "a newer version of AeroDB wrote it"
-                                            : aero_code_text(status.code));
+            status.code == AERO_UNSUPPORTED ? "a newer version of AeroDB wrote it" : error);
         refused.sys_errno = status.sys_errno;
         return refused;
     }
@@ -252,8 +253,10 @@ aero_status aero_recover(struct aero_disk disk, const struct aero_recovery_progr
     if (aero_is_ok(status)) {
         give_result(&r, out_recovered);
     } else if (!is_refusal(out_report->verdict) && status.code != AERO_NOT_FOUND) {
-        aero_status refused = aero_recovery_refuse(&r, status.code, "", "The disk failed: %s.",
-                                                   aero_code_text(status.code));
+        char error[AERO_ERROR_TEXT_BYTES];
+        aero_error_format(status, error);
+        aero_status refused =
+            aero_recovery_refuse(&r, status.code, "", "The disk failed: %s.", error);
         refused.sys_errno = status.sys_errno;
         status = refused;
     }

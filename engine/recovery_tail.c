@@ -155,12 +155,14 @@ static aero_status refuse_tail(struct aero_recovery *r, const char *file, uint64
 static aero_status refuse_unread_proof(struct aero_recovery *r, const char *file, uint64_t offset)
 {
     aero_status status = r->proof_read;
+    char error[AERO_ERROR_TEXT_BYTES];
+    aero_error_format(status, error);
     aero_status refused = aero_recovery_refuse(
         r, status.code, AERO_PROOF_FILE,
         "%s ends or is damaged at offset %" PRIu64
         ", and the file that may prove more to be durable cannot be read: %s. Start again once the "
         "disk reads it; remove it only if it never will. Nothing was changed.",
-        file, offset, aero_code_text(status.code));
+        file, offset, error);
     refused.sys_errno = status.sys_errno;
     return refused;
 }

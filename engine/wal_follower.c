@@ -226,7 +226,7 @@ bool aero_wal_follower_take_new_segment(struct aero_wal_follower *follower,
 
 void aero_wal_follower_close(struct aero_wal_follower *follower, aero_status reason)
 {
-    aero_wal_log_close(&follower->log, reason);
+    aero_wal_log_close(&follower->log, reason, "", "");
 }
 
 bool aero_wal_follower_give_recycled(struct aero_wal_follower *follower, const char *name)

@@ -208,9 +208,10 @@ void aero_wal_log_enter_closed(struct aero_wal_log *log)
     free_landed_groups(log);
 }
 
-void aero_wal_log_close(struct aero_wal_log *log, aero_status reason)
+void aero_wal_log_close(struct aero_wal_log *log, aero_status reason, const char *file,
+                        const char *call)
 {
-    aero_wal_log_set_fault(log, reason, "", "");
+    aero_wal_log_set_fault(log, reason, file, call);
     aero_wal_log_enter_closed(log);
 }
 

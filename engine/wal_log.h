@@ -185,7 +185,8 @@ void aero_wal_log_on_completion(struct aero_wal_log *log,
 bool aero_wal_log_take_failure(struct aero_wal_log *log, struct aero_wal_failure *out_failure);
 bool aero_wal_log_take_new_segment(struct aero_wal_log *log, struct aero_wal_segment *out_segment);
 void aero_wal_log_retry(struct aero_wal_log *log);
-void aero_wal_log_close(struct aero_wal_log *log, aero_status reason);
+void aero_wal_log_close(struct aero_wal_log *log, aero_status reason, const char *file,
+                        const char *call);
 bool aero_wal_log_give_recycled(struct aero_wal_log *log, const char *name);
 void aero_wal_log_flush_proof(struct aero_wal_log *log);
 bool aero_wal_log_is_open(const struct aero_wal_log *log);

@@ -314,9 +314,10 @@ void aero_wal_retry(struct aero_wal_writer *wal)
     pump(wal);
 }
 
-void aero_wal_close(struct aero_wal_writer *wal, aero_status reason)
+void aero_wal_close(struct aero_wal_writer *wal, aero_status reason, const char *file,
+                    const char *call)
 {
-    aero_wal_log_close(&wal->log, reason);
+    aero_wal_log_close(&wal->log, reason, file, call);
 }
 
 bool aero_wal_take_new_segment(struct aero_wal_writer *wal, struct aero_wal_segment *out_segment)

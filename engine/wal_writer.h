@@ -131,8 +131,10 @@ struct aero_wal_failure {
 bool aero_wal_take_failure(struct aero_wal_writer *wal, struct aero_wal_failure *out_failure);
 /* In CUT: try again to begin a successor (the owner's timer, after space may have come back); needs a nonce in stock. */
 void aero_wal_retry(struct aero_wal_writer *wal);
-/* From outside: authority or trust is gone (superseded, this primary lost records). Goes to CLOSED. */
-void aero_wal_close(struct aero_wal_writer *wal, aero_status reason);
+/* From outside: authority or trust is gone (superseded, this primary lost records, a manifest failed). Goes to CLOSED. Where a
+ * disk's call was the reason, `file` and `call` are its own, else "". `call` must outlive the writer. */
+void aero_wal_close(struct aero_wal_writer *wal, aero_status reason, const char *file,
+                    const char *call);
 
 /* A segment that the writer began since the last call, for the index of segments and the manifest. */
 struct aero_wal_segment {

@@ -137,9 +137,10 @@ static void on_wal_failure(struct aero_primary *primary, const struct aero_wal_f
                              : "make space: writes resume by themselves once there is some";
     if (primary->gate == AERO_GATE_OPEN) { /* a gate's reason says more */
         char reason[256];
-        snprintf(reason, sizeof reason, "%s of %s failed (%s, errno %d) at LSN %llu", failure->call,
-                 failure->file, aero_code_text(failure->status.code), failure->status.sys_errno,
-                 (unsigned long long)failure->durable.value + 1);
+        char error[AERO_ERROR_TEXT_BYTES];
+        aero_error_format(failure->status, error);
+        snprintf(reason, sizeof reason, "%s of %s failed: %s, at LSN %llu", failure->call,
+                 failure->file, error, (unsigned long long)failure->durable.value + 1);
         aero_primary_close_for(primary, reason, advice);
     }
     aero_log_event(
@@ -238,7 +239,9 @@ static void drive_checkpoint(struct aero_primary *primary)
     if (aero_checkpointer_failed(primary->checkpointer, &status)) {
         give_up_wish(primary, status);
         if (aero_wal_is_open(primary->wal)) {
-            aero_wal_close(primary->wal, status);
+            const char *call;
+            const char *file = aero_checkpointer_failed_file(primary->checkpointer, &call);
+            aero_wal_close(primary->wal, status, file, call);
             aero_primary_follow_wal(primary);
         }
     }

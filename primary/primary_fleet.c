@@ -105,7 +105,7 @@ static void close_authority(struct aero_primary *primary, enum aero_write_gate g
     aero_primary_raise_gate(primary, gate, reason,
                             event->lost_count < UINT32_MAX ? (uint32_t)event->lost_count
                                                            : UINT32_MAX);
-    aero_wal_close(primary->wal, aero_error(AERO_MISMATCH));
+    aero_wal_close(primary->wal, aero_error(AERO_MISMATCH), "", "");
     aero_primary_follow_wal(primary);
 }
 

@@ -402,12 +402,13 @@ void aero_replica_apply_durable(struct aero_replica *replica)
 
 static void on_failure(struct aero_replica *replica, const struct aero_wal_failure *failure)
 {
+    char error[AERO_ERROR_TEXT_BYTES];
+    aero_error_format(failure->status, error);
     replica->disk_fault = true;
     snprintf(replica->reason, sizeof replica->reason,
-             "disk fault: %s of %s failed (%s, errno %d); serving at the last durable LSN; restart "
-             "once the disk is well",
-             failure->call, failure->file, aero_code_text(failure->status.code),
-             failure->status.sys_errno);
+             "disk fault: %s of %s failed: %s; serving at the last durable LSN; restart once the "
+             "disk is well",
+             failure->call, failure->file, error);
     aero_log_event(replica->logger, AERO_LOG_ERROR, "wal_failed",
                    AERO_LOG_STR("reason", replica->reason),
                    AERO_LOG_LSN("durable_lsn", failure->durable));

@@ -192,11 +192,14 @@ static void drive_checkpoint(struct aero_replica *replica)
         aero_server_on_progress(replica->server);
     }
     if (aero_checkpointer_failed(replica->checkpointer, &status) && !replica->disk_fault) {
+        char error[AERO_ERROR_TEXT_BYTES];
+        const char *call;
+        const char *file = aero_checkpointer_failed_file(replica->checkpointer, &call);
+        aero_error_format(status, error);
         replica->disk_fault = true;
-        snprintf(
-            replica->reason, sizeof replica->reason,
-            "disk fault: the manifest failed to sync (%s, errno %d); restart once the disk is well",
-            aero_code_text(status.code), status.sys_errno);
+        snprintf(replica->reason, sizeof replica->reason,
+                 "disk fault: %s of %s failed: %s; restart once the disk is well", call, file,
+                 error);
         aero_log_event(replica->logger, AERO_LOG_ERROR, "manifest_failed",
                        AERO_LOG_STR("reason", replica->reason));
         aero_replica_close_link(replica, replica->reason);

@@ -58,10 +58,11 @@ static void report_damage(struct aero_sender *sender, aero_status status, uint64
     event->offset = offset;
     event->status = status;
     /* A call that failed, for want of descriptors say, is no verdict over the bytes. */
-    char what[96] = "does not verify";
+    char what[128] = "does not verify";
+    char error[AERO_ERROR_TEXT_BYTES];
     if (status.sys_errno != 0) {
-        snprintf(what, sizeof what, "cannot be read (%s, errno %d)", aero_code_text(status.code),
-                 status.sys_errno);
+        aero_error_format(status, error);
+        snprintf(what, sizeof what, "cannot be read: %s,", error);
     }
     snprintf(event->text, sizeof event->text,
              "%s %s at offset %" PRIu64 " behind LSN %" PRIu64

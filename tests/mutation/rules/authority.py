@@ -112,8 +112,8 @@ MUTANTS = [
         "writes go on after the manifest failed to sync",
         ("decision 22",),
         "primary/primary.c",
-        before="            aero_wal_close(primary->wal, status);\n",
-        after="            (void)status;\n",
+        before="            aero_wal_close(primary->wal, status, file, call);\n",
+        after="            (void)file;\n",
         judges=("unit primary.gate",)),
     Mutant(
         "authority/checkpoint-outlives-the-manifest",

@@ -77,6 +77,27 @@ static void test_error_errno_sorts_the_failures_of_a_disk(void **state)
     }
 }
 
+/* FM-6.2c: with its own name, also where the code covers several. */
+static void test_error_format_gives_the_name(void **state)
+{
+    (void)state;
+    static const struct {
+        aero_status status;
+        const char *text;
+    } cases[] = {
+        {{AERO_PERMISSION, EROFS}, "permission denied (EROFS)"},
+        {{AERO_NO_SPACE, EDQUOT}, "no space left (EDQUOT)"},
+        {{AERO_IO, EIO}, "input/output error (EIO)"},
+        {{AERO_IO, ENOMEM}, "Cannot allocate memory (ENOMEM)"},
+        {{AERO_CORRUPT, 0}, "corrupt bytes"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[AERO_ERROR_TEXT_BYTES];
+        aero_error_format(cases[i].status, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void test_every_code_has_a_text_of_its_own(void **state)
 {
     (void)state;
@@ -97,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_entropy_gives_distinct_ids_that_are_not_none),
         cmocka_unit_test(test_clock_runs_forward_and_knows_the_century),
         cmocka_unit_test(test_error_errno_sorts_the_failures_of_a_disk),
+        cmocka_unit_test(test_error_format_gives_the_name),
         cmocka_unit_test(test_every_code_has_a_text_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

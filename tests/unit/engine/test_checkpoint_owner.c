@@ -103,6 +103,9 @@ static void test_failed_edit_settles_and_tells_no_result(void **state)
     assert_false(aero_checkpointer_is_running(node.checkpointer));
     refuse(&node, manifest);
     assert_true(aero_checkpointer_failed(node.checkpointer, &status));
+    const char *call = "";
+    assert_string_equal(aero_checkpointer_failed_file(node.checkpointer, &call), "manifest");
+    assert_true(strlen(call) > 0);
     assert_true(aero_checkpointer_is_settled(node.checkpointer));
     assert_false(aero_checkpointer_busy(node.checkpointer));
     assert_false(aero_checkpointer_take_result(node.checkpointer, &status, &entry));

@@ -146,7 +146,7 @@ static void test_a_refused_call_fails_the_operation_and_leaves_nothing_open(void
         {list_it, &broken_readdir, {0, 1, EIO}, "readdir wal 5"},
         {list_it, &broken_readdir, {1, 1, EIO}, "readdir wal 5"},
         {list_it, &broken_fstatat, {1, 1, EIO}, "fstatat a 5"},
-        {ask_for_space, &broken_fstatvfs, {0, 1, EIO}, "fstatvfs  5"},
+        {ask_for_space, &broken_fstatvfs, {0, 1, EIO}, "fstatvfs . 5"},
     };
     struct scene scene;
     struct heard heard;
@@ -310,6 +310,12 @@ static void test_open_of_a_directory_that_somebody_else_made_needs_no_parent(voi
         *cases[i].call = cases[i].how;
         assert_int_equal(aero_disk_posix_open(path, true, &disk).code, AERO_OK);
         assert_int_equal(cases[i].call->times, 0);
+        struct heard heard = {0};
+        char said[64];
+        aero_disk_posix_set_witness(disk,
+                                    (struct aero_disk_witness){.refused = hear, .self = &heard});
+        snprintf(said, sizeof said, "open or fsync .. %d", cases[i].how.sys_errno);
+        assert_string_equal(heard.said, said); /* done without, but not unsaid */
         aero_disk_posix_close(disk);
         char command[160];
         snprintf(command, sizeof command, "rm -rf '%s'", path);

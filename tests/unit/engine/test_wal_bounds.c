@@ -90,8 +90,8 @@ static void test_close_behind_a_failure_that_was_not_taken_tells_both(void **sta
     append_bytes(h, 10);
     arm(h, "write", FIRST, ENOSPC);
     harness_settle(h);
-    aero_wal_close(h->wal, aero_error(AERO_CLOSED));
-    aero_wal_close(h->wal, aero_error(AERO_CLOSED)); /* once is enough */
+    aero_wal_close(h->wal, aero_error(AERO_CLOSED), "", "");
+    aero_wal_close(h->wal, aero_error(AERO_CLOSED), "", ""); /* once is enough */
     struct aero_wal_failure failure = take_failure(h);
     assert_true(failure.closed);
     assert_int_equal(failure.status.code, AERO_CLOSED);

@@ -124,7 +124,7 @@ static void test_log_that_was_closed_is_idle_once_the_disk_has_answered(void **s
     harness_append(h, "a");
     aero_wal_submit(h->wal);
     harness_fetch(h);
-    aero_wal_close(h->wal, aero_error(AERO_CLOSED));
+    aero_wal_close(h->wal, aero_error(AERO_CLOSED), "", "");
     assert_false(aero_wal_is_idle(h->wal));
     run_all(h);
     assert_true(aero_wal_is_idle(h->wal));

@@ -343,7 +343,7 @@ static void test_close_from_outside_says_which_commits_may_be_on_disk(void **sta
     struct harness *h = two_groups_in_flight();
     harness_run(h, harness_find(h, AERO_WAL_LANE_FIRST)); /* lets the third be handed over */
     harness_append(h, "four");
-    aero_wal_close(h->wal, aero_error(AERO_MISMATCH));
+    aero_wal_close(h->wal, aero_error(AERO_MISMATCH), "", "");
     struct aero_wal_failure failure = take_failure(h);
     assert_true(failure.closed);
     assert_int_equal(failure.status.code, AERO_MISMATCH);
