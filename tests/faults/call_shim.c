@@ -78,6 +78,7 @@ static const struct {
     {"ECONNRESET", ECONNRESET},
     {"EDQUOT", EDQUOT},
     {"EFBIG", EFBIG},
+    {"EHOSTUNREACH", EHOSTUNREACH},
     {"EINTR", EINTR},
     {"EIO", EIO},
     {"EMFILE", EMFILE},

@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "integration")]
 
 from daemon_case import EXIT_DATA, DaemonCase  # noqa: E402,F401
+from log_bytes import judge_logs  # noqa: E402
 from support.daemons import Primary, Replica, binary, make_certs, wait_for  # noqa: E402,F401
 from workload import Link, Workload, ask  # noqa: E402,F401
 
@@ -46,14 +47,17 @@ class PairCase(DaemonCase):
     def wait_equal(self, primary, replica, seconds=120):
         wait_for(lambda: self.is_equal(primary, replica), "equal digests", seconds)
 
+    def data_directory(self, server):
+        return os.path.join(server.directory, "data")
+
     def verify(self, server):
         """(exit status, what it said)"""
-        done = subprocess.run([binary("aeroctl"), "verify", os.path.join(server.directory, "data")],
+        done = subprocess.run([binary("aeroctl"), "verify", self.data_directory(server)],
                               capture_output=True, text=True, timeout=120)
         return done.returncode, done.stdout + done.stderr
 
     def judge(self, primary, replica):
-        """Acknowledged commits on both, failed ones on neither, equal digests, clean stops and directories."""
+        """Acknowledged commits on both, failed ones on neither, equal digests and log bytes, clean stops and directories."""
         self.wait_writes(primary)
         self.wait_equal(primary, replica)
         self.workload.judge(primary.port, "primary")
@@ -63,6 +67,7 @@ class PairCase(DaemonCase):
             self.assertEqual(server.process.returncode, 0, self.log_of(server))
             code, said = self.verify(server)
             self.assertEqual(code, 0, said)
+        judge_logs(self.data_directory(primary), self.data_directory(replica))
 
     def expect_no_snapshot(self, replica):
         self.assertNotIn("event=bootstrap_begins", self.log_of(replica))

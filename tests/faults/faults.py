@@ -8,23 +8,28 @@ import struct
 KINDS = ("open", "pread", "pwrite", "fdatasync", "fsync", "rename", "unlink", "ftruncate",
          "fallocate", "mkdir", "socket", "connect", "accept", "recv", "send", "read", "write", "thread")
 
-# What a kernel may plausibly answer (the manual page of each call). fallocate has no row: the daemons zero-fill
-# by writing, and a reference run that counts such a call fails until it has one.
+# What a kernel may plausibly answer (the manual page of each call). Refusals (FM-6.2c) are on every call of the disk: a security
+# module, a seal or a remount may refuse what was allowed when the file was opened. So is ENOMEM, which file systems pass on.
+# fallocate has no row: the daemons zero-fill by writing, and a reference run that counts such a call fails until it has one.
+REFUSALS = ("EACCES", "EPERM", "EROFS")
+UNREACHABLE = ("ENETUNREACH", "EHOSTUNREACH")
 ERRNOS = {
-    "open": ("EACCES", "EIO", "EMFILE", "ENFILE", "ENOSPC", "EROFS", "EINTR"),
-    "pread": ("EIO", "EINTR", "short"),
-    "pwrite": ("EIO", "ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EINTR", "short"),
-    "fdatasync": ("EIO", "ENOSPC", "EDQUOT", "EINTR"),
-    "fsync": ("EIO", "ENOSPC", "EDQUOT", "EINTR"),
-    "rename": ("EIO", "ENOSPC", "EACCES", "EROFS"),
-    "unlink": ("EIO", "EACCES", "EROFS", "EBUSY"),
-    "ftruncate": ("EIO", "ENOSPC", "EFBIG", "EINTR"),
-    "mkdir": ("EIO", "ENOSPC", "EACCES", "EDQUOT"),
-    "socket": ("EMFILE", "ENFILE", "ENOBUFS", "EACCES"),
-    "connect": ("ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "EADDRNOTAVAIL", "EINTR"),
-    "accept": ("ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "EPERM", "EPROTO", "EINTR"),
-    "recv": ("ECONNRESET", "ETIMEDOUT", "ENOMEM", "EAGAIN", "EINTR", "short"),
-    "send": ("EPIPE", "ECONNRESET", "ENOBUFS", "EAGAIN", "EINTR", "short"),
+    "open": ("EIO", "EMFILE", "ENFILE", "ENOSPC", "EDQUOT", "ENOMEM", "EINTR", *REFUSALS),
+    "pread": ("EIO", "ENOMEM", "EINTR", "short", *REFUSALS),
+    "pwrite": ("EIO", "ENOSPC", "EDQUOT", "EFBIG", "ENOMEM", "EINTR", "short", *REFUSALS),
+    "fdatasync": ("EIO", "ENOSPC", "EDQUOT", "ENOMEM", "EINTR", *REFUSALS),
+    "fsync": ("EIO", "ENOSPC", "EDQUOT", "ENOMEM", "EINTR", *REFUSALS),
+    "rename": ("EIO", "ENOSPC", "EDQUOT", "ENOMEM", *REFUSALS),
+    "unlink": ("EIO", "EBUSY", "ENOMEM", *REFUSALS),
+    "ftruncate": ("EIO", "ENOSPC", "EDQUOT", "EFBIG", "ENOMEM", "EINTR", *REFUSALS),
+    "mkdir": ("EIO", "ENOSPC", "EDQUOT", "ENOMEM", *REFUSALS),
+    "socket": ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EACCES"),
+    "connect": ("ECONNREFUSED", "ETIMEDOUT", "EADDRNOTAVAIL", "EACCES", "EPERM", "EINTR",
+                *UNREACHABLE),
+    "accept": ("ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "EPROTO", "EINTR",
+               *UNREACHABLE),
+    "recv": ("ECONNRESET", "ETIMEDOUT", "ENOMEM", "EAGAIN", "EINTR", "short", *UNREACHABLE),
+    "send": ("EPIPE", "ECONNRESET", "ENOBUFS", "ENOMEM", "EAGAIN", "EINTR", "short", *UNREACHABLE),
     "read": ("EIO", "EINTR", "EAGAIN", "short"),
     "write": ("EIO", "ENOSPC", "EPIPE", "EAGAIN", "EINTR", "short"),
     "thread": ("EAGAIN",),
@@ -40,7 +45,8 @@ ROLES = ("primary", "replica")
 STARTS = ("fresh", "again")
 # Met by a campaign once, each through a defect of its own; asked again in every sample.
 FOUND = ("primary:fresh:read:5:EIO:ever", "replica:fresh:send:1:ENOBUFS:ever",
-         "primary:again:pwrite:10:EFBIG:ever")
+         "primary:again:pwrite:10:EFBIG:ever", "primary:again:pread:1:ENOMEM:ever",
+         "replica:fresh:fsync:1:EPERM", "primary:fresh:open:1:EACCES", "primary:fresh:open:47:EDQUOT")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,9 @@ import re
 import signal
 
 from fault_case import EXIT_DATA, PairCase, Primary, Replica, ask, main, wait_for
+from log_bytes import AT_FIRST_LSN, AT_NONCE, expect_prefix, logical_bytes, number, record_end, segments
+from support.forge import SEGMENT_HEADER_BYTES, edit_segment, fill_commit
+from workload import Surprise
 
 SETTINGS = ("segment_bytes=1mb", "checkpoint_wal_bytes=0")
 SECTOR = 512
@@ -158,6 +161,43 @@ class LyingDisk(PairCase):
         self.replica.start()
         self.assertIn("event=manifest_slot_rewritten", self.log_of(self.replica))
         self.judge(self.primary, self.replica)
+
+    # ---- What judges all this ----
+
+    def test_the_judgement_sees_what_no_checksum_sees(self):
+        """Bytes that differ under checksums that hold: the daemons would take them, the comparison of the logs does not."""
+        for server in (self.replica, self.primary):
+            server.stop()
+        directories = [self.data_directory(server) for server in (self.primary, self.replica)]
+        expect_prefix(*directories)
+        path = list(segments(directories[1]).values())[-1]
+        with open(path, "rb") as file:
+            sound = file.read()
+        last = SEGMENT_HEADER_BYTES
+        lsn = number(sound, AT_FIRST_LSN)
+        while (end := record_end(sound, last, lsn)) < len(logical_bytes(path)):
+            last, lsn = end, lsn + 1
+        for forge in (lambda: fill_commit(path, last, 0x55),
+                      lambda: edit_segment(path, AT_NONCE + 8, b"\x55")):  # behind what records repeat
+            forge()
+            self.assertEqual(len(logical_bytes(path)), end)
+            with self.assertRaisesRegex(Surprise, "not what the primary has"):
+                expect_prefix(*directories)
+            with open(path, "wb") as file:
+                file.write(sound)
+            expect_prefix(*directories)
+        # More than the primary has.
+        os.remove(segments(directories[0])[os.path.basename(path)])
+        with self.assertRaisesRegex(Surprise, "the primary has no"):
+            expect_prefix(*directories)
+
+    def test_a_log_that_begins_at_a_snapshot_is_judged_by_what_it_has(self):
+        for _ in range(4):
+            self.workload.write(self.primary.port, 180)
+            self.assertEqual(ask(self.primary.port, "AERO.CHECKPOINT"), b"OK")
+        self.replica.stop()
+        self.reseed()
+        self.assertIn("event=bootstrap_begins", self.log_of(self.replica))
 
 
 if __name__ == "__main__":

@@ -136,17 +136,26 @@ class Memory(PairCase):
             os.rmdir(directory)
         self.skipTest("no control group with a memory limit can be made here")
 
-    def test_a_primary_that_its_control_group_kills_loses_nothing(self):
+    def write_until_its_group_kills(self, server):
         directory, limit = self.group()
         try:
             with open(os.path.join(directory, limit), "w") as out:
-                out.write(str(self.primary.memory_bytes() + 16 * MB))
+                out.write(str(server.memory_bytes() + 16 * MB))
             with open(os.path.join(directory, "cgroup.procs"), "w") as out:
-                out.write(str(self.primary.process.pid))
+                out.write(str(server.process.pid))
         except OSError as refused:
             self.skipTest(f"the control group takes no process: {refused}")
-        self.write_until_ended(self.primary)
-        self.assertEqual(self.primary.process.returncode, -signal.SIGKILL)
+        self.write_until_ended(server)
+        self.assertEqual(server.process.returncode, -signal.SIGKILL)
+
+    def test_a_replica_that_its_control_group_kills_harms_nobody(self):
+        self.write_until_its_group_kills(self.replica)
+        self.assertEqual(self.workload.count("absent") + self.workload.count("unknown"), 0)
+        self.replica.start()
+        self.judge(self.primary, self.replica)
+
+    def test_a_primary_that_its_control_group_kills_loses_nothing(self):
+        self.write_until_its_group_kills(self.primary)
         self.primary.start()
         self.workload.write(self.primary.port, 30)
         self.judge(self.primary, self.replica)

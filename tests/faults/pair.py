@@ -2,7 +2,8 @@
 """A primary and a replica that live through one fault, and the judgement at the end, which is always the same:
 
 acknowledged commits are there, failed ones are not, on both; the replica's digest equals the primary's at the same LSN;
-`aeroctl verify` is clean on both directories; no process hung, and none ended by a signal that was not the fault.
+`aeroctl verify` is clean on both directories, and the replica's log is a prefix of the primary's, byte for byte; no process
+hung, and none ended by a signal that was not the fault.
 """
 import os
 import re
@@ -16,6 +17,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from faults import DISK_KINDS, PASSING, read_counts  # noqa: E402
+from log_bytes import judge_logs  # noqa: E402
 from support.daemons import Patience, Primary, Replica, binary  # noqa: E402
 from workload import HANG_SECONDS, Surprise, ask  # noqa: E402
 
@@ -44,6 +46,9 @@ class Pair:
         self.resumed = self.ended_by_itself = False
 
     # ---- Lives ----
+
+    def data_directory(self, role):
+        return os.path.join(self.directory, role, "data")
 
     def shim_directory(self, role):
         return os.path.join(self.directory, "shim-" + role)
@@ -165,15 +170,20 @@ class Pair:
             self.resumed = self.wait_resumed()
 
     def expect_told(self):
-        """A disk call that failed is said in the log of the daemon whose it was (FM-6.2)."""
+        """A disk call that failed is said, by the error's name, in the log of the daemon whose it was (FM-6.2)."""
         fault = self.fault
         if fault.kind not in DISK_KINDS or fault.is_deadly or fault.what in PASSING:
             return
         life = self.log(fault.role).rpartition("event=starting")[2]
-        said = re.search(r"level=(warn|error|fatal) event=(?!link_closed)", life)
+        said = re.search(rf"level=(warn|error|fatal) .*\b{fault.what}\b", life)
         if self.counts(fault.role)[1] > 0 and not said:
             raise Surprise(f"{fault.what} of {fault.kind} is not in the log; "
                            f"{self.log_tail(fault.role)}")
+        if re.search(r'event=(wal|disk_call)_failed .*\b(call|file)=""', life):
+            raise Surprise(f"a failure without its call or file; {self.log_tail(fault.role)}")
+        # Of the log's own segments a start does not tell them apart: it names proven records that it could not get.
+        if fault.what != "EIO" and re.search(r'event=data_refused error="corrupt.* file=manifest', life):
+            raise Surprise(f"{fault.what} is no verdict over bytes; {self.log_tail(fault.role)}")
 
     def wait_resumed(self):
         patience = Patience(HANG_SECONDS)
@@ -251,11 +261,11 @@ class Pair:
         for role in ("replica", "primary"):
             if self.stop(role, signal.SIGTERM) != 0:
                 raise Surprise(f"the {role} does not stop cleanly; {self.log_tail(role)}")
-            done = subprocess.run([binary("aeroctl"), "verify",
-                                   os.path.join(self.directory, role, "data")],
+            done = subprocess.run([binary("aeroctl"), "verify", self.data_directory(role)],
                                   capture_output=True, text=True)
             if done.returncode != 0:
                 raise Surprise(f"{role}: verify: {done.stdout}{done.stderr}")
+        judge_logs(self.data_directory("primary"), self.data_directory("replica"))
 
     def kill(self):
         for server in self.both.values():
