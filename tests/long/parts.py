@@ -108,7 +108,7 @@ PARTS = [
          lambda text: last(r"^(\d+) runs, seed (\d+): (\d+) faults injected.*?; (\d+) commits", text,
                            "{0} runs (seed {1}), {2} calls failed, {3} commits acknowledged"), r"^FAILED"),
     Part("fuzz", 15, lambda seconds: ["tests/fuzz/run", "--seconds", str(max(1, (seconds - 60) // 17))],
-         read_fuzz, r"exit status [^0]|^BROKEN"),
+         read_fuzz, r"edges, exit status [^0]|^BROKEN"),
     Part("crash", 20, lambda seconds: ["tests/crash/run", "--full", "5"], read_crash, r"^BROKEN"),
     Part("simulation", 25,
          lambda seconds: python("tests/long/simulation", "--seconds", str(max(1, seconds - 60)), "--jobs", JOBS),
