@@ -255,6 +255,18 @@ static const struct aero_case_row tail_rows[] = {
     {"TS-11", PRIMARY_MANIFEST, NULL},
     {"TS-12", "lives", NULL},
     {"TS-13", "link broken", NULL},
+    {"TS-14", "fail primary group write ENOSPC", "fail primary group write ENOSPC|" REPLICA_COMMIT},
+    {"TS-15", "fail primary group write EIO", "fail primary group write EIO|" REPLICA_COMMIT},
+    {"TS-16", "fail primary group sync EIO|fail primary proof write EIO",
+     "fail primary group sync EIO|fail primary proof write EIO|" REPLICA_COMMIT},
+    {"TS-17", "fail primary read EIO",
+     "fail primary read EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION "|lives"},
+    {"TS-18", "fail replica group write ENOSPC|fail replica group write EIO",
+     "fail replica group write ENOSPC|fail replica group write EIO|" PRIMARY_COMMIT
+     "|" PRIMARY_ROTATION "|lives"},
+    {"TS-19", "fail replica group sync EIO|fail replica proof write EIO",
+     "fail replica group sync EIO|fail replica proof write EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION
+     "|lives"},
 };
 
 static const struct aero_case_row ship_rows[] = {
@@ -271,6 +283,30 @@ static const struct aero_case_row ship_rows[] = {
     {"SG-11", PRIMARY_ROTATION, NULL},
     {"SG-12", PRIMARY_MANIFEST, NULL},
     {"SG-13", "lives", NULL},
+    {"SG-14", "fail primary group write ENOSPC", "fail primary group write ENOSPC|" REPLICA_COMMIT},
+    {"SG-15", "fail primary group write EIO", "fail primary group write EIO|" REPLICA_COMMIT},
+    {"SG-16", "fail primary group sync EIO|fail primary proof write EIO",
+     "fail primary group sync EIO|fail primary proof write EIO|" REPLICA_COMMIT},
+    {"SG-17", "fail primary read EIO",
+     "fail primary read EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION "|lives"},
+    {"SG-18", "fail replica group write ENOSPC|fail replica group write EIO",
+     "fail replica group write ENOSPC|fail replica group write EIO|" PRIMARY_COMMIT
+     "|" PRIMARY_ROTATION "|lives"},
+    {"SG-19", "fail replica group sync EIO|fail replica proof write EIO",
+     "fail replica group sync EIO|fail replica proof write EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION
+     "|lives"},
+};
+
+static const struct aero_case_fault link_faults[] = {
+    {"primary group write", "ENOSPC", ENOSPC},
+    {"primary group write", "EIO", EIO},
+    {"primary group sync", "EIO", EIO},
+    {"primary proof write", "EIO", EIO},
+    {"primary read", "EIO", EIO}, /* of what is to be shipped */
+    {"replica group write", "ENOSPC", ENOSPC},
+    {"replica group write", "EIO", EIO},
+    {"replica group sync", "EIO", EIO},
+    {"replica proof write", "EIO", EIO},
 };
 
 /* ---- All of them ---- */
@@ -326,10 +362,12 @@ static const struct aero_case_list lists[] = {
     {.name = "tail_streaming",
      .switches = AERO_TWIN_TAIL_STREAMING,
      ROWS(tail_rows),
+     FAULTS(link_faults),
      .enumerate = aero_enumerate_pair},
     {.name = "ship_groups",
      .switches = AERO_TWIN_TAIL_STREAMING | AERO_TWIN_SHIP_GROUPS,
      ROWS(ship_rows),
+     FAULTS(link_faults),
      .enumerate = aero_enumerate_pair},
 };
 

@@ -257,30 +257,10 @@ static const char *fault_point(const struct run *run, char out_point[64])
     return out_point;
 }
 
-static enum aero_sim_call call_of(enum aero_disk_op_kind kind)
-{
-    switch (kind) {
-    case AERO_OP_OPEN:
-        return AERO_SIM_OPEN;
-    case AERO_OP_SYNC:
-        return AERO_SIM_SYNC;
-    case AERO_OP_RENAME:
-        return AERO_SIM_RENAME;
-    case AERO_OP_UNLINK:
-        return AERO_SIM_UNLINK;
-    case AERO_OP_SYNC_DIRECTORY:
-        return AERO_SIM_SYNC_DIRECTORY;
-    default:
-        AERO_ASSERT(kind == AERO_OP_WRITE || kind == AERO_OP_ZERO);
-        return AERO_SIM_WRITE;
-    }
-}
-
 /* The step meets the fault if it is its turn. */
 static void arm(struct run *run, const struct aero_step *step)
 {
     struct fault_plan *plan = &run->plan;
-    const char *name;
     if (plan->fault == NULL || plan->happened || strcmp(step->label, plan->fault->step) != 0 ||
         ++plan->met != plan->nth) {
         return;
@@ -290,8 +270,7 @@ static void arm(struct run *run, const struct aero_step *step)
         aero_sim_disk_fail_writeback(run->twin.disk);
         return;
     }
-    aero_sim_disk_fail_call(run->twin.disk,
-                            call_of(aero_hands_op(&run->twin.hands, step, &name)->kind), 1,
+    aero_sim_disk_fail_call(run->twin.disk, aero_hands_call(&run->twin.hands, step), 1,
                             plan->fault->sys_errno);
 }
 

@@ -162,6 +162,31 @@ const struct aero_disk_op *aero_hands_op(const struct aero_hands *hands,
     return op;
 }
 
+static enum aero_sim_call call_of(enum aero_disk_op_kind kind)
+{
+    switch (kind) {
+    case AERO_OP_OPEN:
+        return AERO_SIM_OPEN;
+    case AERO_OP_SYNC:
+        return AERO_SIM_SYNC;
+    case AERO_OP_RENAME:
+        return AERO_SIM_RENAME;
+    case AERO_OP_UNLINK:
+        return AERO_SIM_UNLINK;
+    case AERO_OP_SYNC_DIRECTORY:
+        return AERO_SIM_SYNC_DIRECTORY;
+    default:
+        AERO_ASSERT(kind == AERO_OP_WRITE || kind == AERO_OP_ZERO);
+        return AERO_SIM_WRITE;
+    }
+}
+
+enum aero_sim_call aero_hands_call(const struct aero_hands *hands, const struct aero_step *step)
+{
+    const char *name;
+    return call_of(aero_hands_op(hands, step, &name)->kind);
+}
+
 static void finish(struct aero_hands *hands, uint32_t index, enum aero_core_owner *out_owner,
                    struct aero_disk_completion *out_completion)
 {

@@ -47,6 +47,8 @@ bool aero_hands_run(struct aero_hands *hands, const struct aero_step *step,
 /* The operation of the step, and the file that it works on. */
 const struct aero_disk_op *aero_hands_op(const struct aero_hands *hands,
                                          const struct aero_step *step, const char **out_name);
+/* The call of the disk that the step will make. */
+enum aero_sim_call aero_hands_call(const struct aero_hands *hands, const struct aero_step *step);
 /* A second disk on which the first `part` bytes of that write have been handed over. */
 struct aero_sim_disk *aero_hands_clone_with_part(const struct aero_hands *hands,
                                                  const struct aero_step *step, size_t part,

@@ -5,7 +5,10 @@
  *
  * Both nodes are stopped before each step of theirs, and the link after any part of what the primary sent. The link also
  * breaks there while both live on; and everything runs with a replica that keeps up as with one that hears nothing until
- * the primary is through. */
+ * the primary is through.
+ *
+ * A disk fault meets each step of its kind in turn, on either node. Whoever still lives goes on, both are stopped at points
+ * behind it, and in the end a node whose log is closed starts again while the other lives on. */
 #include "tests/equivalence/pair.h"
 
 #include <stdio.h>
@@ -14,10 +17,8 @@
 
 #include "base/assert.h"
 #include "primary/fleet_event.h"
-#include "primary/shipment.h"
-#include "shipping/sender.h"
 #include "shipping/view.h"
-#include "tests/equivalence/replica_twin.h"
+#include "tests/equivalence/pair_priv.h"
 
 #define SEGMENT_BYTES_ONE_COMMIT 5632U
 #define SEGMENT_BYTES_MANY 16384U
@@ -25,148 +26,108 @@
 #define PATHS_MAX 24
 #define CATCH_UP_STRIDE 5      /* of the places where both were stopped, that they go on from */
 #define REDIAL_NS 60000000000U /* longer than any backoff */
+#define FAULT_WAYS 2           /* with a replica that keeps up, and one that is late */
+#define FAULT_LUCKS 2          /* ways in which a fault falls that are drawn */
+#define FAULT_POINTS_NEAR 4    /* behind a fault: all of these, then one in ... */
+#define FAULT_STRIDE 7
+#define FAULT_CATCH_UP_STRIDE 13
 
-/* The plain system's has one commit more: only that makes it seal, and ship, the last one of the other's. */
+/* The plain system's has one commit more: only that makes it seal, and ship, the last one of the other's. It is another
+ * client's, so that what the others see is the same. */
 static const char history_on[] = "Aw1 Bw2 , Cw3 | Aw4 , Bw5 | Cw6";
-static const char history_off[] = "Aw1 Bw2 , Cw3 | Aw4 , Bw5 | Cw6 | Aw7";
+static const char history_off[] = "Aw1 Bw2 , Cw3 | Aw4 , Bw5 | Cw6 | Dw7";
 
-/* A way in which a pair runs. */
-struct way {
-    bool late;            /* the replica hears nothing until the primary is through */
-    uint32_t groups_max;  /* of a shipment, when groups gather */
-    uint32_t break_piece; /* the link breaks behind this piece of bytes; 0: never */
-};
-
-static const struct way ways[] = {
+static const struct aero_pair_way ways[] = {
     {.late = false, .groups_max = 2},
     {.late = true, .groups_max = 2},
     {.late = true, .groups_max = 16},
 };
 
-struct pair {
-    const struct aero_case_list *list;
-    uint32_t switches;
-    struct way way;
-    struct aero_enumeration *out;
-    bool probing; /* false: a restarted pair that only catches up */
-    uint64_t stops;
-    struct aero_twin_story story;
-    struct aero_twin primary;
-    struct aero_shipment shipment;
-    struct aero_wal_place published;
-    uint32_t pieces; /* that the link carried */
-    struct aero_sender *sender;
-    struct aero_replica_twin replica;
-    uint64_t entropy;         /* of nonces of links: never the same twice over lives */
-    aero_pair_visitor *visit; /* NULL: nobody */
-    void *visitor;
-};
-
-static void catch_up(struct pair *pair, struct aero_sim_disk *primary,
+static void catch_up(struct aero_pair *pair, const char *point, struct aero_sim_disk *primary,
                      struct aero_sim_disk *replica);
 
-/* ---- Looking ------------------------------------------------------------------------------------------------- */
+/* ---- Stopping --------------------------------------------------------------------------------------------------- */
 
-static void add_line(struct pair *pair, const char *point, const struct aero_seen *seen,
-                     const char *where)
+/* Stops one of both nodes here, by `luck`; the other one is killed, which costs it nothing that a sync had covered. */
+static void stop_once(struct aero_pair *pair, const char *point, bool primary_stops,
+                      enum aero_sim_crash how, struct aero_choice *luck, const char *text)
 {
-    char text[AERO_SEEN_TEXT_MAX];
-    char line[AERO_SEEN_TEXT_MAX + 64];
-    aero_seen_text(seen, text);
-    snprintf(line, sizeof line, "%s\t%s", point, text);
-    aero_lines_add(&pair->out->seen, line, where);
-}
-
-/* REP-2, by bytes: what the replica recovers of each segment stands in the primary's file of that name. */
-static void judge_prefix(struct pair *pair, struct aero_sim_disk *replica,
-                         const struct aero_sim_disk *primary, const char *where)
-{
-    struct aero_recovered recovered;
-    struct aero_recovery_report report;
-    aero_status status = aero_recover(aero_sim_disk_port(replica), NULL, &recovered, &report);
-    AERO_ASSERT(aero_is_ok(status));
-    for (size_t i = 0; i < recovered.file_count; i++) {
-        const struct aero_wal_file *file = &recovered.files[i];
-        struct aero_buffer mine = {0};
-        struct aero_buffer theirs = {0};
-        bool has = aero_sim_disk_peek(replica, file->name, false, &mine);
-        AERO_ASSERT(has && mine.length >= file->end_offset);
-        if (!aero_sim_disk_peek(primary, file->name, false, &theirs) ||
-            theirs.length < file->end_offset ||
-            memcmp(mine.data, theirs.data, (size_t)file->end_offset) != 0) {
-            aero_laws_break(pair->out->laws, where, "%s is no prefix of the primary's (REP-2)",
-                            file->name);
-        }
-        aero_buffer_deinit(&mine);
-        aero_buffer_deinit(&theirs);
+    struct aero_choice other;
+    aero_choice_init_seed(&other, 1);
+    struct aero_sim_disk *primary =
+        aero_sim_disk_clone(pair->primary.disk, primary_stops ? luck : &other);
+    struct aero_sim_disk *replica =
+        aero_sim_disk_clone(pair->replica.hands.disk, primary_stops ? &other : luck);
+    aero_sim_disk_crash(primary_stops ? primary : replica, how);
+    aero_sim_disk_crash(primary_stops ? replica : primary, AERO_SIM_KILL);
+    aero_pair_look(pair, point, primary, replica, text);
+    uint32_t stride = pair->plan.happened ? FAULT_CATCH_UP_STRIDE : CATCH_UP_STRIDE;
+    if (how != AERO_SIM_POWER && ++pair->stops % stride == 0) {
+        catch_up(pair, point, primary, replica);
     }
-    aero_recovered_deinit(&recovered);
+    aero_sim_disk_free(primary);
+    aero_sim_disk_free(replica);
 }
 
-/* Both disks after a crash of one of them. */
-static void look_at_both(struct pair *pair, const char *point, struct aero_sim_disk *primary,
-                         struct aero_sim_disk *replica, const char *how)
-{
-    struct aero_seen primary_seen;
-    struct aero_seen replica_seen;
-    char where[160];
-    snprintf(where, sizeof where, "%s switches %x: %s, %s", pair->list->name, pair->switches, point,
-             how);
-    pair->out->outcomes++;
-    aero_sim_disk_restart(primary);
-    aero_sim_disk_restart(replica);
-    aero_look(primary, &primary_seen);
-    aero_look(replica, &replica_seen);
-    aero_laws_judge(pair->out->laws, &pair->story, &primary_seen, where);
-    const struct aero_twin_story nothing = {0};
-    aero_laws_judge(pair->out->laws, &nothing, &replica_seen, where);
-    if (aero_is_ok(primary_seen.status) && aero_is_ok(replica_seen.status)) {
-        if (replica_seen.end_lsn > primary_seen.end_lsn) {
-            aero_laws_break(
-                pair->out->laws, where, "the replica is at LSN %llu, the primary at %llu",
-                (unsigned long long)replica_seen.end_lsn, (unsigned long long)primary_seen.end_lsn);
-        }
-        uint64_t shown =
-            pair->replica.core != NULL ? aero_replica_applied_lsn(pair->replica.core).value : 0;
-        if (replica_seen.end_lsn < shown) { /* decision 18 */
-            aero_laws_break(pair->out->laws, where,
-                            "the replica showed LSN %llu and has %llu after a crash",
-                            (unsigned long long)shown, (unsigned long long)replica_seen.end_lsn);
-        }
-        add_line(pair, point, &replica_seen, where);
-        judge_prefix(pair, replica, primary, where);
-    }
-}
-
-/* Stops one of both nodes here; the other one is killed, which costs it nothing that a sync had covered. */
-static void stop(struct pair *pair, const char *point, bool primary_stops, enum aero_sim_crash how,
-                 const char *text)
+static void stop(struct aero_pair *pair, const char *point, bool primary_stops,
+                 enum aero_sim_crash how, const char *text)
 {
     struct aero_choice luck;
     uint32_t paths = 0;
     aero_choice_init_paths(&luck);
     do {
-        struct aero_choice other;
-        aero_choice_init_seed(&other, 1);
-        struct aero_sim_disk *primary =
-            aero_sim_disk_clone(pair->primary.disk, primary_stops ? &luck : &other);
-        struct aero_sim_disk *replica =
-            aero_sim_disk_clone(pair->replica.hands.disk, primary_stops ? &other : &luck);
-        aero_sim_disk_crash(primary_stops ? primary : replica, how);
-        aero_sim_disk_crash(primary_stops ? replica : primary, AERO_SIM_KILL);
-        look_at_both(pair, point, primary, replica, text);
-        if (how != AERO_SIM_POWER && ++pair->stops % CATCH_UP_STRIDE == 0) {
-            catch_up(pair, primary, replica);
-        }
-        aero_sim_disk_free(primary);
-        aero_sim_disk_free(replica);
+        stop_once(pair, point, primary_stops, how, &luck, text);
     } while (how == AERO_SIM_POWER && ++paths < PATHS_MAX && aero_choice_next_path(&luck));
 }
 
-static void probe(struct pair *pair, const char *point, bool primary_stops)
+/* Rises when somebody may see something new. */
+static uint64_t moment(const struct aero_pair *pair)
+{
+    uint64_t answers = 0;
+    for (uint32_t i = 0; i < pair->story.count; i++) {
+        answers += pair->story.commands[i].told != AERO_TWIN_NOTHING;
+    }
+    return answers + aero_sim_disk_changes(pair->primary.disk) +
+           aero_sim_disk_changes(pair->replica.hands.disk) +
+           aero_replica_applied_lsn(pair->replica.core).value;
+}
+
+/* All points behind a fault are points of the fault. */
+static void probe_behind_fault(struct aero_pair *pair)
+{
+    struct aero_pair_fault *plan = &pair->plan;
+    bool at_primary = plan->at_primary;
+    char point[64];
+    if (!plan->happened || plan->is_over || plan->moment == moment(pair)) {
+        return;
+    }
+    plan->moment = moment(pair);
+    if (++plan->points > FAULT_POINTS_NEAR && plan->points % FAULT_STRIDE != 0) {
+        return;
+    }
+    snprintf(point, sizeof point, "fail %s %s", plan->fault->step, plan->fault->name);
+    pair->out->points++;
+    stop(pair, point, at_primary, AERO_SIM_KILL, "killed");
+    stop(pair, point, true, AERO_SIM_POWER_LOSE,
+         "power of the primary lost, all un-synced with it");
+    stop(pair, point, false, AERO_SIM_POWER_LOSE,
+         "power of the replica lost, all un-synced with it");
+    if (pair->switches == 0) { /* others are compared with it: its outcomes are walked */
+        stop(pair, point, at_primary, AERO_SIM_POWER, "power lost");
+    } else {
+        struct aero_choice luck;
+        aero_choice_init_seed(&luck, plan->points);
+        stop_once(pair, point, at_primary, AERO_SIM_POWER, &luck, "power lost, drawn");
+    }
+}
+
+static void probe(struct aero_pair *pair, const char *point, bool primary_stops)
 {
     if (pair->visit != NULL) {
         pair->visit(pair->visitor, pair->replica.hands.disk);
+    }
+    if (pair->plan.fault != NULL) {
+        probe_behind_fault(pair);
     }
     if (!pair->probing) {
         return;
@@ -177,7 +138,26 @@ static void probe(struct pair *pair, const char *point, bool primary_stops)
     stop(pair, point, primary_stops, AERO_SIM_POWER, "power lost");
 }
 
-static void probe_part(struct pair *pair, const struct aero_step *step)
+/* The step meets the fault: it is its turn. */
+static bool is_due(struct aero_pair *pair, const char *step)
+{
+    struct aero_pair_fault *plan = &pair->plan;
+    bool due = plan->fault != NULL && !plan->happened && strcmp(step, plan->fault->step) == 0 &&
+               ++plan->met == plan->nth;
+    plan->happened |= due;
+    return due;
+}
+
+static void arm(struct aero_pair *pair, const char *point, const struct aero_hands *hands,
+                const struct aero_step *step)
+{
+    if (is_due(pair, point)) {
+        aero_sim_disk_fail_call(hands->disk, aero_hands_call(hands, step), 1,
+                                pair->plan.fault->sys_errno);
+    }
+}
+
+static void probe_part(struct aero_pair *pair, const struct aero_step *step)
 {
     const char *name;
     char point[64];
@@ -191,7 +171,7 @@ static void probe_part(struct pair *pair, const struct aero_step *step)
             aero_hands_clone_with_part(&pair->replica.hands, step, part, &luck);
         aero_sim_disk_crash(primary, AERO_SIM_KILL);
         aero_sim_disk_crash(replica, AERO_SIM_KILL);
-        look_at_both(pair, point, primary, replica, "killed");
+        aero_pair_look(pair, point, primary, replica, "killed");
         aero_sim_disk_free(primary);
         aero_sim_disk_free(replica);
     }
@@ -199,7 +179,7 @@ static void probe_part(struct pair *pair, const struct aero_step *step)
 
 /* ---- The replica --------------------------------------------------------------------------------------------- */
 
-static void run_replica(struct pair *pair)
+static void run_replica(struct aero_pair *pair)
 {
     struct aero_step steps[AERO_HANDS_JOBS_MAX];
     aero_replica_twin_turn(&pair->replica);
@@ -210,26 +190,29 @@ static void run_replica(struct pair *pair)
         if (steps[0].is_write && steps[0].is_group) {
             probe_part(pair, &steps[0]);
         }
+        arm(pair, point, &pair->replica.hands, &steps[0]);
         aero_replica_twin_run(&pair->replica, &steps[0]);
     }
 }
 
 /* ---- The link ------------------------------------------------------------------------------------------------ */
 
-static void tell_primary(struct pair *pair)
+static void tell_primary(struct aero_pair *pair)
 {
     struct aero_sender_event event;
     while (aero_sender_next_event(pair->sender, &event)) {
         struct aero_fleet_event told;
         aero_fleet_event_copy(&told, 1, "replica", "replica", pair->sender, &event);
         aero_primary_on_fleet_event(pair->primary.primary, &told);
+        pair->sender_is_over |= event.kind == AERO_SENDER_CLOSED;
+        pair->damage_told |= event.kind == AERO_SENDER_DAMAGED;
         if (event.kind == AERO_SENDER_PROGRESS) {
             aero_shipment_on_acknowledged(&pair->shipment, event.durable);
         }
     }
 }
 
-static bool serve_read(struct pair *pair)
+static bool serve_read(struct aero_pair *pair)
 {
     struct aero_sender_read read;
     struct aero_disk port = aero_sim_disk_port(pair->primary.disk);
@@ -240,6 +223,10 @@ static bool serve_read(struct pair *pair)
     }
     aero_status status = port.ops->open(port.self, read.name, AERO_DISK_READ, &file);
     if (aero_is_ok(status)) {
+        if (is_due(pair, "primary read")) {
+            aero_sim_disk_fail_call(pair->primary.disk, AERO_SIM_READ, 1,
+                                    pair->plan.fault->sys_errno);
+        }
         status = port.ops->read(port.self, file, read.offset, read.into, read.length, &length);
         port.ops->close(port.self, file);
     }
@@ -247,7 +234,7 @@ static bool serve_read(struct pair *pair)
     return true;
 }
 
-static aero_id next_id(struct pair *pair)
+static aero_id next_id(struct aero_pair *pair)
 {
     aero_id id = {{0}};
     memcpy(id.bytes, &(uint64_t){++pair->entropy}, sizeof(uint64_t));
@@ -255,7 +242,7 @@ static aero_id next_id(struct pair *pair)
     return id;
 }
 
-static void connect(struct pair *pair)
+static void connect(struct aero_pair *pair)
 {
     const struct aero_sender_options options = {
         .tail_streaming = (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0};
@@ -268,22 +255,43 @@ static void connect(struct pair *pair)
     };
     run_replica(pair);
     AERO_ASSERT(aero_replica_wants_link(pair->replica.core));
+    pair->sender_is_over = false;
     pair->sender = aero_sender_new(&options, &peer, aero_primary_shipping_view(primary),
                                    pair->published, (aero_mono_ns){pair->replica.now_ns});
     aero_replica_on_link_open(pair->replica.core, "twin");
 }
 
-/* What was on its way is gone; the replica dials again. Both know what they knew. */
-static void break_link(struct pair *pair)
+static void drop_link(struct aero_pair *pair, const char *reason)
 {
     aero_sender_free(pair->sender);
     pair->sender = NULL;
-    aero_replica_on_link_closed(pair->replica.core, "broken");
+    aero_replica_on_link_closed(pair->replica.core, reason);
     pair->replica.now_ns += REDIAL_NS;
+}
+
+/* What was on its way is gone; the replica dials again. Both know what they knew. */
+static void break_link(struct aero_pair *pair)
+{
+    drop_link(pair, "broken");
     connect(pair);
 }
 
-static bool send_piece(struct pair *pair)
+/* One end ended the link, and has said all that it had to say. A replica that is well dials again. */
+static bool end_link(struct aero_pair *pair)
+{
+    bool sender_ends = pair->sender_is_over && aero_sender_output(pair->sender).length == 0;
+    if (!sender_ends && !aero_replica_wants_close(pair->replica.core)) {
+        return false;
+    }
+    drop_link(pair, "ended");
+    run_replica(pair);
+    if (aero_replica_wants_link(pair->replica.core)) {
+        connect(pair);
+    }
+    return pair->sender != NULL;
+}
+
+static bool send_piece(struct aero_pair *pair)
 {
     struct aero_slice output = aero_sender_output(pair->sender);
     if (output.length == 0) {
@@ -302,7 +310,7 @@ static bool send_piece(struct pair *pair)
 }
 
 /* Everything both ends have to say, in pieces; behind each the link may have broken. */
-static void run_link(struct pair *pair)
+static void run_link(struct aero_pair *pair)
 {
     bool goes_on = pair->sender != NULL;
     while (goes_on) {
@@ -315,11 +323,13 @@ static void run_link(struct pair *pair)
             aero_replica_link_sent(pair->replica.core, output.length);
             goes_on = true;
         }
+        tell_primary(pair);
+        goes_on = end_link(pair) || (goes_on && pair->sender != NULL);
     }
 }
 
 /* As the host in each turn. True: there is something new to ship. */
-static bool publish_once(struct pair *pair)
+static bool publish_once(struct aero_pair *pair)
 {
     struct aero_primary *primary = pair->primary.primary;
     struct aero_shipping_view *view = aero_primary_shipping_view(primary);
@@ -340,7 +350,7 @@ static bool publish_once(struct pair *pair)
     return due;
 }
 
-static void publish(struct pair *pair)
+static void publish(struct aero_pair *pair)
 {
     while (publish_once(pair) && !pair->way.late) {
         run_link(pair);
@@ -348,7 +358,7 @@ static void publish(struct pair *pair)
 }
 
 /* A replica that was late hears it all. */
-static void settle(struct pair *pair)
+static void settle(struct aero_pair *pair)
 {
     do {
         run_link(pair);
@@ -357,7 +367,7 @@ static void settle(struct pair *pair)
 
 /* ---- The whole ----------------------------------------------------------------------------------------------- */
 
-static void run_primary(struct pair *pair)
+static void run_primary(struct aero_pair *pair)
 {
     struct aero_step steps[AERO_HANDS_JOBS_MAX];
     do {
@@ -366,42 +376,57 @@ static void run_primary(struct pair *pair)
             char point[64];
             snprintf(point, sizeof point, "primary %s", steps[0].label);
             probe(pair, point, true);
+            arm(pair, point, &pair->primary.hands, &steps[0]);
             aero_twin_run(&pair->primary, &steps[0]);
             publish(pair);
         }
     } while (aero_twin_wait(&pair->primary));
 }
 
-static void open_pair(struct pair *pair, struct aero_sim_disk *primary,
-                      struct aero_sim_disk *replica, uint64_t life)
+static bool is_streaming(const struct aero_pair *pair)
 {
-    bool on = (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0;
-    const struct aero_twin_options options = {.switches = pair->switches,
-                                              .segment_bytes = on ? SEGMENT_BYTES_MANY
-                                                                  : SEGMENT_BYTES_ONE_COMMIT};
-    pair->entropy = life << 32;
-    pair->pieces = 0;
+    return (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0;
+}
+
+static void open_primary(struct aero_pair *pair, struct aero_sim_disk *disk, uint64_t life)
+{
+    const struct aero_twin_options options = {
+        .switches = pair->switches,
+        .segment_bytes = is_streaming(pair) ? SEGMENT_BYTES_MANY : SEGMENT_BYTES_ONE_COMMIT};
     pair->shipment = (struct aero_shipment){
         .groups_max = (pair->switches & AERO_TWIN_SHIP_GROUPS) != 0 ? pair->way.groups_max : 1};
-    bool opened = aero_twin_open(&pair->primary, &options, &pair->story, primary, life);
-    AERO_ASSERT(opened);
-    const struct aero_twin_options of_replica = {.switches = pair->switches};
-    opened = aero_replica_twin_open(&pair->replica, &of_replica, replica, life);
+    bool opened = aero_twin_open(&pair->primary, &options, &pair->story, disk, life);
     AERO_ASSERT(opened);
     publish_once(pair); /* the link's thread takes nobody before */
+}
+
+static void open_replica(struct aero_pair *pair, struct aero_sim_disk *disk, uint64_t life)
+{
+    const struct aero_twin_options options = {.switches = pair->switches};
+    bool opened = aero_replica_twin_open(&pair->replica, &options, disk, life);
+    AERO_ASSERT(opened);
+}
+
+static void open_pair(struct aero_pair *pair, struct aero_sim_disk *primary,
+                      struct aero_sim_disk *replica, uint64_t life)
+{
+    pair->entropy = life << 32;
+    pair->pieces = 0;
+    open_primary(pair, primary, life);
+    open_replica(pair, replica, life);
     connect(pair);
     publish(pair);
 }
 
-static void close_pair(struct pair *pair)
+static void close_pair(struct aero_pair *pair)
 {
-    aero_sender_free(pair->sender);
+    aero_sender_free(pair->sender); /* none, where the replica's disk failed */
     aero_twin_close(&pair->primary);
     aero_replica_twin_close(&pair->replica);
     pair->sender = NULL;
 }
 
-static void run_text(struct pair *pair, const char *text)
+static void run_text(struct aero_pair *pair, const char *text)
 {
     run_primary(pair);
     while (*text != '\0') {
@@ -415,14 +440,13 @@ static void run_text(struct pair *pair, const char *text)
 }
 
 /* A replica that streams the tail holds all that is durable, one that does not all that has been followed by a segment. */
-static void judge_end(struct pair *pair)
+static void judge_end(struct aero_pair *pair)
 {
     uint64_t applied = aero_replica_applied_lsn(pair->replica.core).value;
     uint64_t durable = aero_primary_durable_lsn(pair->primary.primary).value;
-    bool on = (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0;
     uint64_t behind = durable - applied;
     if (aero_replica_state(pair->replica.core) == AERO_REPLICA_HALTED || applied > durable ||
-        behind != (on ? 0 : 1)) {
+        behind != (is_streaming(pair) || durable == 0 ? 0 : 1)) {
         aero_laws_break(pair->out->laws, pair->list->name,
                         "in the end the replica is at LSN %llu of %llu",
                         (unsigned long long)applied, (unsigned long long)durable);
@@ -431,12 +455,11 @@ static void judge_end(struct pair *pair)
 
 /* Both start again where they were stopped, once with the switch turned over and once more as they were, and whoever is
  * behind catches up. */
-static void catch_up(struct pair *stopped, struct aero_sim_disk *primary,
+static void catch_up(struct aero_pair *stopped, const char *point, struct aero_sim_disk *primary,
                      struct aero_sim_disk *replica)
 {
-    bool ends_on = (stopped->switches & AERO_TWIN_TAIL_STREAMING) != 0;
-    const char *const texts[] = {"Aw41", ends_on ? "Aw51 Bw52" : "Aw51 Bw52 | Aw53"};
-    struct pair *pair = aero_calloc(1, sizeof *pair);
+    const char *const texts[] = {"Aw41", is_streaming(stopped) ? "Aw51 Bw52" : "Aw51 Bw52 | Dw53"};
+    struct aero_pair *pair = aero_calloc(1, sizeof *pair);
     pair->list = stopped->list;
     pair->way = stopped->way;
     pair->way.break_piece = 0;
@@ -451,38 +474,108 @@ static void catch_up(struct pair *stopped, struct aero_sim_disk *primary,
         aero_sim_disk_restart(primary);
         aero_sim_disk_restart(replica);
     }
-    look_at_both(pair, "lives", primary, replica, "after all lives");
+    aero_pair_look(pair, stopped->plan.happened ? point : "lives", primary, replica,
+                   "after all lives");
     free(pair);
 }
 
+/* The node whose disk failed starts again, the other one lives on; a primary's clients go on. */
+static void start_again(struct aero_pair *pair)
+{
+    aero_sender_free(pair->sender);
+    pair->sender = NULL;
+    if (pair->plan.at_primary) {
+        struct aero_sim_disk *disk = pair->primary.disk;
+        aero_twin_close(&pair->primary);
+        aero_sim_disk_restart(disk);
+        aero_replica_on_link_closed(pair->replica.core, "broken");
+        pair->replica.now_ns += REDIAL_NS;
+        open_primary(pair, disk, 2);
+    } else {
+        struct aero_sim_disk *disk = pair->replica.hands.disk;
+        aero_replica_twin_close(&pair->replica);
+        aero_sim_disk_restart(disk);
+        open_replica(pair, disk, 2);
+    }
+    connect(pair);
+    run_text(pair, is_streaming(pair) ? "Aw61" : "Aw61 | Dw62");
+}
+
+/* What is durable reaches a replica that is well, whatever became of the primary's log; errors are told (FM-6.2). */
+static void end_fault(struct aero_pair *pair)
+{
+    struct aero_pair_fault *plan = &pair->plan;
+    plan->points = 0; /* the last point is always one of those at which both are stopped */
+    plan->moment = 0;
+    probe_behind_fault(pair);
+    if (strcmp(plan->fault->step, "primary read") == 0 && !pair->damage_told) {
+        aero_laws_break(pair->out->laws, pair->list->name, "nobody heard of a read that failed");
+    }
+    if (plan->at_primary) {
+        judge_end(pair);
+    }
+    plan->is_over = true;
+    start_again(pair);
+    judge_end(pair);
+}
+
 /* The whole history once. Returns how many pieces the link carried. */
-static uint32_t run_pair(struct pair *pair)
+static uint32_t run_pair(struct aero_pair *pair)
 {
     struct aero_choice luck;
-    aero_choice_init_seed(&luck, 1);
+    aero_choice_init_seed(&luck, 1 + pair->plan.luck);
     struct aero_sim_disk *primary = aero_twin_new_disk(&luck);
     struct aero_sim_disk *replica = aero_replica_twin_new_disk(&luck);
     pair->story = (struct aero_twin_story){0};
+    pair->damage_told = false;
     open_pair(pair, primary, replica, 1);
-    run_text(pair, (pair->switches & AERO_TWIN_TAIL_STREAMING) != 0 ? history_on : history_off);
-    judge_end(pair);
+    run_text(pair, is_streaming(pair) ? history_on : history_off);
+    if (pair->plan.happened) {
+        end_fault(pair);
+    } else {
+        judge_end(pair);
+    }
     close_pair(pair);
-    if (pair->way.break_piece != 0) {
-        look_at_both(pair, "link broken", primary, replica, "in the end");
+    if (pair->way.break_piece != 0 || pair->plan.happened) {
+        aero_pair_look(pair, "link broken", primary, replica, "in the end");
     }
     aero_sim_disk_free(primary);
     aero_sim_disk_free(replica);
     return pair->pieces;
 }
 
+/* Each fault at each step that can meet it, until a run meets it no more. */
+static void run_faults(struct aero_pair *pair)
+{
+    for (size_t i = 0; i < pair->list->fault_count; i++) {
+        const struct aero_case_fault *fault = &pair->list->faults[i];
+        uint32_t nth = 0;
+        do {
+            nth++;
+            for (uint32_t luck = 0; luck < FAULT_LUCKS; luck++) {
+                pair->plan =
+                    (struct aero_pair_fault){.fault = fault,
+                                             .at_primary = strncmp(fault->step, "primary", 7) == 0,
+                                             .nth = nth,
+                                             .luck = luck};
+                run_pair(pair);
+            }
+        } while (pair->plan.happened);
+    }
+    pair->plan = (struct aero_pair_fault){0};
+}
+
 static void run_ways(const struct aero_case_list *list, uint32_t switches,
                      struct aero_enumeration *enumeration)
 {
-    struct pair *pair = aero_calloc(1, sizeof *pair);
+    struct aero_pair *pair = aero_calloc(1, sizeof *pair);
     pair->list = list;
     pair->switches = switches;
     pair->out = enumeration;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (ways[i].groups_max > 2 && (switches & AERO_TWIN_SHIP_GROUPS) == 0) {
+            continue; /* it is the way before */
+        }
         pair->way = ways[i];
         pair->probing = true;
         uint32_t pieces = run_pair(pair);
@@ -490,6 +583,10 @@ static void run_ways(const struct aero_case_list *list, uint32_t switches,
         for (uint32_t piece = 1; piece <= pieces; piece++) {
             pair->way.break_piece = piece;
             run_pair(pair);
+        }
+        pair->way.break_piece = 0;
+        if (i < FAULT_WAYS) {
+            run_faults(pair);
         }
     }
     free(pair);
@@ -508,7 +605,7 @@ void aero_pair_visit(uint32_t switches, struct aero_enumeration *enumeration,
                      aero_pair_visitor *visit, void *self)
 {
     static const struct aero_case_list plain = {.name = "pair"};
-    struct pair *pair = aero_calloc(1, sizeof *pair);
+    struct aero_pair *pair = aero_calloc(1, sizeof *pair);
     pair->list = &plain;
     pair->switches = switches;
     pair->out = enumeration;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a replica may be seen to hold when it, its primary or the link between them stops anywhere: the twin of tail_streaming
- * and ship_groups. The points are "replica STEP", "primary STEP", "link part" and "link broken". */
+ * and ship_groups. The points are "replica STEP", "primary STEP", "link part" and "link broken"; and "fail STEP ERROR", where
+ * "primary read" is one of the steps, too: of what is to be shipped. */
 #ifndef AERO_TESTS_EQUIVALENCE_PAIR_H
 #define AERO_TESTS_EQUIVALENCE_PAIR_H
 

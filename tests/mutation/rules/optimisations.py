@@ -201,6 +201,41 @@ MUTANTS = [
             "    return is_established(sender, sequence);"),
         judges=("twin tail_streaming",)),
     Mutant(
+        "optimisations/tail-a-sync-that-failed-moves-the-durable-place",
+        "tail: a sync that failed moves the durable place",
+        ("FM-7.2", "REP-2"),
+        "engine/wal_log.c",
+        before=(
+            "    aero_wal_log_report(log, log->reached);\n"
+            "    free_landed_groups(log);"),
+        after=(
+            "    aero_wal_log_report(log, log->reached);\n"
+            "    log->durable.offset = log->handed.offset;\n"
+            "    log->durable.position = log->handed.position;\n"
+            "    free_landed_groups(log);"),
+        judges=("twin tail_streaming",)),
+    Mutant(
+        "optimisations/tail-a-read-that-fails-is-tried-again-in-silence",
+        "tail: a read that fails is tried again in silence",
+        ("FM-6.2",),
+        "shipping/sender_ship.c",
+        before="    if (!aero_is_ok(status) && !is_cut_by_read) {",
+        after="    if (!aero_is_ok(status) && !is_cut_by_read && status.sys_errno == 0) {",
+        judges=("twin tail_streaming",)),
+    Mutant(
+        "optimisations/ship-what-gathered-waits-behind-a-log-that-failed",
+        "ship: what gathered waits behind a log that failed",
+        ("FM-6.2", "FM-7.2"),
+        "primary/primary.c",
+        before=(
+            "    return aero_pipeline_evaluated(primary->pipeline).value >\n"
+            "           aero_wal_durable(primary->wal).position.lsn.value;"),
+        after=(
+            "    return !aero_wal_is_open(primary->wal) ||\n"
+            "           aero_pipeline_evaluated(primary->pipeline).value >\n"
+            "               aero_wal_durable(primary->wal).position.lsn.value;"),
+        judges=("twin ship_groups",)),
+    Mutant(
         "optimisations/ship-the-last-groups-wait-for-more",
         "ship: the last groups wait for more",
         ("FM-11.1",),
