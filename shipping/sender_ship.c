@@ -240,7 +240,7 @@ static void take_records(struct aero_sender *sender, aero_status status, struct 
 }
 
 /* A sealed segment's footer goes along; where none stands, the segment was cut, and the next header
- * names its end. */
+ * names its end. One of another segment was left there by the file's life before this one (decision 25). */
 static void take_footer(struct aero_sender *sender, aero_status status, struct aero_slice raw)
 {
     const struct aero_sender_cursor *cursor = &sender->cursor;
@@ -250,11 +250,11 @@ static void take_footer(struct aero_sender *sender, aero_status status, struct a
         return; /* truncated meanwhile: plan_wal says so */
     }
     bool reads = aero_is_ok(status) && aero_is_ok(aero_segment_footer_decode(raw, &footer));
-    bool belongs = reads && footer.sequence == cursor->sequence &&
+    bool is_own = reads && footer.segment_nonce == cursor->nonce64;
+    bool belongs = is_own && footer.sequence == cursor->sequence &&
                    footer.end_offset == cursor->offset &&
-                   aero_position_equal(footer.end, cursor->position) &&
-                   footer.segment_nonce == cursor->nonce64;
-    if (!belongs && (!aero_is_ok(status) || reads || file->sealed)) {
+                   aero_position_equal(footer.end, cursor->position);
+    if (!belongs && (!aero_is_ok(status) || is_own || file->sealed)) {
         report_damage(sender, aero_is_ok(status) ? aero_error(AERO_CORRUPT) : status,
                       cursor->offset);
         return;

@@ -269,4 +269,12 @@ MUTANTS = [
         before="        count = count < credit ? count : (size_t)credit;\n",
         after="",
         judges=("sim", "unit shipping.link")),
+    Mutant(
+        "shipping/footer-of-an-earlier-life",
+        "what a recycled file held before is reported as damage of the segment that is in it now",
+        ("decision 25",),
+        "shipping/sender_ship.c",
+        before="    if (!belongs && (!aero_is_ok(status) || is_own || file->sealed)) {",
+        after="    if (!belongs && (!aero_is_ok(status) || reads || file->sealed)) {",
+        judges=("unit shipping.sender_damage",)),
 ]

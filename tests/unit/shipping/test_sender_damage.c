@@ -49,6 +49,38 @@ static void test_sound_footer_of_another_end_is_damage(void **state)
     }
 }
 
+/* Behind the end of a segment that was cut, the file's life before this one may have left a footer (decision 25). History: it was
+ * reported as damage, and no replica behind it could go on. One of this segment would be: nothing was sealed here. */
+static void test_footer_of_an_earlier_life_of_the_file_is_no_damage(void **state)
+{
+    (void)state;
+    for (unsigned is_own = 0; is_own < 2; is_own++) {
+        struct link *link = link_new();
+        fake_log_grow(&link->primary);
+        const struct aero_wal_file *cut = &link->primary.files[1];
+        const struct aero_wal_file *file = &link->primary.files[is_own == 1 ? 1 : 0];
+        struct aero_segment_footer footer = {
+            .sequence = file->header.sequence,
+            .end_offset = cut->end_offset,
+            .end = file->header.prev_end,
+            .record_count = 1,
+            .segment_nonce = aero_segment_nonce64(file->header.nonce),
+        };
+        uint8_t raw[AERO_SEGMENT_FOOTER_BYTES] = {0};
+        aero_segment_footer_encode(&footer, raw);
+        aero_buffer_append(&link->primary.bytes[1], raw, sizeof raw);
+        if (is_own == 1) {
+            assert_damage_stops_at(link, 9);
+            continue;
+        }
+        link_connect(link);
+        link_run(link);
+        assert_int_equal(link->events[AERO_SENDER_DAMAGED], 0);
+        assert_int_equal(link->end.position.lsn.value, 14);
+        link_free(link);
+    }
+}
+
 /* A file shorter than what is durable in it: cut inside a later record, the first one's payload and its header. */
 static void test_file_that_ends_inside_a_record_is_damage(void **state)
 {
@@ -122,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound_header_of_another_segment_is_damage),
         cmocka_unit_test(test_sound_footer_of_another_end_is_damage),
+        cmocka_unit_test(test_footer_of_an_earlier_life_of_the_file_is_no_damage),
         cmocka_unit_test(test_file_that_ends_inside_a_record_is_damage),
         cmocka_unit_test(test_file_that_ends_between_records_is_damage),
         cmocka_unit_test(test_durable_place_inside_a_record_is_damage),
