@@ -266,6 +266,7 @@ static void test_an_authority_vouches_for_both_sides_or_for_none(void **state)
         {pem_of(both), both_of(theirs.certificate, ours.certificate), 0, NULL},
         {words("hello"), pem_of(ours.certificate), 0, "no certificate"},
         {pem_of(both), words("hello"), 0, "no certificate"},
+        {pem_of(both), {0}, 0, "no certificate"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char why[AERO_CERT_TEXT_MAX];

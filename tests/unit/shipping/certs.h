@@ -49,8 +49,8 @@ struct certs_list_wish {
     const char *number; /* of the list, the same; NULL: it has none */
     bool names_key;     /* certs_number_key */
     bool is_partial;    /* says so, and that whoever does not know what that is must not use it */
-    bool
-        is_strange; /* says something that nobody knows, and that whoever does not must not use it */
+    bool is_strange;    /* the same of something that nobody knows */
+    bool is_narrow;     /* of authorities' certificates alone */
 };
 
 static inline void certs_sign(X509 *certificate, EVP_PKEY *key, const char *name, long begins_s,
@@ -268,6 +268,12 @@ static inline void certs_extend_list(X509_CRL *list, const struct certs_list_wis
         X509_EXTENSION *strange = X509V3_EXT_conf(NULL, NULL, "1.2.3.4.5", "critical,DER:0500");
         assert_int_equal(X509_CRL_add_ext(list, strange, -1), 1);
         X509_EXTENSION_free(strange);
+    }
+    if (wish->is_narrow) {
+        X509_EXTENSION *narrow =
+            X509V3_EXT_conf(NULL, NULL, "issuingDistributionPoint", "critical,onlyCA:TRUE");
+        assert_int_equal(X509_CRL_add_ext(list, narrow, -1), 1);
+        X509_EXTENSION_free(narrow);
     }
 }
 

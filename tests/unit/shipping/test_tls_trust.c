@@ -57,6 +57,14 @@ static void test_16_authorities_count_and_no_more(void **state)
     assert_load_fails(primary, "ca.crt", "it has to hold authorities only, at most 16");
     certs_write_text(primary, "ca.crt", "");
     assert_load_fails(primary, "ca.crt", "this is no certificate in PEM");
+    struct node_wish wish = named("replica-1"); /* who signs nobody, before who does */
+    EVP_PKEY *key;
+    X509 *node = certs_node(&nodes->authority, &wish, &key);
+    certs_write_certificate(primary, "ca.crt", node);
+    certs_append_authority(primary, &nodes->authority);
+    assert_load_fails(primary, "ca.crt", "a certificate in it may not sign others");
+    X509_free(node);
+    EVP_PKEY_free(key);
 }
 
 static void append_text(const char *directory, const char *file, const char *text)
@@ -84,7 +92,10 @@ static void test_other_things_in_the_files_do_not_count(void **state)
     certs_write_list(primary, &nodes->authority, REVOKED);
     append_text(primary, "ca.crt", "\nFor the nodes of the second floor.\n");
     FILE *out = certs_open(primary, "ca.crt", "a");
-    assert_int_equal(PEM_write_PrivateKey(out, nodes->stranger.key, NULL, NULL, 0, NULL, NULL), 1);
+    for (unsigned i = 0; i < 2; i++) { /* OpenSSL takes the first one for the certificate's */
+        assert_int_equal(PEM_write_PrivateKey(out, nodes->stranger.key, NULL, NULL, 0, NULL, NULL),
+                         1);
+    }
     fclose(out);
     out = certs_open(primary, "crl.pem", "a");
     assert_int_equal(PEM_write_X509(out, nodes->stranger.certificate), 1);
@@ -231,6 +242,9 @@ static void test_a_list_of_nobody_we_know_is_refused(void **state)
     assert_load_fails(primary, "crl.pem", "signed by no authority of ca.crt, or is one");
     certs_write_list(primary, &impostor, REVOKED);
     assert_load_fails(primary, "crl.pem", "signed by no authority of ca.crt, or is one");
+    certs_write_list(primary, &nodes->authority, REVOKED);
+    certs_append_list(primary, (struct certs_list_wish){.signer = &impostor, .begins_s = -60});
+    assert_load_fails(primary, "crl.pem", "signed by no authority of ca.crt");
     certs_authority_free(&impostor);
 }
 
@@ -308,6 +322,12 @@ static void test_a_list_that_must_not_be_used_lets_nobody_in(void **state)
     certs_append_list(primary, strange);
     assert_load_fails(primary, "crl.pem",
                       "unhandled critical CRL extension; it has to hold a list of each authority");
+    certs_write_text(primary, "crl.pem", "");
+    certs_append_list(
+        primary,
+        (struct certs_list_wish){.signer = &nodes->authority, .begins_s = -60, .is_narrow = true});
+    assert_load_fails(primary, "crl.pem",
+                      "different CRL scope; it has to hold a list of each authority");
     certs_append_authority(primary, &nodes->stranger);
     certs_write_list(primary, &nodes->authority, REVOKED);
     strange.signer = &nodes->stranger;
