@@ -606,6 +606,10 @@ static void test_new_certificates_are_used_from_the_next_dial_on(void **state)
     pass_backoff();
     AWAIT(ends->opened == 3);
     assert_string_equal(ends->replica_name, "gamma");
+    ends->clock_ns += 10 * NS_PER_S;
+    deliver(); /* nothing has changed since: nothing is loaded anew */
+    host_turn(true);
+    assert_int_equal(ends->closed, 2);
 }
 
 /* ---- The end ---- */
