@@ -6,6 +6,7 @@
 #include "base/checksum.h"
 #include "engine/manifest.h"
 #include "engine/segment.h"
+#include "engine/snapshot.h"
 #include "engine/verify.h"
 #include "tests/simulation/node.h"
 
@@ -75,27 +76,43 @@ static uint32_t verify(struct aero_sim_world *world, const struct aero_sim_node 
     return complaints;
 }
 
-/* A segment below the manifest's floor: nobody reads it any more, and its removal is on the way. */
+static bool names_snapshot(const struct aero_manifest *manifest, const char *name)
+{
+    for (size_t i = 0; i < manifest->snapshot_count; i++) {
+        char named[AERO_DISK_NAME_MAX];
+        aero_snapshot_name(&manifest->snapshots[i], named);
+        if (strcmp(named, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A segment below the manifest's floor, a snapshot that it does not name any more: nobody reads it, and its removal is on the
+ * way. */
 static bool is_let_go(struct aero_sim_world *world, const struct aero_sim_node *node,
                       const char *name)
 {
-    static const char directory[] = "wal/";
-    size_t length = sizeof directory - 1;
-    aero_lsn first_lsn;
-    uint64_t sequence;
     struct aero_manifest manifest;
     struct aero_manifest_found found;
-    if (strncmp(name, directory, length) != 0 ||
-        !aero_segment_name_parse(name + length, &first_lsn, &sequence)) {
-        return false;
-    }
     struct aero_sim_disk *copy = aero_sim_disk_clone(node->disk, &world->choice);
     aero_status status = aero_manifest_read(aero_sim_disk_port(copy), &manifest, &found);
-    bool let_go = aero_is_ok(status) && sequence < manifest.wal_floor_sequence;
-    if (aero_is_ok(status)) {
-        aero_manifest_deinit(&manifest);
-    }
     aero_sim_disk_free(copy);
+    if (!aero_is_ok(status)) {
+        return false;
+    }
+    aero_lsn first_lsn;
+    uint64_t sequence;
+    bool let_go = false;
+    if (strncmp(name, "snapshots/", strlen("snapshots/")) == 0) {
+        bool is_whole =
+            strstr(name, ".tmp") == NULL; /* one that is still coming has no name there yet */
+        let_go = is_whole && !names_snapshot(&manifest, name);
+    } else if (strncmp(name, "wal/", strlen("wal/")) == 0 &&
+               aero_segment_name_parse(name + strlen("wal/"), &first_lsn, &sequence)) {
+        let_go = sequence < manifest.wal_floor_sequence;
+    }
+    aero_manifest_deinit(&manifest);
     return let_go;
 }
 

@@ -480,6 +480,15 @@ static void test_lost_records_that_a_replica_holds_are_remembered(void **state)
     world_free(world);
 }
 
+static void create_with(struct aero_disk port, const char *name, const char *text)
+{
+    struct aero_disk_file *file;
+    size_t written;
+    assert_true(aero_is_ok(port.ops->open(port.self, name, AERO_DISK_CREATE, &file)));
+    assert_true(aero_is_ok(port.ops->write(port.self, file, 0, aero_slice_text(text), &written)));
+    port.ops->close(port.self, file);
+}
+
 /* A directory without a sign of life is no report either: verification must complain about what rotted. */
 static void test_damage_that_nothing_reports_is_found(void **state)
 {
@@ -506,6 +515,34 @@ static void test_damage_that_nothing_reports_is_found(void **state)
     assert_false(found(world, "damage"));
     assert_int_equal(world->damage.reported, 2);
     world_free(world);
+}
+
+/* History: seed 97478. What the manifest does not name any more is read by nobody; what is still coming is. */
+static void test_damage_of_a_snapshot_that_is_let_go_needs_no_report(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool found;
+    } cases[] = {
+        {"snapshots/0000000000000001-00000000000000000000000000000001.snap", false},
+        {"snapshots/0000000000000001-00000000000000000000000000000001.snap.tmp", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct aero_sim_world *world = world_new();
+        add_node(world);
+        struct aero_disk port = aero_sim_disk_port(world->nodes[0]->disk);
+        struct aero_manifest manifest = {.role = AERO_ROLE_PRIMARY, .epoch = {.value = 1}};
+        manifest.cluster_id.bytes[0] = 1;
+        manifest.node_id.bytes[0] = 2;
+        memcpy(manifest.node_name, "primary", 8);
+        assert_true(aero_is_ok(aero_create(port, &manifest)));
+        create_with(port, cases[i].name, "not of interest");
+        aero_check_damage_done(world, 0, cases[i].name, 3, 1);
+        aero_check_damage_judge(world);
+        assert_int_equal(found(world, "damage"), cases[i].found);
+        world_free(world);
+    }
 }
 
 /* ---- Progress --------------------------------------------------------------------------------------------------- */
@@ -649,6 +686,7 @@ int main(void)
         cmocka_unit_test(test_authority_given_up_for_nothing_is_found),
         cmocka_unit_test(test_lost_records_that_a_replica_holds_are_remembered),
         cmocka_unit_test(test_damage_that_nothing_reports_is_found),
+        cmocka_unit_test(test_damage_of_a_snapshot_that_is_let_go_needs_no_report),
         STORY(test_world_that_does_not_become_whole_is_found),
         cmocka_unit_test(test_what_spins_is_found_and_told_to_stop),
         cmocka_unit_test(test_world_without_events_is_found),
