@@ -363,7 +363,7 @@ void aero_checkpointer_begin(struct aero_checkpointer *checkpointer, aero_id id,
         .position = position,
         .sequence = sequence,
         .expiry_clock = expiry_clock,
-        .history = history_to(&checkpointer->manifest.history, position.lsn),
+        .history = history_to(&checkpointer->next.history, position.lsn),
     };
     checkpointer->entry = (struct aero_snapshot_entry){.id = id, .position = position};
     checkpointer->view = view;

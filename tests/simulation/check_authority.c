@@ -30,18 +30,37 @@ void aero_check_authority_gate(struct aero_sim_world *world, int gate)
     }
 }
 
+static bool has_rotted(const struct aero_sim_world *world, const struct aero_sim_node *replica,
+                       const char *name)
+{
+    for (uint32_t i = 0; i < world->damage.count; i++) {
+        const struct aero_damage *damage = &world->damage.damages[i];
+        if (damage->node_index == replica->index && strcmp(damage->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether the replica has the first record that the primary lost, which is what it would prove the loss with: not if it
- * began with a snapshot from above it, or has truncated since. */
+ * began with a snapshot from above it, has truncated since, or holds it in a segment that rotted (seed 52011). */
 static bool can_prove(const struct aero_sim_world *world, const struct aero_sim_node *replica)
 {
     struct aero_buffer names = {0};
     bool can = false;
+    uint64_t nearest = 0;
     aero_sim_disk_peek_names(replica->disk, false, &names);
     for (size_t at = 0; at < names.length; at += sizeof(struct aero_disk_entry)) {
         struct aero_disk_entry entry;
         memcpy(&entry, names.data + at, sizeof entry);
-        can |= strncmp(entry.name, "wal/0", 5) == 0 &&
-               strtoull(entry.name + strlen("wal/"), NULL, 16) <= world->fork_lsn + 1;
+        if (strncmp(entry.name, "wal/0", 5) != 0) {
+            continue;
+        }
+        uint64_t first = strtoull(entry.name + strlen("wal/"), NULL, 16);
+        if (first <= world->fork_lsn + 1 && first >= nearest) {
+            nearest = first;
+            can = !has_rotted(world, replica, entry.name);
+        }
     }
     aero_buffer_deinit(&names);
     return can;

@@ -4,6 +4,7 @@
 #include "primary/primary.h"
 #include "replica/replica.h"
 #include "tests/simulation/act.h"
+#include "tests/simulation/check_authority.h"
 #include "tests/simulation/node.h"
 
 #define LOOKS_BEFORE_RECONNECT 5U
@@ -68,7 +69,7 @@ static void help(struct aero_sim_world *world, struct aero_sim_node *replica)
 static bool can_nobody_vouch(const struct aero_sim_world *world)
 {
     for (uint32_t i = 1; i < world->node_count; i++) {
-        if (!world->nodes[i]->holds_lost) {
+        if (!world->nodes[i]->holds_lost || !aero_check_authority_noticed(world, i)) {
             return false;
         }
     }

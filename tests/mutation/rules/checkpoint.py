@@ -176,4 +176,12 @@ MUTANTS = [
         after=(
             "    aero_undo_forget(pipeline->undo, pipeline->evaluated, pipeline->tree);\n"
             "    pipeline->evaluated = durable;")),
+    Mutant(
+        "checkpoint/snapshot-without-its-segment",
+        "a snapshot leaves out a segment that the manifest on disk does not name yet",
+        ("decision 8",),
+        "engine/checkpoint.c",
+        before="history_to(&checkpointer->next.history, position.lsn)",
+        after="history_to(&checkpointer->manifest.history, position.lsn)",
+        judges=("unit engine.checkpoint",)),
 ]

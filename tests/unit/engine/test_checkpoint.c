@@ -324,6 +324,26 @@ static void checkpoint_in_next_segment(struct node *node)
     assert_int_equal(take_result(node).code, AERO_OK);
 }
 
+/* Decision 8: a snapshot names the segment that it stands in. History: a checkpoint that began before the manifest with that
+ * segment was durable left it out; a replica that began there was told later that nothing proves its position. */
+static void test_a_snapshot_names_its_segment_before_the_manifest_does(void **state)
+{
+    (void)state;
+    struct node node = start(directory(), &plain);
+    checkpoint_in_next_segment(&node);
+    const struct aero_manifest *manifest = aero_checkpointer_manifest(node.checkpointer);
+    struct aero_snapshot_header header;
+    char name[AERO_DISK_NAME_MAX];
+    aero_snapshot_name(&manifest->snapshots[manifest->snapshot_count - 1], name);
+    aero_status status = aero_snapshot_read_header(power_disk_port(node.power), name, &header);
+    assert_int_equal(status.code, AERO_OK);
+    assert_int_equal(header.position.lsn.value, node.end.lsn.value);
+    assert_non_null(aero_history_find_segment(&header.history, node.sequence));
+    aero_snapshot_header_deinit(&header);
+    stop(&node);
+    power_disk_free(node.power);
+}
+
 /* Decision 24: pins are capped. History without that: a replica that is gone left its pin in the segment of a later
  * checkpoint; its snapshot, and all WAL from there on, stayed for ever. */
 static void test_the_cap_lets_a_granted_snapshot_go_with_its_wal(void **state)
@@ -633,6 +653,7 @@ int main(void)
         cmocka_unit_test(test_edits_become_the_manifest_once_durable),
         cmocka_unit_test(test_failure_beside_a_snapshot_waits_for_its_worker),
         cmocka_unit_test(test_a_granted_snapshot_stays_until_its_replica_is_past_it),
+        cmocka_unit_test(test_a_snapshot_names_its_segment_before_the_manifest_does),
         cmocka_unit_test(test_the_cap_lets_a_granted_snapshot_go_with_its_wal),
         cmocka_unit_test(test_pinned_and_damaged_snapshots_stay_within_bounds),
         cmocka_unit_test(test_pins_beyond_their_number_are_refused),
