@@ -480,6 +480,19 @@ static void test_lost_records_that_a_replica_holds_are_remembered(void **state)
     world_free(world);
 }
 
+/* A node with a primary's new directory. */
+static struct aero_disk add_directory(struct aero_sim_world *world)
+{
+    add_node(world);
+    struct aero_disk port = aero_sim_disk_port(world->nodes[0]->disk);
+    struct aero_manifest manifest = {.role = AERO_ROLE_PRIMARY, .epoch = {.value = 1}};
+    manifest.cluster_id.bytes[0] = 1;
+    manifest.node_id.bytes[0] = 2;
+    memcpy(manifest.node_name, "primary", 8);
+    assert_true(aero_is_ok(aero_create(port, &manifest)));
+    return port;
+}
+
 static void create_with(struct aero_disk port, const char *name, const char *text)
 {
     struct aero_disk_file *file;
@@ -494,13 +507,7 @@ static void test_damage_that_nothing_reports_is_found(void **state)
 {
     (void)state;
     struct aero_sim_world *world = world_new();
-    add_node(world);
-    struct aero_disk port = aero_sim_disk_port(world->nodes[0]->disk);
-    struct aero_manifest manifest = {.role = AERO_ROLE_PRIMARY, .epoch = {.value = 1}};
-    manifest.cluster_id.bytes[0] = 1;
-    manifest.node_id.bytes[0] = 2;
-    memcpy(manifest.node_name, "primary", 8);
-    assert_true(aero_is_ok(aero_create(port, &manifest)));
+    (void)add_directory(world);
     /* Behind the manifest's body nothing is read: rot there is what nobody can report. */
     assert_true(aero_sim_disk_flip_bit(world->nodes[0]->disk, "manifest", 60000, 0));
     aero_check_damage_done(world, 0, "manifest", 60000, 1);
@@ -530,13 +537,7 @@ static void test_damage_of_a_snapshot_that_is_let_go_needs_no_report(void **stat
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct aero_sim_world *world = world_new();
-        add_node(world);
-        struct aero_disk port = aero_sim_disk_port(world->nodes[0]->disk);
-        struct aero_manifest manifest = {.role = AERO_ROLE_PRIMARY, .epoch = {.value = 1}};
-        manifest.cluster_id.bytes[0] = 1;
-        manifest.node_id.bytes[0] = 2;
-        memcpy(manifest.node_name, "primary", 8);
-        assert_true(aero_is_ok(aero_create(port, &manifest)));
+        struct aero_disk port = add_directory(world);
         create_with(port, cases[i].name, "not of interest");
         aero_check_damage_done(world, 0, cases[i].name, 3, 1);
         aero_check_damage_judge(world);
