@@ -6,6 +6,8 @@
  * would "succeed" over nothing (decision 2b). */
 #include "engine/disk_failure.h"
 
+#include <errno.h>
+
 #include "base/assert.h"
 
 #define ANY (-1)
@@ -59,6 +61,11 @@ enum aero_disk_consequence aero_disk_failure(enum aero_disk_domain domain,
         row++;
     }
     return row->consequence;
+}
+
+bool aero_disk_is_about_bytes(aero_status status)
+{
+    return status.sys_errno == 0 || status.sys_errno == EIO;
 }
 
 const char *aero_disk_call_text(enum aero_disk_op_kind call)

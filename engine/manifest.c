@@ -9,9 +9,8 @@
  * Once both are written neither is dubious, so running cores always write slot 0 and then slot 1. */
 #include "engine/manifest.h"
 
-#include <errno.h>
-
 #include "base/assert.h"
+#include "engine/disk_failure.h"
 
 #define TEMPORARY "manifest.tmp"
 
@@ -93,12 +92,6 @@ static aero_status read_slots(struct aero_disk disk, struct slot slots[2],
     return status;
 }
 
-/* A read that was refused, for want of memory say, tells nothing of the bytes (FM-6.2c). What gives EIO is lost. */
-static bool is_no_verdict(aero_status status)
-{
-    return status.sys_errno != 0 && status.sys_errno != EIO;
-}
-
 static aero_status choose_slot(const struct aero_manifest_found *found, const struct slot slots[2],
                                unsigned *out_index)
 {
@@ -111,7 +104,7 @@ static aero_status choose_slot(const struct aero_manifest_found *found, const st
     }
     if (!found->slot_valid[0] && !found->slot_valid[1]) {
         for (unsigned i = 0; i < 2; i++) {
-            if (is_no_verdict(slots[i].status)) {
+            if (!aero_disk_is_about_bytes(slots[i].status)) {
                 return slots[i].status;
             }
         }

@@ -4,10 +4,10 @@
  * Two kinds of thing come from a replica: progress, which only moves counters and pins, and doubt
  * about authority or about what this primary holds, which closes writes at once and is remembered
  * in the manifest (decisions 7, 15). */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/disk_failure.h"
 #include "primary/fleet_event.h"
 #include "primary/primary_priv.h"
 #include "shipping/view.h"
@@ -88,10 +88,9 @@ static void log_doubt(struct aero_primary *primary, const char *name,
                    AERO_LOG_LSN("acknowledged_lsn", event->acknowledged));
 }
 
-/* A call that failed for want of something, descriptors say, is no verdict over the bytes. */
 static void note_damage(struct aero_primary *primary, const struct aero_fleet_event *event)
 {
-    if (event->status.sys_errno == 0 || event->status.sys_errno == EIO) {
+    if (aero_disk_is_about_bytes(event->status)) {
         primary->damage_met.offset = event->offset;
         snprintf(primary->damage_met.file, sizeof primary->damage_met.file, "%s", event->file);
     }
