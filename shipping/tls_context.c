@@ -30,7 +30,8 @@ aero_status aero_tls_complain(struct aero_tls_load *load, const char *file, cons
     return aero_error(AERO_INVALID);
 }
 
-aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, FILE **out_file)
+aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, const char *advice,
+                               FILE **out_file)
 {
     char path[PATH_BYTES];
     int length = snprintf(path, sizeof path, "%s/%s", load->directory, file);
@@ -41,13 +42,7 @@ aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, FIL
     FILE *opened = fopen(path, "re");
     if (opened == NULL) {
         aero_status status = aero_error_errno(errno);
-        bool is_list = strcmp(file, "crl.pem") == 0;
-        (void)aero_tls_complain(
-            load, file, strerrordesc_np(status.sys_errno),
-            is_list ? "it has to lead to a file that this user can read; where nothing is revoked, "
-                      "remove it"
-                    : "'aeroctl certs init DIR --node NAME' makes DIR/NAME for development; this "
-                      "user must be able to read it");
+        (void)aero_tls_complain(load, file, strerrordesc_np(status.sys_errno), advice);
         return status;
     }
     *out_file = opened;
@@ -58,7 +53,7 @@ static aero_status read_certificate(struct aero_tls_load *load, const char *file
                                     X509 **out_certificate)
 {
     FILE *opened = NULL;
-    AERO_TRY(aero_tls_open_file(load, file, &opened));
+    AERO_TRY(aero_tls_open_file(load, file, AERO_TLS_ADVICE_NEEDED, &opened));
     X509 *certificate = PEM_read_X509(opened, NULL, NULL, NULL);
     fclose(opened);
     if (certificate == NULL) {
@@ -72,7 +67,7 @@ static aero_status read_certificate(struct aero_tls_load *load, const char *file
 static aero_status read_key(struct aero_tls_load *load, const char *file, EVP_PKEY **out_key)
 {
     FILE *opened = NULL;
-    AERO_TRY(aero_tls_open_file(load, file, &opened));
+    AERO_TRY(aero_tls_open_file(load, file, AERO_TLS_ADVICE_NEEDED, &opened));
     /* An empty passphrase: without one OpenSSL would ask on the terminal. */
     char none[] = "";
     EVP_PKEY *key = PEM_read_PrivateKey(opened, NULL, NULL, none);

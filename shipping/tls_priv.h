@@ -32,8 +32,13 @@ struct aero_tls_load {
 /* INVALID, once the text says so. */
 aero_status aero_tls_complain(struct aero_tls_load *load, const char *file, const char *what,
                               const char *advice);
-/* The caller closes it. NOT_FOUND, or what else open(2) says: with a complaint. */
-aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, FILE **out_file);
+/* The caller closes it. NOT_FOUND, or what else open(2) says: with a complaint, and that advice. */
+aero_status aero_tls_open_file(struct aero_tls_load *load, const char *file, const char *advice,
+                               FILE **out_file);
+/* Of a file that each node has. */
+#define AERO_TLS_ADVICE_NEEDED                                                                \
+    "'aeroctl certs init DIR --node NAME' makes DIR/NAME for development; this user must be " \
+    "able to read it"
 /* Since 1970; 0: it is no time. */
 int64_t aero_tls_seconds_of(const ASN1_TIME *when);
 

@@ -12,11 +12,11 @@
 #define AUTHORITIES_MAX 16
 
 /* Everything in a file of PEM. A block that is damaged is not the end of it. */
-static aero_status read_items(struct aero_tls_load *load, const char *file,
+static aero_status read_items(struct aero_tls_load *load, const char *file, const char *advice,
                               STACK_OF(X509_INFO) * *out_items)
 {
     FILE *opened = NULL;
-    AERO_TRY(aero_tls_open_file(load, file, &opened));
+    AERO_TRY(aero_tls_open_file(load, file, advice, &opened));
     STACK_OF(X509_INFO) *items = PEM_X509_INFO_read(opened, NULL, NULL, NULL);
     fclose(opened);
     if (items == NULL) {
@@ -49,7 +49,7 @@ static bool add_authority(struct aero_tls_context *context, X509 *authority)
 aero_status aero_tls_use_authorities(struct aero_tls_load *load, struct aero_tls_context *context)
 {
     STACK_OF(X509_INFO) *items = NULL;
-    AERO_TRY(read_items(load, "ca.crt", &items));
+    AERO_TRY(read_items(load, "ca.crt", AERO_TLS_ADVICE_NEEDED, &items));
     size_t count = 0;
     bool sound = true;
     for (int i = 0; i < sk_X509_INFO_num(items) && sound; i++) {
@@ -128,7 +128,10 @@ static aero_status add_lists(struct aero_tls_load *load, struct aero_tls_context
 aero_status aero_tls_use_revocations(struct aero_tls_load *load, struct aero_tls_context *context)
 {
     STACK_OF(X509_INFO) *items = NULL;
-    aero_status status = read_items(load, "crl.pem", &items);
+    aero_status status = read_items(load, "crl.pem",
+                                    "it has to lead to a file that this user can read; where "
+                                    "nothing is revoked, remove it",
+                                    &items);
     if (status.code == AERO_NOT_FOUND) {
         load->text[0] = '\0';
         return aero_ok();
