@@ -241,6 +241,25 @@ static const struct aero_case_fault read_faults[] = {
     "replica proof open|replica proof write|replica proof write part|replica proof sync|replica " \
     "proof directory|replica proof done"
 
+/* A disk that fails, on either side: what the link does with it. */
+#define LINK_FAULT_ROWS(prefix)                                                         \
+    {prefix "-14", "fail primary group write ENOSPC",                                   \
+     "fail primary group write ENOSPC|" REPLICA_COMMIT},                                \
+        {prefix "-15", "fail primary group write EIO",                                  \
+         "fail primary group write EIO|" REPLICA_COMMIT},                               \
+        {prefix "-16", "fail primary group sync EIO|fail primary proof write EIO",      \
+         "fail primary group sync EIO|fail primary proof write EIO|" REPLICA_COMMIT},   \
+        {prefix "-17", "fail primary read EIO",                                         \
+         "fail primary read EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION "|lives"},        \
+        {prefix "-18", "fail replica group write ENOSPC|fail replica group write EIO",  \
+         "fail replica group write ENOSPC|fail replica group write EIO|" PRIMARY_COMMIT \
+         "|" PRIMARY_ROTATION "|lives"},                                                \
+    {                                                                                   \
+        prefix "-19", "fail replica group sync EIO|fail replica proof write EIO",       \
+            "fail replica group sync EIO|fail replica proof write EIO|" PRIMARY_COMMIT  \
+            "|" PRIMARY_ROTATION "|lives"                                               \
+    }
+
 static const struct aero_case_row tail_rows[] = {
     {"TS-01", "link part", REPLICA_COMMIT "|" REPLICA_SEGMENT},
     {"TS-02", "replica group write", REPLICA_COMMIT},
@@ -255,18 +274,7 @@ static const struct aero_case_row tail_rows[] = {
     {"TS-11", PRIMARY_MANIFEST, NULL},
     {"TS-12", "lives", NULL},
     {"TS-13", "link broken", NULL},
-    {"TS-14", "fail primary group write ENOSPC", "fail primary group write ENOSPC|" REPLICA_COMMIT},
-    {"TS-15", "fail primary group write EIO", "fail primary group write EIO|" REPLICA_COMMIT},
-    {"TS-16", "fail primary group sync EIO|fail primary proof write EIO",
-     "fail primary group sync EIO|fail primary proof write EIO|" REPLICA_COMMIT},
-    {"TS-17", "fail primary read EIO",
-     "fail primary read EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION "|lives"},
-    {"TS-18", "fail replica group write ENOSPC|fail replica group write EIO",
-     "fail replica group write ENOSPC|fail replica group write EIO|" PRIMARY_COMMIT
-     "|" PRIMARY_ROTATION "|lives"},
-    {"TS-19", "fail replica group sync EIO|fail replica proof write EIO",
-     "fail replica group sync EIO|fail replica proof write EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION
-     "|lives"},
+    LINK_FAULT_ROWS("TS"),
 };
 
 static const struct aero_case_row ship_rows[] = {
@@ -283,18 +291,7 @@ static const struct aero_case_row ship_rows[] = {
     {"SG-11", PRIMARY_ROTATION, NULL},
     {"SG-12", PRIMARY_MANIFEST, NULL},
     {"SG-13", "lives", NULL},
-    {"SG-14", "fail primary group write ENOSPC", "fail primary group write ENOSPC|" REPLICA_COMMIT},
-    {"SG-15", "fail primary group write EIO", "fail primary group write EIO|" REPLICA_COMMIT},
-    {"SG-16", "fail primary group sync EIO|fail primary proof write EIO",
-     "fail primary group sync EIO|fail primary proof write EIO|" REPLICA_COMMIT},
-    {"SG-17", "fail primary read EIO",
-     "fail primary read EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION "|lives"},
-    {"SG-18", "fail replica group write ENOSPC|fail replica group write EIO",
-     "fail replica group write ENOSPC|fail replica group write EIO|" PRIMARY_COMMIT
-     "|" PRIMARY_ROTATION "|lives"},
-    {"SG-19", "fail replica group sync EIO|fail replica proof write EIO",
-     "fail replica group sync EIO|fail replica proof write EIO|" PRIMARY_COMMIT "|" PRIMARY_ROTATION
-     "|lives"},
+    LINK_FAULT_ROWS("SG"),
 };
 
 static const struct aero_case_fault link_faults[] = {
