@@ -93,6 +93,15 @@ static bool names_snapshot(const struct aero_manifest *manifest, const char *nam
 static bool is_let_go(struct aero_sim_world *world, const struct aero_sim_node *node,
                       const char *name)
 {
+    bool is_snapshot = strncmp(name, "snapshots/", strlen("snapshots/")) == 0;
+    aero_lsn first_lsn;
+    uint64_t sequence;
+    bool is_segment = strncmp(name, "wal/", strlen("wal/")) == 0 &&
+                      aero_segment_name_parse(name + strlen("wal/"), &first_lsn, &sequence);
+    bool is_coming = strstr(name, ".tmp") != NULL; /* it has no name in the manifest yet */
+    if (is_coming || (!is_snapshot && !is_segment)) {
+        return false;
+    }
     struct aero_manifest manifest;
     struct aero_manifest_found found;
     struct aero_sim_disk *copy = aero_sim_disk_clone(node->disk, &world->choice);
@@ -101,17 +110,8 @@ static bool is_let_go(struct aero_sim_world *world, const struct aero_sim_node *
     if (!aero_is_ok(status)) {
         return false;
     }
-    aero_lsn first_lsn;
-    uint64_t sequence;
-    bool let_go = false;
-    if (strncmp(name, "snapshots/", strlen("snapshots/")) == 0) {
-        bool is_whole =
-            strstr(name, ".tmp") == NULL; /* one that is still coming has no name there yet */
-        let_go = is_whole && !names_snapshot(&manifest, name);
-    } else if (strncmp(name, "wal/", strlen("wal/")) == 0 &&
-               aero_segment_name_parse(name + strlen("wal/"), &first_lsn, &sequence)) {
-        let_go = sequence < manifest.wal_floor_sequence;
-    }
+    bool let_go =
+        is_snapshot ? !names_snapshot(&manifest, name) : sequence < manifest.wal_floor_sequence;
     aero_manifest_deinit(&manifest);
     return let_go;
 }
