@@ -48,8 +48,8 @@ struct aero_cert_validity {
     char from[32];               /* 2026-01-31T12:00:00Z; empty: it is no time */
     char to[32];                 /* the same; empty, too, for what has no end */
     int64_t seconds_until_valid; /* above 0: not yet */
-    int64_t
-        seconds_left; /* below 0: expired; INT64_MIN: the end is no time; INT64_MAX: there is none */
+    /* Below 0: expired. INT64_MIN: the end is no time. INT64_MAX: there is none. */
+    int64_t seconds_left;
 };
 
 struct aero_cert_facts {

@@ -32,8 +32,8 @@ struct aero_disk_posix {
     int directory_fd;
     int lock_fd; /* -1: read only */
     struct aero_disk_witness witness;
-    aero_status
-        parent_synced; /* of one that was there already: not kept from us, but said (FM-6.2) */
+    /* Of a directory that was there already: a refusal keeps nothing from us, but is said (FM-6.2). */
+    aero_status parent_synced;
 };
 
 static aero_status last_error(void)
@@ -41,12 +41,18 @@ static aero_status last_error(void)
     return aero_error_errno(errno);
 }
 
-static aero_status tell(const struct aero_disk_posix *disk, const char *call, const char *name,
-                        aero_status status)
+static void say(const struct aero_disk_posix *disk, const char *call, const char *name,
+                aero_status status)
 {
     if (disk->witness.refused != NULL) {
         disk->witness.refused(disk->witness.self, call, name, status);
     }
+}
+
+static aero_status tell(const struct aero_disk_posix *disk, const char *call, const char *name,
+                        aero_status status)
+{
+    say(disk, call, name, status);
     return status;
 }
 
@@ -371,7 +377,7 @@ void aero_disk_posix_set_witness(struct aero_disk_posix *disk, struct aero_disk_
 {
     disk->witness = witness;
     if (!aero_is_ok(disk->parent_synced)) {
-        (void)!tell(disk, "open or fsync", "..", disk->parent_synced).code;
+        say(disk, "open or fsync", "..", disk->parent_synced);
     }
 }
 

@@ -43,8 +43,8 @@ struct aero_verify_observer {
 
 struct aero_verify_options {
     bool state; /* replay and compare; without it only checksums and chains */
-    bool
-        moving; /* a node is at work here: files may go, and the log may end anywhere behind its proof */
+    /* A node is at work here: files may go, and the log may end anywhere behind its proof. */
+    bool moving;
 };
 
 struct aero_verify_report {

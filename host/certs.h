@@ -35,8 +35,8 @@ struct aero_host_certs {
     char directory[AERO_HOST_CERTS_PATH_MAX];
     struct aero_tls_context *context; /* never NULL after a good open */
     struct aero_host_certs_file seen[AERO_HOST_CERTS_FILES];
-    atomic_bool
-        refused; /* those that were tried last, by us or by every peer: for any thread to read */
+    /* Those that were tried last, by us or by every peer: for any thread to read. */
+    atomic_bool refused;
 };
 
 /* Errors: INVALID: no directory given, a path too long, or no file, or a huge one, in the place of one; else as

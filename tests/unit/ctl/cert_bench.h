@@ -40,6 +40,12 @@ static inline struct aero_buffer pem_of_key(EVP_PKEY *key, const char *passphras
     return text_of(bio);
 }
 
+static inline struct aero_cert_pair pair_of(const struct authority *authority)
+{
+    return (struct aero_cert_pair){.certificate = pem_of(authority->certificate),
+                                   .key = pem_of_key(authority->key, NULL)};
+}
+
 static inline struct aero_buffer words(const char *text)
 {
     struct aero_buffer buffer = {0};

@@ -87,8 +87,7 @@ static void test_issue_never_outlives_the_authority(void **state)
 {
     (void)state;
     struct authority authority = foreign_authority(NULL);
-    struct aero_cert_pair pair = {.certificate = pem_of(authority.certificate),
-                                  .key = pem_of_key(authority.key, NULL)};
+    struct aero_cert_pair pair = pair_of(&authority);
     struct aero_cert_pair node = {0};
     struct aero_cert_facts facts;
     aero_wall_ms now = now_and(0);

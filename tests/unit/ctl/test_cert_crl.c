@@ -137,8 +137,7 @@ static void test_extend_keeps_what_another_tool_wrote(void **state)
 {
     (void)state;
     struct authority signer = foreign_authority(NULL);
-    struct aero_cert_pair ca = {.certificate = pem_of(signer.certificate),
-                                .key = pem_of_key(signer.key, NULL)};
+    struct aero_cert_pair ca = pair_of(&signer);
     struct aero_buffer node = node_with_serial(&signer, "0A0B");
     static const struct {
         const char *before;
