@@ -90,6 +90,17 @@ static bool is_refusal(struct aero_slice reply)
     return aero_sim_resp_is_error(reply, "MISCONF") || aero_sim_resp_is_error(reply, "EXECABORT");
 }
 
+/* What the client had sent behind it takes its place in the history. */
+static void forget_write(struct crash_pair *pair, uint64_t lsn)
+{
+    crash_truth_forget(&pair->truth, lsn);
+    for (uint32_t i = 0; i < pair->writer.expected_count; i++) {
+        if (pair->writer.expected[i] > lsn) {
+            pair->writer.expected[i]--;
+        }
+    }
+}
+
 static void hear_reply(struct crash_pair *pair, struct aero_slice reply, uint64_t lsn)
 {
     if (aero_sim_resp_is_error(reply, "NOTWRITTEN")) {
@@ -97,12 +108,12 @@ static void hear_reply(struct crash_pair *pair, struct aero_slice reply, uint64_
             crash_pair_break(pair, "LSN %llu was durable and is said not to be written",
                              (unsigned long long)lsn);
         } else if (lsn != 0) {
-            crash_truth_cut(&pair->truth, lsn - 1);
+            forget_write(pair, lsn);
         }
     } else if (reply.data[0] == '-' && pair->may_refuse && lsn == 0) {
         return; /* a checkpoint, of a replica that does not follow yet, or what would come into a transaction */
     } else if (is_refusal(reply) && pair->may_refuse) {
-        crash_truth_cut(&pair->truth, lsn - 1);
+        forget_write(pair, lsn);
     } else if (reply.data[0] == '-') {
         crash_pair_break(pair, "a command failed: %.*s", (int)reply.length - 2,
                          (const char *)reply.data);

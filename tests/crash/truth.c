@@ -38,11 +38,19 @@ void crash_truth_append(struct crash_truth *truth, const struct crash_state *sta
     truth->states[++truth->top] = *state;
 }
 
-void crash_truth_cut(struct crash_truth *truth, uint64_t top)
+void crash_truth_forget(struct crash_truth *truth, uint64_t lsn)
 {
-    AERO_ASSERT(top >= truth->acknowledged);
-    if (truth->top > top) {
-        truth->top = top;
+    AERO_ASSERT(lsn > truth->acknowledged && lsn <= truth->top);
+    struct crash_state before = truth->states[lsn - 1];
+    struct crash_state record = truth->states[lsn];
+    truth->top--;
+    for (uint64_t n = lsn; n <= truth->top; n++) {
+        truth->states[n] = truth->states[n + 1];
+        for (uint32_t k = 0; k < CRASH_KEYS; k++) {
+            if (truth->states[n].value[k] == record.value[k]) {
+                truth->states[n].value[k] = before.value[k];
+            }
+        }
     }
 }
 

@@ -40,8 +40,8 @@ void crash_truth_value(uint32_t value, char out_text[400]);
 uint32_t crash_truth_new_value(struct crash_truth *truth, bool is_long);
 /* Record top + 1 leads to `state`. */
 void crash_truth_append(struct crash_truth *truth, const struct crash_state *state);
-/* Records above `top` were said never to have been written. */
-void crash_truth_cut(struct crash_truth *truth, uint64_t top);
+/* Record `lsn` was said never to have been written: those behind it move up, without its effect. */
+void crash_truth_forget(struct crash_truth *truth, uint64_t lsn);
 /* Names states low..high: two histories with equal names allow the same. */
 uint64_t crash_truth_digest(const struct crash_truth *truth, uint64_t low, uint64_t high);
 /* Whether `tree` holds exactly the state after `lsn`; else `out_text` says the first difference. */
