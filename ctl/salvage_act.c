@@ -90,11 +90,13 @@ static aero_status read_back(struct aero_disk disk, const char *name,
         status = aero_wal_reader_next(reader, &record);
     } while (aero_is_ok(status));
     struct aero_position end = aero_wal_reader_position(reader);
-    bool same = status.code == AERO_NOT_FOUND &&
-                aero_wal_reader_stop(reader) != AERO_STOP_INVALID &&
-                aero_position_equal(end, expected->end);
+    if (status.code == AERO_NOT_FOUND) {
+        bool same = aero_wal_reader_stop(reader) != AERO_STOP_INVALID &&
+                    aero_position_equal(end, expected->end);
+        status = same ? aero_ok() : aero_error(AERO_CORRUPT);
+    }
     aero_wal_reader_close(reader);
-    return same ? aero_ok() : aero_error(AERO_CORRUPT);
+    return status;
 }
 
 /* The last segment goes without its footer: on a primary a footer without a successor is damage (decision 14), and the

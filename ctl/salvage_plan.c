@@ -10,6 +10,7 @@
 #include "base/position.h"
 #include "ctl/salvage_history.h"
 #include "ctl/salvage_manifest.h"
+#include "engine/disk_failure.h"
 #include "engine/wal_reader.h"
 
 /* ---- Reading ------------------------------------------------------------------------------------------------ */
@@ -18,11 +19,11 @@ static aero_status scan_segment(struct aero_disk disk, struct aero_salvage_segme
 {
     struct aero_wal_reader *reader;
     struct aero_wal_record record;
-    if (!aero_is_ok(segment->listed.header_status)) {
-        return aero_ok();
+    aero_status status = segment->listed.header_status;
+    if (!aero_is_ok(status)) {
+        return aero_disk_is_refusal(status) ? status : aero_ok();
     }
     AERO_TRY(aero_wal_reader_open(disk, segment->listed.name, segment->listed.bound, &reader));
-    aero_status status;
     do {
         status = aero_wal_reader_next(reader, &record);
     } while (aero_is_ok(status));

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/config_text.h"
 #include "ctl/directory.h"
 #include "ctl/files.h"
@@ -209,7 +208,7 @@ static void print_stop(struct dump *dump, const struct aero_wal_listed *segment,
     print_line(dump, object);
 }
 
-/* False: its header cannot be used. */
+/* False: its header cannot be used, or the disk refuses to read it. */
 static bool dump_segment(struct dump *dump, struct aero_disk disk,
                          const struct aero_wal_listed *segment)
 {
@@ -233,10 +232,16 @@ static bool dump_segment(struct dump *dump, struct aero_disk disk,
             }
         }
     }
-    AERO_ASSERT(status.code == AERO_NOT_FOUND); /* what the disk cannot read is a stop, too */
-    print_stop(dump, segment, reader);
+    bool stopped = status.code == AERO_NOT_FOUND;
+    if (stopped) { /* what the disk has lost is a stop, too */
+        print_stop(dump, segment, reader);
+    } else {
+        aero_ctl_complain(dump->ctl, WORDS, "%s: it cannot be read from offset %" PRIu64 " on: %s",
+                          segment->name, aero_wal_reader_offset(reader),
+                          aero_ctl_status_text(status));
+    }
     aero_wal_reader_close(reader);
-    return true;
+    return stopped;
 }
 
 /* Segments that hold nothing of what was asked for are passed over by their headers. */

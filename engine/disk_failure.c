@@ -63,9 +63,10 @@ enum aero_disk_consequence aero_disk_failure(enum aero_disk_domain domain,
     return row->consequence;
 }
 
-bool aero_disk_is_about_bytes(aero_status status)
+bool aero_disk_is_refusal(aero_status status)
 {
-    return status.sys_errno == 0 || status.sys_errno == EIO;
+    return status.code == AERO_CRASHED ||
+           (status.sys_errno != 0 && status.sys_errno != EIO && status.sys_errno != ENOENT);
 }
 
 const char *aero_disk_call_text(enum aero_disk_op_kind call)

@@ -24,9 +24,9 @@ enum aero_disk_consequence {
 enum aero_disk_consequence aero_disk_failure(enum aero_disk_domain domain,
                                              enum aero_disk_op_kind call, aero_status status);
 
-/* Whether what went wrong with a read is about the bytes: they do not verify, or the disk lost them (EIO). A read that was
- * refused, for want of memory or descriptors say, tells nothing of them (FM-6.2c). */
-bool aero_disk_is_about_bytes(aero_status status);
+/* Whether a read was refused, for want of memory or descriptors say: that tells nothing of the bytes (FM-6.2c). Anything else
+ * that goes wrong with a read is about them: they do not verify, or the disk lost them (EIO, ENOENT). */
+bool aero_disk_is_refusal(aero_status status);
 
 /* "write", "fdatasync", ...: static text for logs and error replies. */
 const char *aero_disk_call_text(enum aero_disk_op_kind call);

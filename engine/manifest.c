@@ -104,7 +104,7 @@ static aero_status choose_slot(const struct aero_manifest_found *found, const st
     }
     if (!found->slot_valid[0] && !found->slot_valid[1]) {
         for (unsigned i = 0; i < 2; i++) {
-            if (!aero_disk_is_about_bytes(slots[i].status)) {
+            if (aero_disk_is_refusal(slots[i].status)) {
                 return slots[i].status;
             }
         }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "engine/disk_failure.h"
 #include "engine/recovery_priv.h"
 #include "engine/snapshot.h"
 
@@ -45,7 +46,7 @@ static aero_status read_header(struct aero_recovery *r, struct aero_recovery_seg
         return aero_recovery_refuse(r, status.code, segment->file.name,
                                     "A newer version of AeroDB wrote %s.", segment->file.name);
     }
-    if (status.code == AERO_PERMISSION || status.code == AERO_CRASHED) {
+    if (aero_disk_is_refusal(status)) {
         return status;
     }
     if (aero_is_ok(status)) {

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/position.h"
+#include "engine/disk_failure.h"
 #include "engine/look_ahead.h"
 #include "engine/operation.h"
 #include "engine/recovery_priv.h"
@@ -305,7 +306,7 @@ static void drop_tree(struct aero_recovery *r)
     r->tree = NULL;
 }
 
-/* AERO_CORRUPT: not usable, for whatever reason. */
+/* AERO_CORRUPT: its bytes are of no use, for whatever reason. */
 static aero_status load_snapshot(struct aero_recovery *r, const struct aero_snapshot_entry *entry)
 {
     char name[AERO_DISK_NAME_MAX];
@@ -315,7 +316,7 @@ static aero_status load_snapshot(struct aero_recovery *r, const struct aero_snap
     aero_recovery_tell(r, "snapshot", 0, r->wal_bytes);
     new_tree(r);
     aero_status status = aero_snapshot_load(r->disk, name, r->tree, &header, &bad_offset);
-    if (status.code == AERO_CRASHED || status.code == AERO_PERMISSION) {
+    if (aero_disk_is_refusal(status)) {
         return status;
     }
     if (status.code == AERO_UNSUPPORTED) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "engine/disk_failure.h"
 #include "engine/recovery_priv.h"
 
 #define PIECE_BYTES ((size_t)64 << 10)
@@ -231,7 +232,7 @@ static aero_status find_record(struct aero_recovery *r, const struct aero_recove
         size_t got = 0;
         status = r->disk.ops->read(r->disk.self, file, offset, piece,
                                    PIECE_BYTES + AERO_RECORD_HEADER_BYTES, &got);
-        if (status.code == AERO_CRASHED) {
+        if (aero_disk_is_refusal(status)) {
             break;
         }
         status = aero_ok();

@@ -188,7 +188,9 @@ aero_status aero_replay_next(struct aero_replay *replay, struct aero_wal_record 
             return take_record(replay, out_record, out_place);
         }
         if (status.code != AERO_NOT_FOUND) {
-            return status;
+            return refuse(out_place, status, replay->list.segments[replay->next_segment - 1].name,
+                          aero_wal_reader_offset(replay->reader),
+                          aero_lsn_next(replay->position.lsn), "the segment cannot be read");
         }
         AERO_TRY(finish_segment(replay, out_place));
     }

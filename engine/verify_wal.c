@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/position.h"
+#include "engine/disk_failure.h"
 #include "engine/replay.h"
 #include "engine/snapshot.h"
 #include "engine/summary.h"
@@ -274,13 +275,16 @@ static aero_status judge_last(struct aero_verify *verify, const struct aero_wal_
     return aero_ok();
 }
 
-/* Under a header that does not verify: a record that verifies alone and is of this place in the log. */
-static bool record_below(struct aero_verify *verify, const struct aero_wal_listed *segment)
+/* Under a header that does not verify: a record that verifies alone and is of this place in the log. Only a refusal is an
+ * error. */
+static aero_status find_record_below(struct aero_verify *verify,
+                                     const struct aero_wal_listed *segment, bool *out_found)
 {
     struct aero_buffer bytes = {0};
     bool found = false;
-    if (aero_is_ok(aero_disk_read_file(verify->disk, segment->name, (size_t)segment->size_bytes,
-                                       &bytes))) {
+    aero_status status =
+        aero_disk_read_file(verify->disk, segment->name, (size_t)segment->size_bytes, &bytes);
+    if (aero_is_ok(status)) {
         for (size_t at = AERO_SEGMENT_HEADER_BYTES; !found && at < bytes.length;
              at += AERO_RECORD_ALIGN) {
             struct aero_record_header header;
@@ -290,25 +294,43 @@ static bool record_below(struct aero_verify *verify, const struct aero_wal_liste
         }
     }
     aero_buffer_deinit(&bytes);
-    return found;
+    *out_found = found;
+    return aero_disk_is_refusal(status) ? status : aero_ok();
 }
 
-static void judge_bad_header(struct aero_verify *verify, size_t index)
+static void tell_unread(struct aero_verify *verify, const struct aero_wal_listed *segment,
+                        uint64_t offset, aero_status status)
+{
+    char error[AERO_ERROR_TEXT_BYTES];
+    aero_error_format(status, error);
+    aero_verify_tell(verify, AERO_FINDING_DAMAGE, segment->name, offset, aero_lsn_of(0),
+                     "it cannot be read: %s. That says nothing of its bytes: verify again once "
+                     "they can be read.",
+                     error);
+    break_log(verify);
+}
+
+static void judge_bad_header(struct aero_verify *verify, size_t index, aero_status status)
 {
     const struct aero_wal_listed *segment = &verify->list.segments[index];
-    if (aero_verify_may_be_gone(verify, segment->header_status)) {
+    struct aero_tail_evidence evidence = {.stop = AERO_TAIL_BAD_HEADER};
+    if (aero_verify_may_be_gone(verify, status)) {
         return;
     }
-    if (is_last(verify, index)) {
-        struct aero_tail_evidence evidence = {.stop = AERO_TAIL_BAD_HEADER};
+    bool last = is_last(verify, index);
+    if (last && !aero_disk_is_refusal(status)) {
+        status = find_record_below(verify, segment, &evidence.record);
+    }
+    if (aero_disk_is_refusal(status)) {
+        tell_unread(verify, segment, 0, status);
+    } else if (last) {
         gather_outside(verify, segment->named_sequence - 1, &evidence);
-        evidence.record = record_below(verify, segment);
         tell_tail(verify, segment, 0, &evidence);
-        return;
+    } else {
+        aero_verify_tell(verify, AERO_FINDING_DAMAGE, segment->name, 0, segment->named_lsn,
+                         "its header does not verify: %s", aero_code_text(status.code));
+        break_log(verify);
     }
-    aero_verify_tell(verify, AERO_FINDING_DAMAGE, segment->name, 0, segment->named_lsn,
-                     "its header does not verify: %s", aero_code_text(segment->header_status.code));
-    break_log(verify);
 }
 
 /* ---- One segment --------------------------------------------------------------------------------------------- */
@@ -320,8 +342,7 @@ static void judge_stop(struct aero_verify *verify, const struct aero_wal_listed 
     if (last) {
         aero_status status = judge_last(verify, segment, reader);
         if (!aero_is_ok(status)) {
-            aero_verify_tell(verify, AERO_FINDING_DAMAGE, segment->name, offset, aero_lsn_of(0),
-                             "it cannot be read: %s", aero_code_text(status.code));
+            tell_unread(verify, segment, offset, status);
         }
         return;
     }
@@ -359,7 +380,7 @@ static void check_segment(struct aero_verify *verify, size_t index)
     struct aero_wal_reader *reader;
     aero_status status = aero_wal_reader_open(verify->disk, segment->name, segment->bound, &reader);
     if (!aero_is_ok(status)) {
-        judge_bad_header(verify, index);
+        judge_bad_header(verify, index, status);
         return;
     }
     verify->report.segment_count++;
@@ -372,6 +393,8 @@ static void check_segment(struct aero_verify *verify, size_t index)
     verify->report.end = aero_wal_reader_position(reader);
     if (aero_is_ok(status)) {
         judge_stop(verify, segment, is_last(verify, index), reader);
+    } else {
+        tell_unread(verify, segment, aero_wal_reader_offset(reader), status);
     }
     aero_wal_reader_close(reader);
 }

@@ -4,13 +4,15 @@
  * verified header has said so: no length is believed before its checksum.
  *
  * A piece that the disk cannot read is read again page by page, so that what stands before the bad page is still
- * found; from there on the bytes are bad, which is not the same as their end (decision 1). */
+ * found; from there on the bytes are bad, which is not the same as their end (decision 1). A read that is refused says
+ * nothing of the bytes: it is passed up (FM-6.2c). */
 #include "engine/wal_reader.h"
 
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/position.h"
+#include "engine/disk_failure.h"
 
 #define WINDOW_BYTES ((size_t)1 << 20)
 #define PAGE_BYTES ((size_t)4096)
@@ -42,9 +44,12 @@ static aero_status read_piece(struct aero_wal_reader *reader, uint64_t offset, u
     const struct aero_disk_ops *ops = reader->disk.ops;
     size_t got = 0;
     aero_status status = ops->read(reader->disk.self, reader->file, offset, data, length, &got);
-    if (aero_is_ok(status) || status.code == AERO_CRASHED) {
+    if (aero_is_ok(status)) {
         *out_got = got;
         *out_bad = got < length;
+        return status;
+    }
+    if (aero_disk_is_refusal(status)) {
         return status;
     }
     size_t done = 0;
@@ -53,7 +58,7 @@ static aero_status read_piece(struct aero_wal_reader *reader, uint64_t offset, u
         piece = piece < length - done ? piece : length - done;
         status =
             ops->read(reader->disk.self, reader->file, offset + done, data + done, piece, &got);
-        if (status.code == AERO_CRASHED) {
+        if (aero_disk_is_refusal(status)) {
             return status;
         }
         if (!aero_is_ok(status) || got < piece) {

@@ -43,7 +43,8 @@ struct aero_wal_record {
     struct aero_slice raw;     /* header, payload and padding */
     uint64_t offset;
 };
-/* AERO_OK: a record. AERO_NOT_FOUND: stopped; ask why with aero_wal_reader_stop. Only AERO_CRASHED is passed up otherwise. */
+/* AERO_OK: a record. AERO_NOT_FOUND: stopped; ask why with aero_wal_reader_stop. Otherwise a read was refused, which says nothing
+ * of the bytes (aero_disk_is_refusal). */
 aero_status aero_wal_reader_next(struct aero_wal_reader *reader,
                                  struct aero_wal_record *out_record);
 /* What stands behind the last record, as far as it has been read, and verified by nobody: for hints only. Borrowed until

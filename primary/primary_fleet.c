@@ -90,7 +90,7 @@ static void log_doubt(struct aero_primary *primary, const char *name,
 
 static void note_damage(struct aero_primary *primary, const struct aero_fleet_event *event)
 {
-    if (aero_disk_is_about_bytes(event->status)) {
+    if (!aero_disk_is_refusal(event->status)) {
         primary->damage_met.offset = event->offset;
         snprintf(primary->damage_met.file, sizeof primary->damage_met.file, "%s", event->file);
     }

@@ -280,4 +280,23 @@ MUTANTS = [
         before="    if (successor->file.header.prev_sequence != segment->sequence) {",
         after="    if (false) {",
         judges=("flip", "unit engine.recovery_damage", "unit engine.recovery")),
+    Mutant(
+        "recovery/refused-read-is-a-torn-tail",
+        "what the disk refuses to read of a segment counts as bytes that are no record",
+        ("FM-6.2c", "decision 1"),
+        "engine/wal_reader.c",
+        before=(
+            "    if (aero_disk_is_refusal(status)) {\n"
+            "        return status;\n"
+            "    }\n"),
+        after="",
+        judges=("unit engine.wal_reader",)),
+    Mutant(
+        "recovery/refused-snapshot-is-unusable",
+        "a snapshot that the disk refuses to read counts as damaged, and the manifest says so from then on",
+        ("FM-6.2c",),
+        "engine/recovery_replay.c",
+        before="    if (aero_disk_is_refusal(status)) {",
+        after="    if (status.code == AERO_CRASHED) {",
+        judges=("unit engine.recovery_faults",)),
 ]

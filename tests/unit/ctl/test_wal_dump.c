@@ -2,8 +2,12 @@
 /* What `aeroctl wal dump` prints of a log built by hand, and what it says of one that cannot be read to its end. */
 #include "tests/unit/cmocka_setup.h"
 
+#include "tests/unit/broken_call.h"
 #include "tests/unit/ctl/data_bench.h"
 #include "tests/unit/limits.h"
+
+BREAKABLE_CALL(ssize_t, -1, pread, (int fd, void *data, size_t length, off_t offset),
+               (fd, data, length, offset))
 
 #define DENY_OUT(bench, part) assert_null(strstr((bench)->out, part))
 
@@ -262,6 +266,28 @@ static void test_no_descriptor_left_is_said(void **state)
     }
 }
 
+/* More than one piece is read of it: the reads of its header pass, then one is refused. */
+static void test_a_segment_that_the_disk_refuses_to_read_on_is_a_failure(void **state)
+{
+    struct ctl_bench *bench = *state;
+    static char value[600000];
+    memset(value, 'v', sizeof value - 1);
+    struct data_bench *data = data_begin(bench, "d", AERO_ROLE_PRIMARY, 7);
+    data_incarnation(data, 1);
+    data_segment(data, 11);
+    for (int i = 0; i < 3; i++) {
+        data_put(data, "large", value);
+    }
+    data_finish(data);
+    broken_pread = (struct broken_call){.passes = 2, .times = 1, .sys_errno = EPERM};
+    assert_int_equal(CTL_RUN(bench, "wal", "dump", "@d"), AERO_EXIT_FAILURE);
+    assert_int_equal(broken_pread.times, 0);
+    EXPECT_OUT(bench, "           1 commit ");
+    EXPECT_ERR(bench, FIRST ": it cannot be read from offset ");
+    EXPECT_ERR(bench, "Operation not permitted");
+    assert_int_equal(CTL_RUN(bench, "wal", "dump", "@d"), AERO_EXIT_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +303,7 @@ int main(void)
         CTL_TEST(test_one_file_is_dumped_wherever_it_lies),
         CTL_TEST(test_what_is_no_log_is_a_failure),
         CTL_TEST(test_no_descriptor_left_is_said),
+        CTL_TEST(test_a_segment_that_the_disk_refuses_to_read_on_is_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,11 +5,13 @@
  *     power_disk_crash_at(disk, n)   the nth changing operation from now fails with AERO_CRASHED, as does all behind it
  *     power_disk_fail_call(disk, n, status)   the nth call of any kind from now fails with that; AERO_CRASHED: as all behind it;
  *                                             AERO_OK: a read comes short
+ *     power_disk_refuse_reads(disk, n)        from the nth call from now on reads fail with ENOMEM; all else goes well
  *     power_disk_return(disk, fate)   what comes back after the crash
  */
 #ifndef AERO_TESTS_POWER_DISK_H
 #define AERO_TESTS_POWER_DISK_H
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,7 @@ struct power_disk {
     uint64_t calls;   /* of every operation but close */
     uint64_t fail_call;
     aero_status fail_status;
+    uint64_t refuse_from_call;  /* 0: never */
     uint64_t calls_after_crash; /* who unwinds at once makes none (disk.h) */
     /* Reads that touch this byte fail with EIO; an empty name: none. */
     char bad_name[AERO_DISK_NAME_MAX];
@@ -209,6 +212,9 @@ static inline aero_status power_read(void *self, struct aero_disk_file *handle, 
     struct power_file *file = handle->file;
     struct power_name *bad = power_find(&disk->seen, disk->bad_name);
     AERO_TRY(power_call(disk));
+    if (disk->refuse_from_call != 0 && disk->calls >= disk->refuse_from_call) {
+        return aero_error_errno(ENOMEM);
+    }
     if (bad != NULL && bad->file == file && disk->bad_offset >= offset &&
         disk->bad_offset < offset + length) {
         memset(data, 'x', length); /* what a failed read leaves there is anything */
@@ -445,6 +451,11 @@ static inline void power_disk_fail_call(struct power_disk *disk, uint64_t call, 
 {
     disk->fail_call = disk->calls + call;
     disk->fail_status = status;
+}
+
+static inline void power_disk_refuse_reads(struct power_disk *disk, uint64_t call)
+{
+    disk->refuse_from_call = disk->calls + call;
 }
 
 static inline void power_tear(struct power_file *file, struct aero_prng *prng)

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#include "engine/disk_failure.h"
+
 /* ---- Directories, each of which takes other ways through recovery ----------------------------------------- */
 
 static struct world whole_primary(void)
@@ -157,7 +159,7 @@ static void expect_true_state(const struct world *world, const struct outcome *o
     assert_true(same_summary(outcome->summary, world->states[end]));
 }
 
-/* A start that does not says why: the failure itself, or that bytes which were durable cannot be read. */
+/* A start that does not says why: the failure itself, or, where that is about the bytes, that what was durable cannot be read. */
 static void expect_said(const struct outcome *outcome, aero_status failure)
 {
     const struct aero_recovery_report *report = &outcome->report;
@@ -170,6 +172,7 @@ static void expect_said(const struct outcome *outcome, aero_status failure)
     }
     assert_true(strlen(report->text) > 20);
     if (outcome->status.code != failure.code) {
+        assert_true(!aero_disk_is_refusal(failure));
         assert_int_equal(outcome->status.code, AERO_CORRUPT);
         assert_true(report->verdict == AERO_VERDICT_DAMAGE ||
                     report->verdict == AERO_VERDICT_REFUSED);
@@ -210,8 +213,9 @@ static bool fail_one_call(const struct world *world, uint64_t proven, uint64_t c
 static void test_recover_with_any_call_failing_says_so_and_loses_nothing(void **state)
 {
     (void)state;
-    const aero_status failures[] = {aero_error_errno(EIO), aero_error_errno(EACCES),
-                                    aero_error_errno(ENOSPC), aero_error(AERO_CRASHED), aero_ok()};
+    const aero_status failures[] = {aero_error_errno(EIO),    aero_error_errno(EACCES),
+                                    aero_error_errno(ENOMEM), aero_error_errno(ENOSPC),
+                                    aero_error(AERO_CRASHED), aero_ok()};
     for (size_t s = 0; s < sizeof scenes / sizeof scenes[0]; s++) {
         struct world world = scenes[s].make();
         for (size_t f = 0; f < sizeof failures / sizeof failures[0]; f++) {
@@ -223,6 +227,87 @@ static void test_recover_with_any_call_failing_says_so_and_loses_nothing(void **
         }
         world_free(&world);
     }
+}
+
+/* ---- Reads that are refused for good ------------------------------------------------------------------------- */
+
+static void expect_same(const struct outcome *outcome, const struct outcome *sound)
+{
+    assert_int_equal(outcome->status.code, AERO_OK);
+    assert_int_equal(outcome->recovered.end.lsn.value, sound->recovered.end.lsn.value);
+    assert_true(same_summary(outcome->summary, sound->summary));
+    assert_int_equal(outcome->report.older_snapshot_used, sound->report.older_snapshot_used);
+    assert_int_equal(outcome->report.damaged_count, sound->report.damaged_count);
+}
+
+/* False: the start had fewer calls than that. */
+static bool refuse_reads_from(const struct world *world, const struct outcome *sound, uint64_t call)
+{
+    struct power_disk *power = power_disk_clone(world->power);
+    power_disk_refuse_reads(power, call);
+    struct outcome outcome = recover(power);
+    bool reached = power->calls >= call;
+    if (aero_is_ok(outcome.status)) {
+        expect_same(&outcome, sound);
+    } else {
+        assert_int_equal(outcome.status.sys_errno, ENOMEM);
+        expect_said(&outcome, aero_error_errno(ENOMEM));
+    }
+    outcome_free(&outcome);
+    power->refuse_from_call = 0;
+    outcome = recover(power);
+    expect_same(&outcome, sound);
+    outcome_free(&outcome);
+    power_disk_free(power);
+    return reached;
+}
+
+/* A refusal tells nothing of the bytes (FM-6.2c): what was not read is neither damage nor a torn tail. */
+static void test_recover_with_reads_refused_takes_nothing_for_torn(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < sizeof scenes / sizeof scenes[0]; s++) {
+        struct world world = scenes[s].make();
+        struct power_disk *power = power_disk_clone(world.power);
+        struct outcome sound = recover(power);
+        uint64_t call = 1;
+        while (refuse_reads_from(&world, &sound, call)) {
+            call++;
+        }
+        outcome_free(&sound);
+        power_disk_free(power);
+        world_free(&world);
+    }
+}
+
+/* Under the bad header stands a record, the only word of it: whichever reads are refused, no start sets it aside. */
+static void test_recover_with_reads_refused_keeps_what_a_bad_header_covers(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_begin(&world, false); /* a footer would be another word */
+    world_puts(&world, 1);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), 20);
+    for (unsigned once = 0; once < 2; once++) {
+        bool reached = true;
+        for (uint64_t call = 1; reached; call++) {
+            struct power_disk *power = power_disk_clone(world.power);
+            if (once != 0) {
+                power_disk_fail_call(power, call, aero_error_errno(ENOMEM));
+            } else {
+                power_disk_refuse_reads(power, call);
+            }
+            struct outcome outcome = recover(power);
+            reached = power->calls >= call;
+            assert_false(aero_is_ok(outcome.status));
+            outcome_free(&outcome);
+            power_disk_free(power);
+        }
+    }
+    world_free(&world);
 }
 
 /* ---- The first manifest ----------------------------------------------------------------------------------- */
@@ -260,6 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recover_with_any_call_failing_says_so_and_loses_nothing),
+        cmocka_unit_test(test_recover_with_reads_refused_takes_nothing_for_torn),
+        cmocka_unit_test(test_recover_with_reads_refused_keeps_what_a_bad_header_covers),
         cmocka_unit_test(test_create_with_any_call_failing_can_be_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -560,12 +560,13 @@ static void fail_each_call(const struct world *world, aero_status status, unsign
 static void test_nothing_is_sound_that_could_not_be_read(void **state)
 {
     (void)state;
-    const enum aero_code codes[] = {AERO_IO, AERO_CRASHED};
+    const aero_status failures[] = {aero_error(AERO_IO), aero_error_errno(EPERM),
+                                    aero_error(AERO_CRASHED)};
     for (int role = AERO_ROLE_PRIMARY; role <= AERO_ROLE_REPLICA; role++) {
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
             struct world world = two_snapshots((enum aero_role)role);
             unsigned unsound = 0;
-            fail_each_call(&world, aero_error(codes[i]), &unsound);
+            fail_each_call(&world, failures[i], &unsound);
             assert_true(unsound > 5);
             world_free(&world);
         }
@@ -582,6 +583,51 @@ static void test_no_torn_tail_is_harmless_that_could_not_be_read(void **state)
     unsigned unsound = 0;
     fail_each_call(&world, aero_error(AERO_CRASHED), &unsound);
     assert_true(unsound > 5);
+    world_free(&world);
+}
+
+/* More than one piece is read of it, and nothing but its own records tells of them. */
+static void test_no_long_segment_is_sound_that_could_not_be_read(void **state)
+{
+    (void)state;
+    static char value[600000];
+    struct world world = primary();
+    world_begin(&world, false);
+    memset(value, 'v', sizeof value - 1);
+    for (unsigned i = 0; i < 3; i++) {
+        world_put(&world, "large", value);
+    }
+    world_flush(&world);
+    unsigned unsound = 0;
+    fail_each_call(&world, aero_error_errno(EPERM), &unsound);
+    assert_true(unsound > 3);
+    world_free(&world);
+}
+
+/* The only evidence is a record under a bad header: a read of it that is refused is said, with nothing about torn tails. */
+static void test_no_bad_header_is_harmless_that_covers_what_could_not_be_read(void **state)
+{
+    (void)state;
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_begin(&world, false); /* a footer would be another word */
+    world_puts(&world, 1);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), 20);
+    bool done = false;
+    for (uint64_t call = 1; !done; call++) {
+        struct power_disk *power = power_disk_clone(world.power);
+        struct heard heard = {.count = 0};
+        struct aero_verify_options options = {.state = true};
+        struct aero_verify_observer observer = {.self = &heard, .finding = hear};
+        power_disk_fail_call(power, call, aero_error_errno(EPERM));
+        assert_true(aero_is_ok(
+            aero_verify_directory(power_disk_port(power), &options, &observer, &heard.report)));
+        done = power->calls < power->fail_call;
+        assert_true(heard.report.damage_count != 0);
+        power_disk_free(power);
+    }
     world_free(&world);
 }
 
@@ -638,6 +684,8 @@ int main(void)
         cmocka_unit_test(test_a_log_that_rots_meanwhile_is_damage_up_to_its_proof),
         cmocka_unit_test(test_nothing_is_sound_that_could_not_be_read),
         cmocka_unit_test(test_no_torn_tail_is_harmless_that_could_not_be_read),
+        cmocka_unit_test(test_no_long_segment_is_sound_that_could_not_be_read),
+        cmocka_unit_test(test_no_bad_header_is_harmless_that_covers_what_could_not_be_read),
         cmocka_unit_test(test_the_state_begins_with_a_snapshot_that_can_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

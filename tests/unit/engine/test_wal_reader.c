@@ -484,11 +484,11 @@ static void test_reader_finds_no_end_in_an_earlier_life(void **state)
     assert_int_equal(find_end(f, position), 0);
 }
 
-/* ---- A process that dies in a read ---- */
+/* ---- A process that dies in a read, and a read that is refused ---- */
 
 struct dying_disk {
     struct memory_disk disk; /* first: the other calls take it for one */
-    bool dies;
+    aero_status status;      /* of the next read, and of all behind it when the process died */
     bool fails_first;
 };
 
@@ -496,36 +496,48 @@ static aero_status dying_read(void *self, struct aero_disk_file *file, uint64_t 
                               size_t length, size_t *out_read)
 {
     struct dying_disk *dying = self;
-    if (!dying->dies) {
+    if (aero_is_ok(dying->status)) {
         return memory_read(&dying->disk, file, offset, data, length, out_read);
     }
     if (dying->fails_first) {
         dying->fails_first = false;
         return aero_error_errno(EIO);
     }
-    return aero_error(AERO_CRASHED);
+    aero_status status = dying->status;
+    dying->status = status.code == AERO_CRASHED ? status : aero_ok();
+    return status;
 }
 
 /* At once, or when the window that could not be read is asked for page by page. */
-static void test_reader_passes_on_that_the_process_died(void **state)
+static void expect_passed_on(struct fixture *f, aero_status expected)
 {
-    struct fixture *f = *state;
     struct aero_disk_ops ops = memory_disk_ops;
     ops.read = dying_read;
-    put_records(f, 30000, 100);
     for (unsigned later = 0; later < 2; later++) {
         struct dying_disk dying = {.disk = f->disk, .fails_first = later != 0};
         struct aero_disk disk = {.ops = &ops, .self = &dying};
         struct aero_wal_reader *reader;
         struct aero_wal_record record;
         assert_int_equal(aero_wal_reader_open(disk, NAME, 0, &reader).code, AERO_OK);
-        dying.dies = true;
+        dying.status = expected;
         aero_status status;
         while (aero_is_ok(status = aero_wal_reader_next(reader, &record))) {
         }
-        assert_int_equal(status.code, AERO_CRASHED);
+        assert_int_equal(status.code, expected.code);
+        assert_int_equal(status.sys_errno, expected.sys_errno);
         aero_wal_reader_close(reader);
     }
+}
+
+/* A refusal says nothing of the bytes (FM-6.2c). */
+static void test_reader_passes_on_that_the_process_died_or_was_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct aero_disk_ops ops = memory_disk_ops;
+    ops.read = dying_read;
+    put_records(f, 30000, 100);
+    expect_passed_on(f, aero_error(AERO_CRASHED));
+    expect_passed_on(f, aero_error_errno(EPERM));
     begin_segment(f, 8);
     put_record(f, AERO_SEGMENT_HEADER_BYTES, (size_t)3 << 20); /* its rest is to be read */
     struct dying_disk dying = {.disk = f->disk};
@@ -533,7 +545,7 @@ static void test_reader_passes_on_that_the_process_died(void **state)
     struct aero_wal_reader *reader;
     struct aero_wal_record record;
     assert_int_equal(aero_wal_reader_open(disk, NAME, 0, &reader).code, AERO_OK);
-    dying.dies = true;
+    dying.status = aero_error(AERO_CRASHED);
     assert_int_equal(aero_wal_reader_next(reader, &record).code, AERO_CRASHED);
     aero_wal_reader_close(reader);
 }
@@ -599,7 +611,7 @@ int main(void)
         WITH_SEGMENT(test_reader_finds_the_end_of_a_record_behind_damage),
         WITH_SEGMENT(test_reader_finds_an_end_far_behind_damage),
         WITH_SEGMENT(test_reader_finds_no_end_in_an_earlier_life),
-        WITH_SEGMENT(test_reader_passes_on_that_the_process_died),
+        WITH_SEGMENT(test_reader_passes_on_that_the_process_died_or_was_refused),
         WITH_SEGMENT(test_reader_of_a_file_that_shrinks_stops_invalid),
         WITH_SEGMENT(test_reader_open_reports_what_is_wrong_with_the_header),
     };
