@@ -145,26 +145,44 @@ bool aero_replica_wants_evidence(const struct aero_replica *replica)
     return replica->wants_evidence;
 }
 
-static void read_evidence(struct aero_disk disk, const struct aero_wal_file *file, aero_lsn after,
-                          struct aero_buffer *out_header, struct aero_buffer *out_record)
+/* The header of the segment and of its record `lsn`; neither when it is whole and does not hold it. Errors: it cannot be read from
+ * *out_offset on. */
+static aero_status read_evidence(struct aero_disk disk, const struct aero_wal_file *file,
+                                 aero_lsn lsn, struct aero_buffer *out_header,
+                                 struct aero_buffer *out_record, uint64_t *out_offset)
 {
     struct aero_wal_reader *reader;
-    struct aero_wal_record record;
+    struct aero_wal_record record = {.offset = 0};
     uint64_t bound = file->sealed ? 0 : file->end_offset;
-    if (!aero_is_ok(aero_wal_reader_open(disk, file->name, bound, &reader))) {
-        return;
+    *out_offset = 0;
+    AERO_TRY(aero_wal_reader_open(disk, file->name, bound, &reader));
+    aero_status status;
+    do {
+        status = aero_wal_reader_next(reader, &record);
+    } while (aero_is_ok(status) && record.header.lsn.value < lsn.value);
+    if (aero_is_ok(status)) {
+        uint8_t *raw = aero_buffer_reserve(out_header, AERO_SEGMENT_HEADER_BYTES);
+        struct aero_segment_header header = *aero_wal_reader_header(reader);
+        aero_segment_header_encode(&header, raw);
+        out_header->length = AERO_SEGMENT_HEADER_BYTES;
+        aero_buffer_append(out_record, record.raw.data, AERO_RECORD_HEADER_BYTES);
+    } else if (status.code == AERO_NOT_FOUND) {
+        bool whole = aero_wal_reader_stop(reader) != AERO_STOP_INVALID;
+        status = whole ? aero_ok() : aero_error(AERO_CORRUPT);
     }
-    while (aero_is_ok(aero_wal_reader_next(reader, &record))) {
-        if (record.header.lsn.value == after.value + 1) {
-            uint8_t *raw = aero_buffer_reserve(out_header, AERO_SEGMENT_HEADER_BYTES);
-            struct aero_segment_header header = *aero_wal_reader_header(reader);
-            aero_segment_header_encode(&header, raw);
-            out_header->length = AERO_SEGMENT_HEADER_BYTES;
-            aero_buffer_append(out_record, record.raw.data, AERO_RECORD_HEADER_BYTES);
-            break;
-        }
-    }
+    *out_offset = aero_wal_reader_offset(reader);
     aero_wal_reader_close(reader);
+    return status;
+}
+
+/* Nothing is decided by it here: the primary is shown nothing, and the operator is told why. */
+static void log_unread(struct aero_replica *replica, const struct aero_wal_file *file,
+                       uint64_t offset, aero_lsn lsn, aero_status status)
+{
+    aero_log_event(replica->logger, AERO_LOG_ERROR, "wal_damaged",
+                   AERO_LOG_STR("text", "the record that the primary lost cannot be read here"),
+                   AERO_LOG_STATUS("error", status), AERO_LOG_STR("file", file->name),
+                   AERO_LOG_U64("offset_bytes", offset), AERO_LOG_LSN("lsn", lsn));
 }
 
 void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk disk)
@@ -173,9 +191,16 @@ void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk d
     struct aero_buffer record = {0};
     size_t count;
     const struct aero_wal_file *files = aero_checkpointer_files(replica->checkpointer, &count);
-    for (size_t i = count; i > 0 && record.length == 0; i--) {
-        if (files[i - 1].header.first_lsn.value <= replica->evidence_after.value + 1) {
-            read_evidence(disk, &files[i - 1], replica->evidence_after, &header, &record);
+    aero_lsn lsn = aero_lsn_next(replica->evidence_after);
+    size_t i = count;
+    while (i > 0 && files[i - 1].header.first_lsn.value > lsn.value) {
+        i--;
+    }
+    if (i > 0) {
+        uint64_t offset;
+        aero_status status = read_evidence(disk, &files[i - 1], lsn, &header, &record, &offset);
+        if (!aero_is_ok(status)) {
+            log_unread(replica, &files[i - 1], offset, lsn, status);
         }
     }
     replica->wants_evidence = false;

@@ -219,9 +219,14 @@ static void on_record_bytes(struct aero_sender *sender,
         refuse(sender, "record bytes that were not asked for");
         return;
     }
-    bool proven =
-        record->found && aero_handshake_loss_proven(aero_sender_source(sender), &sender->verdict,
-                                                    record->segment_header, record->record_header);
+    if (!record->found) {
+        aero_sender_end(sender,
+                        "the replica does not show the record that would prove that records "
+                        "were lost here: its log says whether it cannot be read");
+        return;
+    }
+    bool proven = aero_handshake_loss_proven(aero_sender_source(sender), &sender->verdict,
+                                             record->segment_header, record->record_header);
     if (proven) {
         struct aero_sender_event *event = aero_sender_raise(sender, AERO_SENDER_LOSS_PROVEN);
         event->durable = sender->hello.as.hello.end.lsn;

@@ -12,6 +12,7 @@
 #include "proto/message.h"
 #include "replica/replica.h"
 #include "tests/unit/engine/recovery_world.h"
+#include "tests/unit/kept_log.h"
 
 #define HEARD_KINDS (AERO_FRAME_BYE + 1)
 #ifndef WINDOW_BYTES
@@ -40,6 +41,7 @@ struct bench {
     uint64_t shipped; /* of its open segment */
     struct power_disk *disk;
     struct aero_logger logger;
+    struct aero_buffer log; /* errors */
     struct aero_replica *replica;
     struct aero_disk_handles *handles[AERO_OWNER_COUNT]; /* as requests named them */
     struct aero_session *client;
@@ -50,12 +52,6 @@ struct bench {
 };
 
 /* ---- Life -------------------------------------------------------------------------------------------------- */
-
-static inline bool drop_line(void *self, struct aero_slice line)
-{
-    (void)self;
-    return line.length > 0;
-}
 
 static inline aero_wall_ms no_wall(void *self)
 {
@@ -123,7 +119,7 @@ static inline struct bench *bench_on(struct power_disk *disk)
     struct bench *bench = aero_calloc(1, sizeof *bench);
     bench->disk = disk;
     bench->mono.value = 1000000000;
-    aero_logger_init(&bench->logger, (struct aero_log_sink){.write = drop_line},
+    aero_logger_init(&bench->logger, kept_log_sink(&bench->log),
                      (struct aero_clock){.wall = no_wall}, AERO_LOG_KEY_VALUE, AERO_LOG_ERROR);
     bench->primary = primary();
     begin_segment(bench, false);
@@ -146,6 +142,7 @@ static inline void bench_free(struct bench *bench)
     stop(bench);
     power_disk_free(bench->disk);
     world_free(&bench->primary);
+    aero_buffer_deinit(&bench->log);
     free(bench);
 }
 

@@ -193,7 +193,7 @@ static int set_up(void **state)
     ends->config = aero_config_new(aero_config_keys_replica());
     ends->clock_ns = NS_PER_S;
     ends->authority = certs_authority("authority");
-    aero_logger_init(&ends->logger, (struct aero_log_sink){.write = drop_line}, aero_clock_posix(),
+    aero_logger_init(&ends->logger, kept_log_sink(&ends->bench->log), aero_clock_posix(),
                      AERO_LOG_KEY_VALUE, AERO_LOG_ERROR);
     aero_host_wake_init(&ends->wake);
     certs_make_directory(ends->replica_certs);

@@ -283,13 +283,19 @@ static void test_loss_is_proven_by_what_was_asked_for_alone(void **state)
     static const struct {
         uint64_t after;
         uint64_t lsn;
+        bool found;
         const char *why;
         bool proven;
-    } cases[] = {
-        {12, 13, "", true}, {12, 14, "does not chain", false}, {11, 13, "not asked for", false}};
+    } cases[] = {{12, 13, true, "", true},
+                 {12, 14, true, "does not chain", false},
+                 {12, 13, false, "does not show", false},
+                 {11, 13, true, "not asked for", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct link *link = claimed();
         struct aero_message message = record_bytes(link, cases[i].after, cases[i].lsn);
+        if (!cases[i].found) {
+            message.as.record_bytes = (struct aero_message_record_bytes){.after = {cases[i].after}};
+        }
         link_hear(link, &message);
         assert_refused(link, cases[i].why);
         assert_int_equal(link->events[AERO_SENDER_LOSS_PROVEN], cases[i].proven);
