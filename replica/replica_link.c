@@ -145,8 +145,8 @@ bool aero_replica_wants_evidence(const struct aero_replica *replica)
     return replica->wants_evidence;
 }
 
-/* The header of the segment and of its record `lsn`; neither when it is whole and does not hold it. Errors: it cannot be read from
- * *out_offset on. */
+/* The header of the segment and of its record `lsn`; neither when it is whole and does not hold it. Errors: it cannot be read
+ * from *out_offset on. */
 static aero_status read_evidence(struct aero_disk disk, const struct aero_wal_file *file,
                                  aero_lsn lsn, struct aero_buffer *out_header,
                                  struct aero_buffer *out_record, uint64_t *out_offset)

@@ -102,6 +102,7 @@ static void explore_ends(struct crash_explorer *explorer, struct crash_pair *pai
 static void expect_recovered(struct crash_pair *pair)
 {
     pair->mono_ns += ROOM_LOOKED_FOR_NS;
+    pair->no_space = 0; /* a log that was closed had not asked for that room yet */
     crash_pair_expect_whole(pair);
     pair->may_refuse = false;
     crash_step_run(pair, CRASH_STEP_BATCH);

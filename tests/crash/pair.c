@@ -101,9 +101,29 @@ static void forget_write(struct crash_pair *pair, uint64_t lsn)
     }
 }
 
+/* It may come back after a death, until a successor of its segment says where that ends. */
+static void doubt_write(struct crash_pair *pair, uint64_t lsn)
+{
+    if (pair->doubt_count++ == 0) {
+        pair->doubt_lsn = lsn;
+        pair->doubt_sequence = aero_primary_durable_place(pair->primary).sequence;
+    }
+}
+
+static void settle_doubt(struct crash_pair *pair)
+{
+    if (aero_primary_durable_place(pair->primary).sequence > pair->doubt_sequence) {
+        for (; pair->doubt_count > 0; pair->doubt_count--) {
+            forget_write(pair, pair->doubt_lsn);
+        }
+    }
+}
+
 static void hear_reply(struct crash_pair *pair, struct aero_slice reply, uint64_t lsn)
 {
-    if (aero_sim_resp_is_error(reply, "NOTWRITTEN")) {
+    if (aero_sim_resp_is_error(reply, "UNKNOWN") && pair->may_refuse && lsn > pair->truth.durable) {
+        doubt_write(pair, lsn);
+    } else if (aero_sim_resp_is_error(reply, "NOTWRITTEN")) {
         if (lsn != 0 && lsn <= pair->truth.durable) {
             crash_pair_break(pair, "LSN %llu was durable and is said not to be written",
                              (unsigned long long)lsn);
@@ -303,6 +323,7 @@ static void end_node(struct crash_pair *pair, struct crash_node *node)
     if (node->is_primary) {
         aero_primary_free(pair->primary);
         pair->primary = NULL;
+        pair->doubt_count = 0;
         pair->writer.session = NULL;
         pair->admin[0].session = NULL;
     } else {
@@ -426,6 +447,7 @@ static void turn_primary(struct crash_pair *pair)
         }
     }
     drain_ready(server);
+    settle_doubt(pair);
     pair->truth.durable = aero_primary_durable_lsn(pair->primary).value;
     hear_client(pair, &pair->writer);
     hear_client(pair, &pair->admin[0]);

@@ -66,6 +66,10 @@ struct crash_pair {
     struct aero_buffer to_replica;
     struct aero_buffer to_primary;
 
+    uint32_t
+        doubt_count; /* records told UNKNOWN: `doubt_lsn` and those behind it, which stand in this segment or nowhere */
+    uint64_t doubt_lsn;
+    uint64_t doubt_sequence;
     uint32_t no_space; /* so many writes to the primary's WAL find no room */
     /* Before each action; `node` is NULL for one of the network. May be NULL. */
     void (*on_point)(void *self, struct crash_pair *pair, struct crash_node *node,
