@@ -26,6 +26,7 @@
 #define PATHS_MAX 24
 #define CATCH_UP_STRIDE 5      /* of the places where both were stopped, that they go on from */
 #define REDIAL_NS 60000000000U /* longer than any backoff */
+#define LINKS_MAX 100          /* that end, before the pair has nothing to say any more */
 #define FAULT_WAYS 2           /* with a replica that keeps up, and one that is late */
 #define FAULT_LUCKS 2          /* ways in which a fault falls that are drawn */
 #define FAULT_POINTS_NEAR 4    /* behind a fault: all of these, then one in ... */
@@ -313,6 +314,7 @@ static bool send_piece(struct aero_pair *pair)
 static void run_link(struct aero_pair *pair)
 {
     bool goes_on = pair->sender != NULL;
+    unsigned ended = 0;
     while (goes_on) {
         tell_primary(pair);
         goes_on = serve_read(pair);
@@ -324,7 +326,10 @@ static void run_link(struct aero_pair *pair)
             goes_on = true;
         }
         tell_primary(pair);
-        goes_on = end_link(pair) || (goes_on && pair->sender != NULL);
+        bool dialled = end_link(pair);
+        ended += dialled;
+        AERO_ASSERT(ended < LINKS_MAX);
+        goes_on = dialled || (goes_on && pair->sender != NULL);
     }
 }
 
