@@ -37,8 +37,8 @@ ERRNOS = {
 # Calls that hand bytes over may die in the middle of them.
 DEATHS = {kind: ("kill", "killed") + (("torn",) if kind in ("pwrite", "send", "write") else ())
           for kind in ERRNOS}
-# A kernel gives these now and then, never for good.
-PASSING = ("EINTR", "EAGAIN", "short")
+# A kernel gives these now and then, never for good: ECONNABORTED takes the connection that it is about away.
+PASSING = ("EINTR", "EAGAIN", "short", "ECONNABORTED")
 DISK_KINDS = ("open", "pread", "pwrite", "fdatasync", "fsync", "rename", "unlink", "ftruncate", "mkdir")
 ROLES = ("primary", "replica")
 # A life that begins with nothing, and one that begins by recovering what a SIGKILL left.

@@ -26,6 +26,7 @@ SETTINGS = ("segment_bytes=1mb", "checkpoint_wal_bytes=0", "heartbeat=100ms", "l
 EXIT_DATA = 4
 ROUNDS = 3
 WRITES_A_ROUND = 68
+GIVE_UP_SECONDS = 0.25  # where nobody can be let in any more: what is not answered counts as unknown
 
 
 class Pair:
@@ -126,7 +127,7 @@ class Pair:
         self.wait_up("replica")
         if up:
             self.wait_linked()
-        seconds = 1 if self.is_fault_for_good("accept") else HANG_SECONDS
+        seconds = GIVE_UP_SECONDS if self.is_fault_for_good("accept") else HANG_SECONDS
         for _ in range(ROUNDS):
             if not self.is_alive("primary"):
                 break
