@@ -182,8 +182,7 @@ class Pair:
                            f"{self.log_tail(fault.role)}")
         if re.search(r'event=(wal|disk_call)_failed .*\b(call|file)=""', life):
             raise Surprise(f"a failure without its call or file; {self.log_tail(fault.role)}")
-        # Of the log's own segments a start does not tell them apart: it names proven records that it could not get.
-        if fault.what != "EIO" and re.search(r'event=data_refused error="corrupt.* file=manifest', life):
+        if fault.what != "EIO" and re.search(r'event=data_refused error="corrupt', life):
             raise Surprise(f"{fault.what} is no verdict over bytes; {self.log_tail(fault.role)}")
 
     def wait_resumed(self):
