@@ -65,8 +65,19 @@ enum aero_disk_consequence aero_disk_failure(enum aero_disk_domain domain,
 
 bool aero_disk_is_refusal(aero_status status)
 {
-    return status.code == AERO_CRASHED ||
-           (status.sys_errno != 0 && status.sys_errno != EIO && status.sys_errno != ENOENT);
+    switch (status.sys_errno) {
+    case 0:
+        return status.code == AERO_CRASHED;
+    case ENOENT:
+    case EIO:     /* what nearly every loss comes as */
+    case ENODATA: /* a medium error, and one of integrity, past the page cache */
+    case EILSEQ:
+    case EUCLEAN: /* what a file system's own checks found */
+    case EBADMSG:
+        return false;
+    default:
+        return true;
+    }
 }
 
 const char *aero_disk_call_text(enum aero_disk_op_kind call)

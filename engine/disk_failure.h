@@ -25,7 +25,7 @@ enum aero_disk_consequence aero_disk_failure(enum aero_disk_domain domain,
                                              enum aero_disk_op_kind call, aero_status status);
 
 /* Whether a read was refused, for want of memory or descriptors say: that tells nothing of the bytes (FM-6.2c). Anything else
- * that goes wrong with a read is about them: they do not verify, or the disk lost them (EIO, ENOENT). */
+ * that goes wrong with a read is about them: they do not verify, or the disk lost them (EIO and the like, ENOENT). */
 bool aero_disk_is_refusal(aero_status status);
 
 /* "write", "fdatasync", ...: static text for logs and error replies. */

@@ -82,6 +82,24 @@ static void test_errnos_of_the_log_have_their_consequence(void **state)
     }
 }
 
+/* FM-6.2c. What nobody has a name for counts as refused: a start that ends can be tried again. */
+static void test_reads_that_are_refused_are_told_from_those_that_lost_bytes(void **state)
+{
+    (void)state;
+    static const int lost[] = {EIO, ENOENT, ENODATA, EILSEQ, EUCLEAN, EBADMSG};
+    static const int refused[] = {EACCES, EPERM,  EROFS,     ENOMEM, EMFILE,
+                                  ENFILE, ENOSPC, ETIMEDOUT, EISDIR, 9999};
+    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++) {
+        assert_false(aero_disk_is_refusal(aero_error_errno(lost[i])));
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_true(aero_disk_is_refusal(aero_error_errno(refused[i])));
+    }
+    assert_true(aero_disk_is_refusal(aero_error(AERO_CRASHED)));
+    assert_false(aero_disk_is_refusal(aero_error(AERO_CORRUPT)));
+    assert_false(aero_disk_is_refusal(aero_ok()));
+}
+
 static void test_every_call_has_a_name(void **state)
 {
     (void)state;
@@ -96,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_input_has_the_consequence_that_the_rules_give),
         cmocka_unit_test(test_errnos_of_the_log_have_their_consequence),
+        cmocka_unit_test(test_reads_that_are_refused_are_told_from_those_that_lost_bytes),
         cmocka_unit_test(test_every_call_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
