@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A disk over another one whose nth change or nth reading fails, and every one behind it; or that does not keep what it was
- * given. */
+/* A disk over another one whose nth change or nth reading fails, and every one behind it or none; or that does not keep what it
+ * was given. */
 #ifndef AERO_TESTS_FAILING_DISK_H
 #define AERO_TESTS_FAILING_DISK_H
 
@@ -13,6 +13,7 @@ struct failing_disk {
     uint64_t fail_change; /* 0: none */
     uint64_t readings;    /* opening to read, reading, listing */
     uint64_t fail_reading;
+    bool fails_once;     /* a reading: those behind it go well */
     enum aero_code code; /* of the failures */
     const char *lie;     /* a part of the names of files of which it keeps the beginning only, */
     size_t lie_keeps;    /* so many bytes, and says nothing */
@@ -33,7 +34,8 @@ static inline bool fails_change(struct failing_disk *disk)
 
 static inline bool fails_reading(struct failing_disk *disk)
 {
-    return failing_at(&disk->readings, disk->fail_reading);
+    bool fails = failing_at(&disk->readings, disk->fail_reading);
+    return fails && !(disk->fails_once && disk->readings > disk->fail_reading);
 }
 
 #define FAILED(self) aero_error(((struct failing_disk *)(self))->code)

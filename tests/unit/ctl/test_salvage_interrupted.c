@@ -140,8 +140,11 @@ static void test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one(void **s
 {
     struct ctl_bench *bench = *state;
     lose_the_end_of_a_long_segment(bench);
-    const enum aero_code codes[] = {AERO_CRASHED, AERO_IO};
-    for (size_t i = 0; i < 4; i++) {
+    const struct {
+        enum aero_code code;
+        bool once;
+    } cases[] = {{AERO_CRASHED, false}, {AERO_CRASHED, true}, {AERO_IO, false}};
+    for (size_t i = 0; i < 6; i++) {
         int who = i % 2 == 0 ? MINE : THEIRS;
         bool done = false;
         unsigned refused = 0;
@@ -149,7 +152,8 @@ static void test_a_log_that_cannot_be_read_is_not_taken_for_a_short_one(void **s
             struct scene scene;
             scene_open(bench, &scene);
             scene.disks[who].fail_reading = fail_at;
-            scene.disks[who].code = codes[i / 2];
+            scene.disks[who].code = cases[i / 2].code;
+            scene.disks[who].fails_once = cases[i / 2].once;
             bool whole = aero_is_ok(scene_read(&scene));
             done = scene.disks[who].readings < fail_at;
             refused += !whole;

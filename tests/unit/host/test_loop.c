@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop around a core that does as the test says, on a disk whose syncs the test holds back and a clock of its own. The
- * core never lets the loop sleep, so that turns follow each other and no test waits for time to pass. */
+ * loop never sleeps, so that turns follow each other and no test waits for time to pass: where it would, that is counted. */
 #include "tests/unit/server/fake_node.c"
 
 #include "tests/unit/cmocka_setup.h"
@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <event2/event.h>
 
 #include "host/config.h"
 #include "host/disk.h"
@@ -29,7 +31,9 @@ struct play {
     bool knows_failure; /* of its log: the operation is there */
     bool failed;
     bool wants_reopen;
-    bool stays; /* never says that it stopped */
+    bool stays;                 /* never says that it stopped */
+    bool rests;                 /* has nothing to do by itself */
+    unsigned link_works_before; /* that turn */
 };
 
 struct bench {
@@ -68,6 +72,18 @@ struct bench {
     bool holds;
     size_t synced;
 };
+
+/* ---- Sleep ---- */
+
+static unsigned sleeps;
+
+int __real_event_base_loop(struct event_base *base, int flags);
+int __wrap_event_base_loop(struct event_base *base, int flags);
+int __wrap_event_base_loop(struct event_base *base, int flags)
+{
+    sleeps += (flags & EVLOOP_NONBLOCK) == 0;
+    return __real_event_base_loop(base, flags | EVLOOP_NONBLOCK);
+}
 
 /* ---- The disk ---- */
 
@@ -127,8 +143,7 @@ static void end_turn(void *self)
 
 static bool has_idle_work(const void *self)
 {
-    (void)self;
-    return true;
+    return !((const struct bench *)self)->play->rests;
 }
 
 static bool wants_entropy(const void *self)
@@ -198,8 +213,8 @@ static void link_nothing(void *self)
 
 static bool link_has_work(void *self)
 {
-    (void)self;
-    return false;
+    const struct bench *bench = self;
+    return bench->turn < bench->play->link_works_before;
 }
 
 static bool link_refuses(void *self, const struct aero_config *config, const char **out_text)
@@ -467,6 +482,28 @@ static void test_reload_that_the_link_refuses_is_told(void **state)
     bench_free(bench);
 }
 
+static void expect_sleep_behind_turn_4(struct bench *bench)
+{
+    if (bench->turn == 1) {
+        sleeps = 0;
+    }
+    assert_int_equal(sleeps, bench->turn < 5 ? 0 : bench->turn - 4);
+    if (bench->turn == 6) {
+        send_signal(SIGTERM);
+    }
+}
+
+static void test_the_loop_does_not_sleep_while_the_link_has_work(void **state)
+{
+    static const struct play play = {
+        .tick = expect_sleep_behind_turn_4, .rests = true, .link_works_before = 4};
+    (void)state;
+    struct bench *bench = bench_new(&play);
+    bench->link = (struct aero_host_link){.ops = &link_ops, .self = bench};
+    assert_int_equal(run_bench(bench, false), AERO_HOST_STOPPED);
+    bench_free(bench);
+}
+
 /* ---- A disk that does not answer ---- */
 
 static void stop_twice(struct bench *bench)
@@ -538,6 +575,7 @@ int main(void)
         cmocka_unit_test(test_loop_that_gets_no_thread_ends_before_its_first_turn),
         cmocka_unit_test(test_turn_takes_all_completions_that_are_there),
         cmocka_unit_test(test_reload_that_the_link_refuses_is_told),
+        cmocka_unit_test(test_the_loop_does_not_sleep_while_the_link_has_work),
         cmocka_unit_test(test_second_signal_ends_a_stop_at_once),
         cmocka_unit_test(test_stop_of_more_than_30_seconds_is_cut_short),
     };

@@ -273,6 +273,21 @@ static void test_a_record_that_it_does_not_hold_is_not_shown(void **state)
     bench_free(bench);
 }
 
+/* It stands below the snapshot: there is no log yet. */
+static void test_a_record_below_the_log_is_not_shown(void **state)
+{
+    (void)state;
+    struct bench *bench = bootstrapped(5);
+    dial(bench);
+    tell_loss(bench, 3);
+    aero_replica_find_evidence(bench->replica, power_disk_port(bench->disk));
+    turn(bench);
+    assert_int_equal(bench->heard.count[AERO_FRAME_RECORD_BYTES], 1);
+    assert_int_equal(bench->heard.evidence.lsn.value, 0);
+    assert_false(kept_log_has(&bench->log, "event=wal_damaged"));
+    bench_free(bench);
+}
+
 static void test_an_operator_has_it_dial_at_once(void **state)
 {
     (void)state;
@@ -405,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_bytes_without_room_are_refused_and_taken_later),
         cmocka_unit_test(test_records_that_the_primary_lost_are_shown_and_kept),
         cmocka_unit_test(test_a_record_that_it_does_not_hold_is_not_shown),
+        cmocka_unit_test(test_a_record_below_the_log_is_not_shown),
         cmocka_unit_test(test_an_operator_has_it_dial_at_once),
         cmocka_unit_test(test_a_stop_says_goodbye_and_finishes_what_came),
         cmocka_unit_test(test_evidence_is_found_in_a_segment_that_is_sealed),
