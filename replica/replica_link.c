@@ -145,8 +145,7 @@ bool aero_replica_wants_evidence(const struct aero_replica *replica)
     return replica->wants_evidence;
 }
 
-/* The header of the segment and of its record `lsn`; neither when it is whole and does not hold it. Errors: it cannot be read
- * from *out_offset on. */
+/* The header of the segment and of its record `lsn`. Errors: it cannot be read from *out_offset on. */
 static aero_status read_evidence(struct aero_disk disk, const struct aero_wal_file *file,
                                  aero_lsn lsn, struct aero_buffer *out_header,
                                  struct aero_buffer *out_record, uint64_t *out_offset)
@@ -166,9 +165,6 @@ static aero_status read_evidence(struct aero_disk disk, const struct aero_wal_fi
         aero_segment_header_encode(&header, raw);
         out_header->length = AERO_SEGMENT_HEADER_BYTES;
         aero_buffer_append(out_record, record.raw.data, AERO_RECORD_HEADER_BYTES);
-    } else if (status.code == AERO_NOT_FOUND) {
-        bool whole = aero_wal_reader_stop(reader) != AERO_STOP_INVALID;
-        status = whole ? aero_ok() : aero_error(AERO_CORRUPT);
     }
     *out_offset = aero_wal_reader_offset(reader);
     aero_wal_reader_close(reader);
@@ -196,7 +192,7 @@ void aero_replica_find_evidence(struct aero_replica *replica, struct aero_disk d
     while (i > 0 && files[i - 1].header.first_lsn.value > lsn.value) {
         i--;
     }
-    if (i > 0) {
+    if (i > 0 && lsn.value <= aero_wal_follower_durable(replica->follower).position.lsn.value) {
         uint64_t offset;
         aero_status status = read_evidence(disk, &files[i - 1], lsn, &header, &record, &offset);
         if (!aero_is_ok(status)) {
