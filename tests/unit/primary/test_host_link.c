@@ -3,6 +3,8 @@
 #include "tests/unit/broken_thread.h"
 #include "tests/unit/primary/link_bench.h"
 
+#include <time.h>
+
 #define EARLY_MAX ((size_t)4 << 20)
 
 static struct bench *bench;
@@ -218,6 +220,16 @@ static void write_megabytes(unsigned count)
     }
 }
 
+/* For longer than the kernel's own timers: an acknowledgement that it holds back may let some more through. */
+static void turn_for_a_while(void)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    for (unsigned i = 0; i < 40; i++) {
+        nanosleep(&pause, NULL);
+        link_turn(bench);
+    }
+}
+
 /* A replica that is behind by more than fits on the way, and reads nothing. */
 static struct peer *follow_without_reading(void)
 {
@@ -230,9 +242,7 @@ static struct peer *follow_without_reading(void)
     uint64_t shipped_bytes;
     do { /* until nothing moves any more */
         shipped_bytes = status.shipped_bytes;
-        for (unsigned i = 0; i < 20; i++) {
-            link_turn(bench);
-        }
+        turn_for_a_while();
         aero_sender_status(slot(0)->sender, &status);
     } while (status.queued_bytes == 0 || status.shipped_bytes != shipped_bytes);
     return peer;
