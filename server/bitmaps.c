@@ -75,17 +75,13 @@ struct bit_range {
     int64_t last;
 };
 
-/* start and end as given, in bytes or (last argument) bits; negative counts from the back. False: error written. */
-static bool parse_range(struct aero_call *call, size_t argument, bool *out_in_bits,
-                        int64_t *out_start, int64_t *out_end)
+/* Whether a range is given in bits; without that argument in bytes. False: error written. */
+static bool parse_unit(struct aero_call *call, size_t argument, bool *out_in_bits)
 {
-    if (!aero_call_i64(call, argument, out_start) || !aero_call_i64(call, argument + 1, out_end)) {
-        return false;
-    }
     *out_in_bits = false;
-    if (call->argument_count > argument + 2) {
-        *out_in_bits = aero_call_is(call, argument + 2, "bit");
-        if (!*out_in_bits && !aero_call_is(call, argument + 2, "byte")) {
+    if (call->argument_count > argument) {
+        *out_in_bits = aero_call_is(call, argument, "bit");
+        if (!*out_in_bits && !aero_call_is(call, argument, "byte")) {
             aero_call_syntax_error(call);
             return false;
         }
@@ -136,7 +132,9 @@ void aero_command_bitcount(struct aero_call *call)
         aero_call_syntax_error(call);
         return;
     }
-    if (call->argument_count > 2 && !parse_range(call, 2, &in_bits, &start, &end)) {
+    if (call->argument_count > 2 &&
+        (!aero_call_i64(call, 2, &start) || !aero_call_i64(call, 3, &end) ||
+         !parse_unit(call, 4, &in_bits))) {
         return;
     }
     bool exists = aero_find_counted(call, call->arguments[1], &entry);
@@ -183,8 +181,10 @@ void aero_command_bitpos(struct aero_call *call)
         aero_call_syntax_error(call);
         return;
     }
-    if (end_given ? !parse_range(call, 3, &in_bits, &start, &end)
-                  : call->argument_count == 4 && !aero_call_i64(call, 3, &start)) {
+    if (call->argument_count > 3 && !aero_call_i64(call, 3, &start)) {
+        return;
+    }
+    if (end_given && (!parse_unit(call, 5, &in_bits) || !aero_call_i64(call, 4, &end))) {
         return;
     }
     if (!aero_find_counted(call, call->arguments[1], &entry)) {

@@ -5,8 +5,9 @@
     redis_compare.py [SEED [BATCHES]]
 
 What may differ is said in docs/operations.md, "What differs from Redis", and is not drawn; nor is DBSIZE, since Redis counts
-keys that have expired until somebody meets them. Times come from two clocks, so of
-them an hour's difference is none; names come in the order of two different tables, so they are compared sorted.
+keys that have expired until somebody meets them. Times come from two clocks, so of them an hour's difference is none, and GT
+and LT are never asked of the same time from now twice; names come in the order of two different tables, so they are compared
+sorted.
 """
 import io
 import random
@@ -23,8 +24,8 @@ BATCH_COMMANDS = 50
 CLOCKS_APART_S = 3600
 SHOWN_BEFORE = 100
 
-# K a key, V a value, N and F numbers, O an offset, D a database, S seconds, M milliseconds, T and U the same since 1970, P a
-# pattern; [a|b] one of these or none. Others stand for themselves.
+# K a key, V a value, N and F numbers, O an offset, D a database, S seconds, M milliseconds, T and U the same since 1970, R a
+# time from now that comes once, P a pattern; [a|b] one of these or none. Others stand for themselves.
 FORMS = """
 GET K / SET K V / SET K V [NX|XX] [GET] [EX S|PX M|EXAT T|PXAT U|KEEPTTL] / SETNX K V / SETEX K S V / PSETEX K M V / GETSET K V
 GETDEL K / GETEX K [EX S|PX M|EXAT T|PXAT U|PERSIST] / MGET K K K / MSET K V K V / MSETNX K V K V / APPEND K V / STRLEN K
@@ -32,7 +33,8 @@ INCR K / DECR K / INCRBY K N / DECRBY K N / INCRBYFLOAT K F / SETRANGE K O V / G
 SETBIT K O [0|1] / GETBIT K O / BITCOUNT K / BITCOUNT K N N [BYTE|BIT] / BITPOS K [0|1] / BITPOS K 1 N / BITPOS K 0 N N [BYTE|BIT]
 BITOP [AND|OR|XOR|NOT] K K / BITOP OR K K K
 DEL K / DEL K K / UNLINK K / EXISTS K K / TYPE K / TOUCH K K / RENAME K K / RENAMENX K K / COPY K K [DB D] [REPLACE] / MOVE K D
-EXPIRE K S [NX|XX|GT|LT] / PEXPIRE K M [NX|XX|GT|LT] / EXPIREAT K T [NX|XX|GT|LT] / PEXPIREAT K U [GT] [XX]
+EXPIRE K S [NX|XX] / PEXPIRE K M [NX|XX] / EXPIRE K R [GT|LT] / PEXPIRE K R [GT|LT]
+EXPIREAT K T [NX|XX|GT|LT] / PEXPIREAT K U [GT] [XX]
 TTL K / PTTL K / EXPIRETIME K / PEXPIRETIME K / PERSIST K
 KEYS P / SCAN 0 COUNT 1000 [MATCH P|TYPE string|TYPE list] / FLUSHDB [ASYNC|SYNC] / SELECT D
 MULTI / EXEC / DISCARD / UNWATCH / ECHO V / PING / PING V / NOSUCH K / CONFIG NOSUCH / OBJECT
@@ -109,12 +111,18 @@ def spoil(draw, words):
     return [word.lower() for word in words]
 
 
+def draw_word(draw, word):
+    if word == "R":
+        return str(draw.randrange(10**5, 10**8))
+    return draw.choice(LETTERS[word]) if word in LETTERS else word
+
+
 def draw_command(draw):
     words = []
     for part in re.findall(r"\[[^]]*\]|\S+", draw.choice(FORMS)):
         if part.startswith("["):
             part = draw.choice([*part[1:-1].split("|"), ""])
-        words += [draw.choice(LETTERS[word]) if word in LETTERS else word for word in part.split()]
+        words += [draw_word(draw, word) for word in part.split()]
     return spoil(draw, words) if draw.random() < 0.05 and words[0] != "SCAN" else words
 
 

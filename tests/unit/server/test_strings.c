@@ -154,6 +154,8 @@ static void test_bits_are_refused_by_name(void **state)
         {"BITPOS a 1 x", "-ERR value is not an integer or out of range"},
         {"BITPOS a 1 0 x", "-ERR value is not an integer or out of range"},
         {"BITPOS a 1 0 1 BITS", "-ERR syntax error"},
+        {"BITPOS a 1 0 x BITS", "-ERR syntax error"}, /* the unit is read before the end */
+        {"BITCOUNT a 0 x BITS", "-ERR value is not an integer or out of range"},
         {"BITPOS a 1 0 1 BIT 1", "-ERR syntax error"},
         {"GET a", "$3 abc"},
     };
