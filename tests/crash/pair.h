@@ -66,8 +66,8 @@ struct crash_pair {
     struct aero_buffer to_replica;
     struct aero_buffer to_primary;
 
-    uint32_t
-        doubt_count; /* records told UNKNOWN: `doubt_lsn` and those behind it, which stand in this segment or nowhere */
+    /* Records told UNKNOWN: so many from that LSN on, which stand in that segment or nowhere. */
+    uint32_t doubt_count;
     uint64_t doubt_lsn;
     uint64_t doubt_sequence;
     uint32_t no_space; /* so many writes to the primary's WAL find no room */

@@ -368,6 +368,33 @@ static inline struct world two_snapshots(enum aero_role role)
     return world;
 }
 
+/* The reader takes more than one piece of it. */
+static inline struct world long_segment(void)
+{
+    static char value[600000];
+    struct world world = primary();
+    world_begin(&world, false);
+    memset(value, 'v', sizeof value - 1);
+    for (unsigned i = 0; i < 3; i++) {
+        world_put(&world, "large", value);
+    }
+    world_flush(&world);
+    return world;
+}
+
+/* That record is the only word of itself: before it there is no footer. */
+static inline struct world record_under_bad_header(void)
+{
+    struct world world = primary();
+    world_begin(&world, false);
+    world_puts(&world, 5);
+    world_begin(&world, false);
+    world_puts(&world, 1);
+    world_flush(&world);
+    flip(world.power, world_segment_name(&world), 20);
+    return world;
+}
+
 static inline const char *snapshot_name(struct world *world, unsigned index)
 {
     static char name[AERO_DISK_NAME_MAX];

@@ -526,21 +526,29 @@ static void test_a_log_that_rots_meanwhile_is_damage_up_to_its_proof(void **stat
 
 /* ---- A disk that fails ----------------------------------------------------------------------------------------- */
 
+/* False: the verification had fewer calls than that. */
+static bool verify_failing(const struct world *world, uint64_t call, aero_status status,
+                           struct heard *heard)
+{
+    struct power_disk *power = power_disk_clone(world->power);
+    struct aero_verify_options options = {.state = true};
+    struct aero_verify_observer observer = {.self = heard, .finding = hear};
+    power_disk_fail_call(power, call, status);
+    assert_true(aero_is_ok(
+        aero_verify_directory(power_disk_port(power), &options, &observer, &heard->report)));
+    bool reached = power->calls >= power->fail_call;
+    power_disk_free(power);
+    return reached;
+}
+
 /* Whatever one call says, alone or with all behind it: a state is named only when it is the right one, and a directory that could
  * not be read is not called sound. */
 static void fail_each_call(const struct world *world, aero_status status, unsigned *out_unsound)
 {
     bool done = false;
     for (uint64_t call = 1; !done; call++) {
-        struct power_disk *power = power_disk_clone(world->power);
         struct heard heard = {.count = 0};
-        struct aero_verify_options options = {.state = true};
-        struct aero_verify_observer observer = {.self = &heard, .finding = hear};
-        power_disk_fail_call(power, call, status);
-        aero_status verified =
-            aero_verify_directory(power_disk_port(power), &options, &observer, &heard.report);
-        done = power->calls < power->fail_call;
-        assert_true(aero_is_ok(verified));
+        done = !verify_failing(world, call, status, &heard);
         *out_unsound += heard.report.damage_count != 0;
         if (status.code == AERO_CRASHED && !done) {
             bool told = heard.report.damage_count + heard.report.warning_count != 0;
@@ -553,7 +561,6 @@ static void fail_each_call(const struct world *world, aero_status status, unsign
         } else {
             assert_true(heard.report.damage_count != 0);
         }
-        power_disk_free(power);
     }
 }
 
@@ -590,14 +597,7 @@ static void test_no_torn_tail_is_harmless_that_could_not_be_read(void **state)
 static void test_no_long_segment_is_sound_that_could_not_be_read(void **state)
 {
     (void)state;
-    static char value[600000];
-    struct world world = primary();
-    world_begin(&world, false);
-    memset(value, 'v', sizeof value - 1);
-    for (unsigned i = 0; i < 3; i++) {
-        world_put(&world, "large", value);
-    }
-    world_flush(&world);
+    struct world world = long_segment();
     unsigned unsound = 0;
     fail_each_call(&world, aero_error_errno(EPERM), &unsound);
     assert_true(unsound > 3);
@@ -608,25 +608,12 @@ static void test_no_long_segment_is_sound_that_could_not_be_read(void **state)
 static void test_no_bad_header_is_harmless_that_covers_what_could_not_be_read(void **state)
 {
     (void)state;
-    struct world world = primary();
-    world_begin(&world, false);
-    world_puts(&world, 5);
-    world_begin(&world, false); /* a footer would be another word */
-    world_puts(&world, 1);
-    world_flush(&world);
-    flip(world.power, world_segment_name(&world), 20);
+    struct world world = record_under_bad_header();
     bool done = false;
     for (uint64_t call = 1; !done; call++) {
-        struct power_disk *power = power_disk_clone(world.power);
         struct heard heard = {.count = 0};
-        struct aero_verify_options options = {.state = true};
-        struct aero_verify_observer observer = {.self = &heard, .finding = hear};
-        power_disk_fail_call(power, call, aero_error_errno(EPERM));
-        assert_true(aero_is_ok(
-            aero_verify_directory(power_disk_port(power), &options, &observer, &heard.report)));
-        done = power->calls < power->fail_call;
+        done = !verify_failing(&world, call, aero_error_errno(EPERM), &heard);
         assert_true(heard.report.damage_count != 0);
-        power_disk_free(power);
     }
     world_free(&world);
 }
